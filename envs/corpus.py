@@ -1,0 +1,40 @@
+"""The documents behind the retriever, as kisa writes them and the tools read them."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One document. `sections` are short self-contained sentences, the units that a snippet is cut from.
+
+    `source`: omim, orphanet, decipher, hpo, ncbi_gene or web. `evidence`: the best evidence code behind its statements
+    (PCS published clinical study, TAS traceable author statement, IEA inferred electronically) or "" where none is
+    given. `references`: PMIDs and the like.
+    """
+
+    id: str
+    title: str
+    sections: tuple[str, ...]
+    source: str
+    evidence: str
+    references: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        return " ".join((self.title + ".", *self.sections))
+
+
+@dataclass(frozen=True, slots=True)
+class DiseaseProfile:
+    """A disease as the reasoning engine needs it: P(finding | disease) with the source of each figure.
+
+    `findings`: phenotype id -> (probability in (0, 1], where it comes from, e.g. "PMID:123 3/7" or
+    "HP:0040282 frequent"). `prior`: relative prevalence weight, 1.0 where nothing is known.
+    """
+
+    id: str
+    name: str
+    findings: dict[str, tuple[float, str]]
+    inheritance: tuple[str, ...] = ()
+    onset: tuple[str, ...] = ()
+    prior: float = 1.0

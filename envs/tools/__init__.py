@@ -1,0 +1,1 @@
+"""The agent's tools; `base.Tool` is their common shape."""

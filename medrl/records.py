@@ -1,0 +1,49 @@
+"""JSON lines for the dataclasses of this project, validated on reading and written whole or not at all."""
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from medrl.errors import DataError
+
+T = TypeVar("T")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace `path` by `text` atomically: a crash or a full disk leaves what was there before."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_jsonl(path: Path, items: Iterable[Any]) -> None:
+    """Write dataclass instances, one a line, atomically."""
+    write_text(path, "".join(TypeAdapter(type(item)).dump_json(item).decode() + "\n" for item in items))
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write plain JSON, indented, atomically."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def read_jsonl(path: Path, record: type[T]) -> Iterator[T]:
+    """Yield the file's lines as `record`. Raises DataError naming file and line."""
+    adapter = TypeAdapter(record)
+    try:
+        with path.open(encoding="utf-8") as lines:
+            for number, line in enumerate(lines, start=1):
+                try:
+                    yield adapter.validate_json(line)
+                except ValidationError as error:
+                    first = error.errors()[0]
+                    raise DataError(f"{path}:{number}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror}") from error
