@@ -38,3 +38,16 @@ class DiseaseProfile:
     inheritance: tuple[str, ...] = ()
     onset: tuple[str, ...] = ()
     prior: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class FindingName:
+    """A phenotype's names, so that a finding may be given in words. One line of findings.jsonl for each phenotype.
+
+    `id`: the phenotype id used as key in `DiseaseProfile.findings`; `name`: its preferred name; `synonyms`: exact and
+    lay synonyms only (broader or narrower ones would name a different finding).
+    """
+
+    id: str
+    name: str
+    synonyms: tuple[str, ...] = ()
