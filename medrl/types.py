@@ -16,6 +16,7 @@ from typing import Any, Literal, Protocol
 
 Role = Literal["system", "user", "assistant"]
 Split = Literal["train", "heldout"]
+StepStatus = Literal["ok", "mistake", "answer", "malformed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ class Step:
     text: str
     call: ToolCall | None
     observation: str
-    status: Literal["ok", "mistake", "answer", "malformed"]
+    status: StepStatus
     sources: tuple[str, ...] = ()
     latency_s: float = 0.0
 

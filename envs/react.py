@@ -1,0 +1,152 @@
+"""The ReAct loop: thought -> tool call -> observation, until an answer or a limit. No Ray inside.
+
+    env = ReactEnv(question, tools, codec, limits, max_length)
+    while env.ending is None:  the policy continues env.token_ids;  await env.act(sampled ids)
+    env.rollout()
+"""
+
+import time
+from collections.abc import Mapping
+
+from envs.tools.base import Tool, ToolResult
+from medrl.chat import Action, ChatCodec, parse_action, system_prompt
+from medrl.config import EnvConfig
+from medrl.errors import ToolOutage
+from medrl.seeds import derive_seed
+from medrl.types import Ending, Generate, Message, Question, Rollout, Sampling, Step, StepStatus, ToolCall
+
+
+class ReactEnv:
+    """One episode: the question, what was done so far, and the tokens of both."""
+
+    def __init__(
+        self,
+        question: Question,
+        tools: Mapping[str, Tool],
+        codec: ChatCodec,
+        limits: EnvConfig,
+        max_length: int,
+        sample: int = 0,
+    ) -> None:
+        """`max_length` bounds the whole episode in tokens; `sample` is the episode's index in its group."""
+        self.question = question
+        self.steps: list[Step] = []
+        self.ending: Ending | None = None
+        self.answer: str | None = None
+        self._tools = tools
+        self._codec = codec
+        self._limits = limits
+        self._max_length = max_length
+        self._sample = sample
+        self._started = time.monotonic()
+        self._tools_s = 0.0
+        opening = [Message("system", system_prompt(list(tools.values()))), Message("user", question.text)]
+        self.token_ids: list[int] = codec.prompt(opening)
+        self._action_mask = [False] * len(self.token_ids)
+        self._logprobs = [0.0] * len(self.token_ids)
+        self._versions = [-1] * len(self.token_ids)
+
+    @property
+    def room(self) -> int:
+        """Tokens the next turn may take."""
+        return min(self._limits.max_turn_tokens, self._max_length - len(self.token_ids))
+
+    async def act(self, token_ids: list[int], logprobs: list[float] | None = None, version: int = -1) -> None:
+        """Take one turn of the policy: record its tokens, run its call, append the observation.
+
+        `logprobs` (nats) and `version` come from the sampler; a demonstration has neither. Raises ToolOutage.
+        """
+        if self.ending is not None:
+            raise ValueError(f"the episode has ended ({self.ending}); start another")
+        self._append(token_ids, True, logprobs or [0.0] * len(token_ids), version)
+        text = self._codec.decode_action(token_ids)
+        turn_ended = bool(token_ids) and token_ids[-1] in self._codec.end_ids
+        action = parse_action(text)
+        if action.answer is not None:
+            self.answer = action.answer
+            self.steps.append(Step(text, None, "", "answer"))
+            self.ending = Ending.ANSWERED
+            return
+        if action == Action():
+            self.steps.append(Step(text, None, "", "malformed"))
+            self.ending = Ending.NO_TOOL_CALL if turn_ended else Ending.TOKEN_LIMIT
+            return
+        await self._respond(text, action, turn_ended)
+
+    async def _respond(self, text: str, action: Action, turn_ended: bool) -> None:
+        begun = time.monotonic()
+        if action.call is None:
+            result = ToolResult.mistake(f"Your turn could not be read: {action.error}.")
+        else:
+            result = await self._run(action.call)
+        latency_s = time.monotonic() - begun
+        self._tools_s += latency_s
+        token_ids, shown = self._codec.response(result.text, self._limits.observation_tokens, turn_ended=turn_ended)
+        self.steps.append(Step(text, action.call, shown, _status(action, result), result.sources, latency_s))
+        if len(self.steps) >= self._limits.max_turns:
+            self.ending = Ending.TURN_LIMIT
+        elif len(self.token_ids) + len(token_ids) >= self._max_length:
+            self.ending = Ending.TOKEN_LIMIT
+        elif time.monotonic() - self._started > self._limits.timeout_s:
+            self.ending = Ending.TIME_LIMIT
+        else:  # an observation that nothing follows would only lengthen the sequence
+            self._append(token_ids, False, [0.0] * len(token_ids), -1)
+
+    async def _run(self, call: ToolCall) -> ToolResult:
+        tool = self._tools.get(call.name)
+        if tool is None:
+            return ToolResult.mistake(f"There is no tool {call.name!r}. Tools: {', '.join(self._tools)}.")
+        try:
+            return await tool.call(call.arguments)
+        except ToolOutage:
+            self.ending = Ending.TOOL_OUTAGE
+            raise
+
+    def _append(self, token_ids: list[int], is_action: bool, logprobs: list[float], version: int) -> None:
+        self.token_ids += token_ids
+        self._action_mask += [is_action] * len(token_ids)
+        self._logprobs += logprobs
+        self._versions += [version] * len(token_ids)
+
+    def rollout(self, generate_s: float = 0.0) -> Rollout:
+        """The finished episode. Raises ValueError while it still runs."""
+        if self.ending is None:
+            raise ValueError("the episode has not ended")
+        return Rollout(
+            question_id=self.question.id,
+            sample=self._sample,
+            token_ids=self.token_ids,
+            action_mask=self._action_mask,
+            logprobs=self._logprobs,
+            versions=self._versions,
+            steps=self.steps,
+            ending=self.ending,
+            answer=self.answer,
+            duration_s=time.monotonic() - self._started,
+            generate_s=generate_s,
+            tools_s=self._tools_s,
+        )
+
+
+def _status(action: Action, result: ToolResult) -> StepStatus:
+    if action.call is None:
+        return "malformed"
+    return "mistake" if result.is_mistake else "ok"
+
+
+async def run_episode(env: ReactEnv, generate: Generate, sampling: Sampling, request_id: str) -> Rollout:
+    """Let a policy play `env` to its end. Raises InfrastructureError; the caller retries or drops the episode.
+
+    `sampling.seed` is the episode's seed; each turn derives its own. `request_id` is shared by the turns of an episode
+    so that a pool can route them to the engine that holds their prefix.
+    """
+    generate_s = 0.0
+    while env.ending is None:
+        turn = len(env.steps)
+        seed = None if sampling.seed is None else derive_seed(sampling.seed, turn)
+        turn_sampling = Sampling(sampling.temperature, env.room, sampling.top_p, seed)
+        begun = time.monotonic()
+        completion = await generate(env.token_ids, sampling=turn_sampling, request_id=f"{request_id}/{turn}")
+        generate_s += time.monotonic() - begun
+        await env.act(completion.token_ids, completion.logprobs, completion.policy_version)
+    return env.rollout(generate_s)
