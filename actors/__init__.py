@@ -1,0 +1,1 @@
+"""Ray actors, each its own process: thin shells over pure functions."""

@@ -1,0 +1,46 @@
+"""The reward actor: r = 1.0·task + 0.2·expert − 0.1·efficiency, the expert a rubric or an OpenAI-compatible judge."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import ray
+
+from actors.judge import ExpertJudge
+from medrl.config import RewardConfig
+from medrl.errors import Stalled
+from medrl.rewards import Expert, rubric_expert, score
+from medrl.types import Reward, RolloutGroup
+
+
+@ray.remote
+class RewardActor:
+    """Scores finished episodes. Pure functions do the work; the judge, if one is configured, is asked here."""
+
+    def __init__(self, config: RewardConfig) -> None:
+        self._config = config
+        self._expert: Expert = ExpertJudge(config) if config.judge_url else rubric_expert
+
+    def score(self, group: RolloutGroup) -> list[Reward]:
+        """One reward an episode. Raises InfrastructureError when the judge cannot be reached: nothing is guessed."""
+        return [score(group.question, rollout, self._config, expert=self._expert) for rollout in group.rollouts]
+
+
+class RewardService:
+    """The driver's handle on the reward actor."""
+
+    def __init__(self, config: RewardConfig, timeout_s: float, **options: Any) -> None:
+        self._timeout_s = timeout_s
+        self._actor = RewardActor.options(name="reward", **options).remote(config)
+
+    def score(self, groups: Sequence[RolloutGroup]) -> list[RolloutGroup]:
+        """The same groups, every rollout with its reward. Raises Stalled after `timeout_s`."""
+        references = [self._actor.score.remote(group) for group in groups]
+        try:
+            rewards = ray.get(references, timeout=self._timeout_s)
+        except ray.exceptions.GetTimeoutError as error:
+            raise Stalled(f"reward: {len(groups)} groups not scored in {self._timeout_s:.0f} s") from error
+        return [
+            RolloutGroup(group.question, tuple(replace(r, reward=w) for r, w in zip(group.rollouts, each, strict=True)))
+            for group, each in zip(groups, rewards, strict=True)
+        ]

@@ -1,0 +1,1 @@
+"""Commands, recipes and everything that puts the parts together."""

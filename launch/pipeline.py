@@ -1,0 +1,154 @@
+"""The stages of a run, in order, each from files to files:
+
+    knowledge -> data -> eval_base -> sft -> eval_sft -> grpo -> eval_rl -> report
+
+A stage that was finished before is not done again, so an interrupted run goes on where it stopped. The commands
+`medrl synthesize | sft | train | eval | quickstart` ask for different stages of the same pipeline.
+"""
+
+from collections.abc import Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Iterator
+
+from transformers import AutoTokenizer
+
+from actors import placement
+from actors.learner import LearnerGroup
+from kisa.dataset import Dataset, load_dataset, synthesize
+from kisa.knowledge import build_knowledge
+from launch import preflight
+from launch.eval import evaluate
+from launch.players import Players, start_players
+from launch.progress import MemoryMeter
+from launch.report import write_report
+from launch.rundir import RunDirectory
+from launch.sft import finetune
+from launch.summary import write_summary
+from launch.tracking import Tracker
+from launch.train import grpo
+from launch.trajectories import TrajectoryLog
+from medrl.config import Config
+
+SYNTHESIZE = ("knowledge", "data")
+FINETUNE = (*SYNTHESIZE, "sft")
+TRAIN = (*FINETUNE, "grpo")
+EVALUATE = (*TRAIN, "eval_base", "eval_sft", "eval_rl", "report")
+QUICKSTART = (*SYNTHESIZE, "eval_base", "sft", "eval_sft", "grpo", "eval_rl", "report")
+
+
+def run(config: Config, stages: Sequence[str]) -> RunDirectory:
+    """Do those of `stages` that are not done yet, in order."""
+    base_model = preflight.check(config)
+    run_dir = RunDirectory(config)
+    with ExitStack() as stack:
+        memory = stack.enter_context(MemoryMeter())
+        tracker = stack.enter_context(Tracker(config, run_dir.path))
+        pipeline = Pipeline(config, run_dir, tracker, base_model, stack)
+        for stage in stages:
+            if not run_dir.done(stage):
+                with run_dir.stage(stage) as result:
+                    result |= getattr(pipeline, stage)()
+                    result["peak_rss_gb"] = memory.peak_gb
+    return run_dir
+
+
+class Pipeline:
+    """One method a stage, returning what is kept of it in stages.json.
+
+    What several stages share (documents, questions, running actors) is made when it is first needed.
+    """
+
+    def __init__(
+        self, config: Config, run_dir: RunDirectory, tracker: Tracker, base_model: Path, stack: ExitStack
+    ) -> None:
+        """`base_model` is a Hugging Face folder; `stack` owns the actors, which live until the command ends."""
+        self._config = config
+        self._run_dir = run_dir
+        self._tracker = tracker
+        self._base_model = base_model
+        self._stack = stack
+        self._log = TrajectoryLog(run_dir.path)
+
+    def knowledge(self) -> dict[str, Any]:
+        """Documents, disease profiles and the graph, from the ontology."""
+        return {"folder": str(self._knowledge)}
+
+    def data(self) -> dict[str, Any]:
+        """Questions and guided trajectories."""
+        tokenizer = AutoTokenizer.from_pretrained(self._base_model)
+        return synthesize(self._config, self._knowledge, self._data_folder, tokenizer)
+
+    def sft(self) -> dict[str, Any]:
+        """Base model -> checkpoints/sft."""
+        trajectories = self._dataset.trajectories
+        with self._learner(self._base_model) as learner:
+            finetune(self._config, learner, trajectories, self._tracker)
+            learner.save_pretrained(self._checkpoint("sft"))
+        return {"trajectories": len(trajectories), "updates": self._config.sft.updates}
+
+    def grpo(self) -> dict[str, Any]:
+        """checkpoints/sft -> checkpoints/rl."""
+        players = self._playing("sft")
+        with self._learner(self._checkpoint("sft")) as learner:
+            episodes = grpo(self._config, learner, players, self._dataset.train, self._tracker, self._log)
+            learner.save_pretrained(self._checkpoint("rl"))
+        return {"episodes": episodes, "steps": self._config.grpo.steps}
+
+    def eval_base(self) -> dict[str, Any]:
+        return self._evaluate("base")
+
+    def eval_sft(self) -> dict[str, Any]:
+        return self._evaluate("sft")
+
+    def eval_rl(self) -> dict[str, Any]:
+        return self._evaluate("rl")
+
+    def report(self) -> dict[str, Any]:
+        """summary.json and report.html, from what the other stages left."""
+        write_summary(self._config, self._run_dir, self._dataset)
+        return {"report": str(write_report(self._run_dir.path))}
+
+    def _evaluate(self, checkpoint: str) -> dict[str, Any]:
+        questions = self._dataset.heldout[: self._config.eval.questions]
+        return asdict(evaluate(self._config, self._playing(checkpoint), questions, checkpoint, self._log))
+
+    @cached_property
+    def _knowledge(self) -> Path:
+        return build_knowledge(self._config.knowledge)
+
+    @cached_property
+    def _dataset(self) -> Dataset:
+        return load_dataset(self._data_folder)
+
+    @property
+    def _data_folder(self) -> Path:
+        return self._run_dir.path / "data"
+
+    def _checkpoint(self, name: str) -> Path:
+        return self._base_model if name == "base" else self._run_dir.path / "checkpoints" / name
+
+    @cached_property
+    def _ray(self) -> None:
+        self._stack.enter_context(placement.session(self._config))
+
+    @cached_property
+    def _players(self) -> Players:
+        _ = self._ray
+        return self._stack.enter_context(start_players(self._config, self._base_model, self._knowledge))
+
+    def _playing(self, checkpoint: str) -> Players:
+        """The actors, with the weights of `checkpoint`."""
+        self._players.pool.load(self._checkpoint(checkpoint))
+        return self._players
+
+    @contextmanager
+    def _learner(self, model: Path) -> Iterator[LearnerGroup]:
+        _ = self._ray
+        learner = LearnerGroup(self._config, model)
+        try:
+            yield learner
+        finally:
+            learner.close()

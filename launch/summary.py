@@ -1,0 +1,79 @@
+"""summary.json: the run's headline figures with their intervals, from what the stages left."""
+
+from typing import Any
+
+import numpy as np
+
+from kisa.dataset import Dataset
+from launch.eval import MODES, Evaluation
+from launch.rundir import RunDirectory
+from medrl.config import Config
+from medrl.evaluation import bootstrap_mean, paired_difference, wilson
+from medrl.records import write_json
+from medrl.seeds import derive_seed
+
+
+def write_summary(config: Config, run_dir: RunDirectory, dataset: Dataset) -> dict[str, Any]:
+    """Write and return the summary. Intervals are 95%: Wilson for greedy, bootstrap over questions elsewhere."""
+    rng = np.random.default_rng(derive_seed(config.seed, "bootstrap"))
+    resamples = config.eval.bootstrap
+    parts = {part: Evaluation(**_without_cost(run_dir.stages[f"eval_{part}"])) for part in ("base", "sft", "rl")}
+    stages = run_dir.stages
+    summary = {
+        **{part: entry(evaluation, rng, resamples) for part, evaluation in parts.items()},
+        "rl_minus_sft": difference(parts["rl"], parts["sft"], rng, resamples),
+        "wall_s": run_dir.wall_s,
+        "peak_rss_gb": max(stage["peak_rss_gb"] for stage in stages.values()),
+        "counts": {
+            "train_questions": len(dataset.train),
+            "heldout_questions": len(dataset.heldout),
+            "sft_trajectories": stages["sft"]["trajectories"],
+            "rl_steps": stages["grpo"]["steps"],
+            "rl_trajectories": stages["grpo"]["episodes"],
+        },
+    }
+    write_json(run_dir.path / "summary.json", summary)
+    return summary
+
+
+def entry(evaluation: Evaluation, rng: np.random.Generator, resamples: int) -> dict[str, Any]:
+    """One model's line of the table."""
+    passed, n = int(sum(evaluation.greedy)), len(evaluation.greedy)
+    mean, low, high = bootstrap_mean(evaluation.sampled, rng=rng, n=resamples)
+    return {
+        "greedy": {"pass_at_1": passed / n, "ci95": list(wilson(passed, n))},
+        "sampled": {"pass_at_1": mean, "ci95": [low, high]},
+        "mean_tool_calls": evaluation.mean_tool_calls,
+        "n": n,
+    }
+
+
+def difference(after: Evaluation, before: Evaluation, rng: np.random.Generator, resamples: int) -> dict[str, Any]:
+    """Paired differences `after` - `before`, bootstrapped over questions."""
+    result = {}
+    for mode in MODES:
+        mean, low, high = paired_difference(getattr(after, mode), getattr(before, mode), rng=rng, n=resamples)
+        result[mode] = {"mean": mean, "ci95": [low, high]}
+    return result
+
+
+def headline(summary: dict[str, Any]) -> str:
+    """The table a person reads first."""
+    lines = [f"{'':6}{'greedy pass@1':>24}{'sampled pass@1':>24}{'tool calls':>12}   n"]
+    for part in ("base", "sft", "rl"):
+        row = summary[part]
+        cells = "".join(f"{_cell(row[mode]['pass_at_1'], row[mode]['ci95']):>24}" for mode in MODES)
+        lines.append(f"{part:6}{cells}{row['mean_tool_calls']:>12.2f}{row['n']:>6}")
+    gain = summary["rl_minus_sft"]
+    cells = "".join(f"{_cell(gain[mode]['mean'], gain[mode]['ci95'], sign='+'):>24}" for mode in MODES)
+    lines.append(f"{'rl-sft':6}{cells}")
+    return "\n".join(lines)
+
+
+def _cell(value: float, interval: list[float], sign: str = "") -> str:
+    low, high = interval
+    return f"{value:{sign}.3f} [{low:{sign}.3f}, {high:{sign}.3f}]"
+
+
+def _without_cost(stage: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in stage.items() if key not in ("wall_s", "peak_rss_gb")}

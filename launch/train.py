@@ -1,0 +1,109 @@
+"""The controller loop: question -> rollout -> reward -> learner -> weights -> pool, one policy version an update.
+
+    curriculum -> questions -> RolloutWorkers <-> InferencePool
+        ^                            |                  ^
+    pass rates                 RewardService            | weights, versioned
+        |                            v                  |
+        +-------------------- advantages -> LearnerGroup
+"""
+
+import random
+import time
+from collections.abc import Sequence
+
+import torch
+
+from actors.learner import LearnerGroup
+from launch.players import Players
+from launch.progress import Progress
+from launch.tracking import Tracker
+from launch.trajectories import TrajectoryLog
+from medrl.config import Config, GRPOConfig
+from medrl.curriculum import Curriculum
+from medrl.grpo import group_advantages
+from medrl.metrics import rollout_metrics
+from medrl.packing import TrainSample
+from medrl.seeds import derive_seed
+from medrl.types import Question, RolloutGroup
+
+
+def grpo(
+    config: Config,
+    learner: LearnerGroup,
+    players: Players,
+    questions: Sequence[Question],
+    tracker: Tracker,
+    log: TrajectoryLog,
+) -> int:
+    """`grpo.steps` steps from the weights that learner and pool both hold. Returns the number of episodes played."""
+    settings = config.grpo
+    rng = random.Random(derive_seed(config.seed, "curriculum"))
+    curriculum = Curriculum(sorted({question.hops for question in questions}), config.curriculum)
+    episodes = 0
+    with Progress("grpo", settings.steps * settings.groups_per_step * settings.group_size, "episode") as progress:
+        for step in range(settings.steps):
+            timer = StepTimer()
+            batch = curriculum.sample(rng, questions, settings.groups_per_step)
+            seed = derive_seed(config.seed, "grpo", step)
+            outcomes = players.workers.collect(
+                batch, settings.group_size, settings.temperature, seed, progress.advance
+            )
+            timer.lap("rollout")
+            groups = players.reward.score([outcome.group for outcome in outcomes])
+            timer.lap("reward")
+            curriculum.observe(groups)
+            stats = learn(learner, train_samples(groups, settings), settings, step)
+            timer.lap("learn")
+            players.pool.update_weights(learner.export_weights(step + 1))
+            timer.lap("sync")
+            log.write(f"grpo-{step:04d}", groups)
+            outages = sum(len(outcome.outages) for outcome in outcomes)
+            tracker.log(
+                rollout_metrics(groups) | stats | curriculum.metrics() | timer.metrics() | {"rollout/outages": outages},
+                step=step,
+                stage="grpo",
+            )
+            episodes += sum(len(group.rollouts) for group in groups)
+    return episodes
+
+
+def train_samples(groups: Sequence[RolloutGroup], settings: GRPOConfig) -> list[TrainSample]:
+    """Every episode with its advantage; groups without spread teach nothing and are left out if so configured."""
+    scored = [(rollout, index) for index, group in enumerate(groups) for rollout in group.rollouts]
+    rewards = torch.tensor([rollout.reward.total for rollout, _ in scored], dtype=torch.float64)
+    group_ids = torch.tensor([index for _, index in scored])
+    advantages = group_advantages(
+        rewards, group_ids, baseline=settings.baseline, divide_by_std=settings.divide_by_std
+    ).tolist()
+    return [
+        TrainSample(rollout.token_ids, rollout.action_mask, rollout.logprobs, advantage)
+        for (rollout, _), advantage in zip(scored, advantages, strict=True)
+        if advantage != 0.0 or not settings.skip_constant_groups
+    ]
+
+
+def learn(learner: LearnerGroup, samples: list[TrainSample], settings: GRPOConfig, step: int) -> dict[str, float]:
+    """One step's optimiser updates. A step in which no group had spread has nothing to teach, and says so."""
+    if not samples:
+        return {"actor/samples": 0.0}
+    lr = settings.lr * min(1.0, (step + 1) / (settings.warmup_steps + 1))
+    stats = learner.update(samples, "policy", lr)
+    return {f"actor/{name}": value for name, value in stats.items()} | {"actor/lr": lr, "actor/samples": len(samples)}
+
+
+class StepTimer:
+    """Where a step's wall time goes, in seconds by lap."""
+
+    def __init__(self) -> None:
+        self._last = time.monotonic()
+        self._laps: dict[str, float] = {}
+
+    def lap(self, name: str) -> None:
+        """End the lap that began with the last one."""
+        now = time.monotonic()
+        self._laps[name] = now - self._last
+        self._last = now
+
+    def metrics(self) -> dict[str, float]:
+        """`timing_s/<lap>` and their sum."""
+        return {f"timing_s/{name}": s for name, s in self._laps.items()} | {"timing_s/step": sum(self._laps.values())}
