@@ -1,0 +1,97 @@
+"""The episode loop: what is recorded, and every way to end."""
+
+import asyncio
+
+import pytest
+
+from envs.react import ReactEnv, run_episode
+from medrl.chat import ChatCodec, render_answer, render_call
+from medrl.config import EnvConfig
+from medrl.errors import ToolOutage
+from medrl.types import Ending, Rollout, Sampling, ToolCall
+from tests.fakes import FakeTool, ScriptedGenerate, question
+from tests.tiny import tiny_tokenizer
+
+LIMITS = EnvConfig(max_turns=4, max_turn_tokens=200, observation_tokens=100)
+SAMPLING = Sampling(1.0, 200, seed=7)
+
+
+def call(query: str, tool: str = "medical_retriever") -> str:
+    return render_call("look", ToolCall(tool, {"query": query}))
+
+
+@pytest.fixture(scope="module")
+def codec() -> ChatCodec:
+    return ChatCodec(tiny_tokenizer())
+
+
+def play(codec: ChatCodec, turns: list[str], max_length: int = 4000) -> tuple[Rollout, ScriptedGenerate]:
+    env = ReactEnv(question(), {"medical_retriever": FakeTool({"a": "see b"})}, codec, LIMITS, max_length)
+    generate = ScriptedGenerate(codec, turns)
+    return asyncio.run(run_episode(env, generate, SAMPLING, "r")), generate
+
+
+def test_answered_episode_keeps_sampled_tokens(codec: ChatCodec) -> None:
+    turns = [call("a"), render_answer("done", "FBN1")]
+    rollout, generate = play(codec, turns)
+    assert rollout.ending is Ending.ANSWERED and rollout.answer == "FBN1" and rollout.num_tool_calls == 1
+    acted = [token for token, mask in zip(rollout.token_ids, rollout.action_mask, strict=True) if mask]
+    assert acted == codec.encode_action(turns[0]) + codec.encode_action(turns[1])
+    for mask, logprob, version in zip(rollout.action_mask, rollout.logprobs, rollout.versions, strict=True):
+        assert (logprob, version) == ((-0.5, 3) if mask else (0.0, -1))
+    # the second turn was asked to continue exactly what was recorded before it
+    assert rollout.token_ids[: len(generate.requests[1][0])] == generate.requests[1][0]
+    assert rollout.steps[0].sources == ("doc-a",) and rollout.steps[0].observation == "see b"
+
+
+def test_turns_have_seeds_of_their_own_but_repeatable(codec: ChatCodec) -> None:
+    first, second = (play(codec, [call("a"), render_answer("t", "x")])[1] for _ in range(2))
+    seeds = [request[1].seed for request in first.requests]
+    assert len(set(seeds)) == 2
+    assert seeds == [request[1].seed for request in second.requests]
+
+
+@pytest.mark.parametrize(
+    ("turns", "ending"),
+    [
+        (["It is FBN1."], Ending.NO_TOOL_CALL),
+        (["word " * 100], Ending.TOKEN_LIMIT),
+        ([call("a")] * 4, Ending.TURN_LIMIT),
+    ],
+)
+def test_endings(codec: ChatCodec, turns: list[str], ending: Ending) -> None:
+    rollout, _ = play(codec, turns)
+    assert rollout.ending is ending and rollout.answer is None
+
+
+def test_episode_never_outgrows_max_length(codec: ChatCodec) -> None:
+    rollout, _ = play(codec, [call("a")] * 4, max_length=800)
+    assert rollout.ending is Ending.TOKEN_LIMIT and len(rollout.token_ids) <= 800
+
+
+@pytest.mark.parametrize(
+    ("turn", "status", "said"),
+    [
+        (call("zzz"), "mistake", "nothing under 'zzz'"),
+        (call("a", tool="teleport"), "mistake", "no tool 'teleport'"),
+        ("<tool_call>{nope}</tool_call>", "malformed", "not JSON"),
+    ],
+)
+def test_the_model_sees_its_mistakes(codec: ChatCodec, turn: str, status: str, said: str) -> None:
+    rollout, generate = play(codec, [turn, render_answer("t", "FBN1")])
+    assert rollout.steps[0].status == status and said in rollout.steps[0].observation
+    assert said in codec.tokenizer.decode(generate.requests[1][0])
+
+
+def test_an_outage_is_raised_not_scored(codec: ChatCodec) -> None:
+    with pytest.raises(ToolOutage):
+        play(codec, [call("down")])
+
+
+def test_acting_after_the_end_is_refused(codec: ChatCodec) -> None:
+    env = ReactEnv(question(), {}, codec, LIMITS, 4000)
+    with pytest.raises(ValueError, match="not ended"):
+        env.rollout()
+    asyncio.run(env.act(codec.encode_action(render_answer("t", "x"))))
+    with pytest.raises(ValueError, match="has ended"):
+        asyncio.run(env.act([1]))
