@@ -1,0 +1,222 @@
+"""r = 1.0·r_task + 0.2·r_expert − 0.1·r_efficiency (MedResearcher-R1, arXiv:2508.14880), each term in [0, 1].
+
+r_task is answer correctness. r_expert comes from an `Expert`: a language-model judge, or the rubric here, which looks at
+what the agent retrieved and not at how well it writes. r_efficiency is a rule-based share of wasted calls. All parts are
+countable facts of the episode, so that a reward can be explained, and they are checked against the easy ways to game
+them: a guess, a spam of queries, a citation of anything.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from medrl.matching import Verdict, match
+from medrl.normal import mentions, normalise
+from medrl.types import Ending, Entity, Question, Reward, Rollout, Step
+
+SUPPORT_WEIGHT, CHAIN_WEIGHT, CITATION_WEIGHT = 0.5, 0.3, 0.2
+FREE_VERIFICATIONS = 1
+WASTED_CALLS_AT_FULL_PENALTY = 4
+"""About one episode's worth: the paper counts 4.2 tool calls a trajectory."""
+
+
+class Weights(Protocol):
+    """The three weights of the composite reward (`medrl.config.RewardConfig` has them)."""
+
+    @property
+    def task(self) -> float: ...
+    @property
+    def expert(self) -> float: ...
+    @property
+    def efficiency(self) -> float: ...
+
+
+class Expert(Protocol):
+    """Rates an episode in [0, 1]. Raises InfrastructureError when it cannot be asked."""
+
+    def __call__(self, question: Question, rollout: Rollout) -> float: ...
+
+
+def composite(task: float, expert: float, efficiency: float, *, weights: Weights) -> float:
+    """task·w_task + expert·w_expert − efficiency·w_efficiency. Raises ValueError on a term outside [0, 1]."""
+    for name, value in (("task", task), ("expert", expert), ("efficiency", efficiency)):
+        if not (math.isfinite(value) and 0.0 <= value <= 1.0):
+            raise ValueError(f"reward term {name}={value}: must be in [0, 1]")
+    return weights.task * task + weights.expert * expert - weights.efficiency * efficiency
+
+
+def task_reward(rollout: Rollout, question: Question) -> float:
+    """1.0 for a correct answer, else 0.0: wrong, abstained or never given."""
+    return float(_is_correct(rollout, question))
+
+
+@dataclass(frozen=True, slots=True)
+class RubricScore:
+    """The built-in expert, part by part, each in [0, 1].
+
+    supported  0.5  the answer is correct, and an observation shows it together with the entity before it in the chain
+    chain      0.3  share of the chain's intermediate entities that the agent found or asked about (of the anchor, for
+                    one hop); None where the question has no chain, and then the other two fill the score
+    cited      0.2  the final turn names a document that showed the supported answer, or the entity it is about
+    """
+
+    supported: float
+    chain: float | None
+    cited: float
+
+    @property
+    def score(self) -> float:
+        points = SUPPORT_WEIGHT * self.supported + CITATION_WEIGHT * self.cited
+        if self.chain is None:
+            return points / (SUPPORT_WEIGHT + CITATION_WEIGHT)
+        return points + CHAIN_WEIGHT * self.chain
+
+
+def expert_rubric(rollout: Rollout, question: Question) -> RubricScore:
+    """Score an episode by what it retrieved. A correct guess without evidence earns no support and no citation; a spam
+    of queries earns at most the chain's share."""
+    visited = [any(_names(_calls_and_observations(step), each) for step in rollout.steps) for each in _stops(question)]
+    chain = sum(visited) / len(visited) if visited else None
+    evidence = _evidence(rollout, question) if _is_correct(rollout, question) else []
+    if not evidence:
+        return RubricScore(0.0, chain, 0.0)
+    final = rollout.steps[-1].text if rollout.steps else ""
+    documents = [source for step in evidence for source in step.sources]
+    before = _before_answer(question)
+    is_cited = any(mentions(final, source) for source in documents) or (before is not None and _names(final, before))
+    return RubricScore(1.0, chain, float(is_cited))
+
+
+def rubric_expert(question: Question, rollout: Rollout) -> float:
+    """The rubric as an `Expert`."""
+    return expert_rubric(rollout, question).score
+
+
+@dataclass(frozen=True, slots=True)
+class Waste:
+    """Turns that brought nothing, by the first rule that applies.
+
+    mistakes    a malformed turn, an unknown tool, bad arguments
+    repeats     the same call again without a new document, or an observation already seen
+    late        calls after the answer was shown, beyond one verification
+    irrelevant  neither the call nor its observation touches any entity of the chain
+    """
+
+    mistakes: int = 0
+    repeats: int = 0
+    late: int = 0
+    irrelevant: int = 0
+
+    @property
+    def penalty(self) -> float:
+        """In [0, 1]. A count, not a share of the calls: adding good calls does not dilute it."""
+        wasted = self.mistakes + self.repeats + self.late + self.irrelevant
+        return min(1.0, wasted / WASTED_CALLS_AT_FULL_PENALTY)
+
+
+def waste(rollout: Rollout, question: Question) -> Waste:
+    """Count an episode's wasted turns."""
+    counts = dict.fromkeys(("mistakes", "repeats", "late", "irrelevant"), 0)
+    shown = {id(step) for step in _evidence(rollout, question)}
+    chain = _chain(question)
+    calls: set[str] = set()
+    observations: set[str] = set()
+    documents: set[str] = set()
+    since_found: int | None = None
+    for step in rollout.steps:
+        if step.status == "answer":
+            continue
+        if since_found is not None:
+            since_found += 1
+        call = normalise(_call_text(step))
+        seen = normalise(step.observation)
+        if step.status in ("mistake", "malformed"):
+            counts["mistakes"] += 1
+        elif seen in observations or (call in calls and set(step.sources) <= documents):
+            counts["repeats"] += 1
+        elif since_found is not None and since_found > FREE_VERIFICATIONS:
+            counts["late"] += 1
+        elif chain and not any(_names(_calls_and_observations(step), entity) for entity in chain):
+            counts["irrelevant"] += 1
+        calls.add(call)
+        observations.add(seen)
+        documents.update(step.sources)
+        if since_found is None and id(step) in shown:
+            since_found = 0
+    return Waste(**counts)
+
+
+def efficiency_penalty(rollout: Rollout, question: Question) -> float:
+    """r_efficiency in [0, 1]: wasted turns over 4, at most 1. See `Waste` for the rules."""
+    return waste(rollout, question).penalty
+
+
+def score(question: Question, rollout: Rollout, weights: Weights, *, expert: Expert = rubric_expert) -> Reward:
+    """The reward of one finished episode.
+
+    Raises ValueError for an episode that ended in an outage (drop it: infrastructure is no reward), and what `expert`
+    raises.
+    """
+    if rollout.ending is Ending.TOOL_OUTAGE:
+        raise ValueError(f"{rollout.question_id}/{rollout.sample} ended in an outage: retry or drop it, never score it")
+    if rollout.question_id != question.id:
+        raise ValueError(f"rollout of {rollout.question_id} scored against question {question.id}")
+    task = task_reward(rollout, question)
+    rating = expert(question, rollout)
+    efficiency = efficiency_penalty(rollout, question)
+    return Reward(composite(task, rating, efficiency, weights=weights), task, rating, efficiency)
+
+
+def _is_correct(rollout: Rollout, question: Question) -> bool:
+    if rollout.answer is None:
+        return False
+    return match(rollout.answer, question.answer, aliases=question.aliases) is Verdict.CORRECT
+
+
+def _chain(question: Question) -> tuple[Entity, ...]:
+    return question.entities if question.relations else ()
+
+
+def _stops(question: Question) -> Sequence[Entity]:
+    """The entities between anchor and answer; the anchor itself where there are none."""
+    chain = _chain(question)
+    return chain[1:-1] or chain[:1]
+
+
+def _before_answer(question: Question) -> Entity | None:
+    return question.relations[-1].subject if question.relations else None
+
+
+def _evidence(rollout: Rollout, question: Question) -> list[Step]:
+    """Successful calls whose observation shows the gold answer, and which concern the entity before it.
+
+    The second half matters: "autosomal dominant" stands in half of all documents, and only one of them is evidence.
+    """
+    names = (question.answer, *question.aliases)
+    before = _before_answer(question)
+    return [
+        step
+        for step in rollout.steps
+        if step.status == "ok"
+        and any(mentions(step.observation, name) for name in names)
+        and (before is None or _names(_calls_and_observations(step), before))
+    ]
+
+
+def _names(text: str, entity: Entity) -> bool:
+    return mentions(text, entity.name) or mentions(text, entity.id)
+
+
+def _calls_and_observations(step: Step) -> str:
+    """What was asked, what came back and from which documents, of a successful call; of a mistake only what was asked,
+    since an error message may repeat anything."""
+    if step.status != "ok":
+        return _call_text(step)
+    return "\n".join((_call_text(step), step.observation, *step.sources))
+
+
+def _call_text(step: Step) -> str:
+    if step.call is None:
+        return ""
+    return "\n".join((step.call.name, *(f"{key}: {step.call.arguments[key]}" for key in sorted(step.call.arguments))))
