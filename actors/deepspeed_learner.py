@@ -1,0 +1,259 @@
+"""One rank of the learner, without Ray: DeepSpeed around `ActionLogProbs`.
+
+    samples of this rank -> micro-batches -> forward, loss, backward -> ... -> one optimiser step
+
+The loss of every micro-batch is a sum over its tokens divided by a denominator of the whole batch, over all ranks; so
+the gradient is the same whatever the micro-batch split and the number of ranks.
+"""
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import deepspeed
+import torch
+import torch.distributed as dist
+from deepspeed.accelerator import get_accelerator
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from actors.checkpoint import replace_folder
+from actors.deepspeed_config import deepspeed_config
+from actors.weights import WeightsRef, publish
+from medrl.config import Config
+from medrl.grpo import LossOutput, policy_loss, reduce_stats
+from medrl.packing import MicroBatch, TrainSample, collate, empty_micro_batch, micro_batches
+from medrl.policy import ActionLogProbs
+from medrl.sft import nll_loss
+
+Objective = Literal["policy", "sft"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rendezvous:
+    """How the ranks of a learner find each other: torch.distributed over TCP."""
+
+    rank: int = 0
+    world_size: int = 1
+    address: str = "127.0.0.1"
+    port: int = 29500
+
+    def environment(self) -> dict[str, str]:
+        return {
+            "RANK": str(self.rank),
+            "LOCAL_RANK": "0",
+            "WORLD_SIZE": str(self.world_size),
+            "MASTER_ADDR": self.address,
+            "MASTER_PORT": str(self.port),
+        }
+
+
+class Learner:
+    """A rank. Methods marked (collective) must be called on all ranks, in the same order."""
+
+    def __init__(self, config: Config, model: Path, rendezvous: Rendezvous) -> None:
+        """(collective) Load the Hugging Face folder `model` and build the optimiser."""
+        os.environ.update(rendezvous.environment())
+        if config.device == "cpu":
+            os.environ["DS_ACCELERATOR"] = "cpu"
+            torch.set_num_threads(config.learner.threads or max(1, len(os.sched_getaffinity(0)) // config.learner.ranks))
+        self._config = config
+        self._rank = rendezvous.rank
+        self._world_size = rendezvous.world_size
+        deepspeed.init_distributed("nccl" if config.device == "cuda" else "gloo", auto_mpi_discovery=False)
+        self._device = torch.device(get_accelerator().current_device_name())
+        self._tokenizer = AutoTokenizer.from_pretrained(model)
+        network = AutoModelForCausalLM.from_pretrained(
+            model, dtype=getattr(torch, config.model.dtype), attn_implementation="sdpa", trust_remote_code=False
+        )
+        network.train()
+        self._pad_id: int = self._tokenizer.pad_token_id or self._tokenizer.eos_token_id or 0
+        policy = ActionLogProbs(network, gradient_checkpointing=config.learner.gradient_checkpointing)
+        self._engine, *_ = deepspeed.initialize(
+            model=policy, model_parameters=list(policy.parameters()), config=deepspeed_config(config)
+        )
+
+    def update(
+        self,
+        samples: Sequence[TrainSample],
+        objective: Objective,
+        lr: float,
+        old_logprobs: Sequence[list[float]] | None = None,
+    ) -> dict[str, float]:
+        """(collective) One optimiser step over the samples of all ranks; this rank's are `samples`.
+
+        `old_logprobs`: of the weights before this batch's first update, when there are several; None: the current ones,
+        so that the ratio is exactly 1. Returns statistics of the whole batch, the same on every rank.
+        """
+        started = time.monotonic()
+        groups = micro_batches(samples, self._config.learner.micro_batch_tokens)
+        num_sequences, num_actions, num_tokens = self._sum(
+            [len(samples), sum(s.num_actions for s in samples), sum(len(s.token_ids) for s in samples)]
+        )
+        if num_actions == 0:
+            raise ValueError("no action tokens in this batch: nothing to learn from")
+        tokenwise = objective == "sft" or self._config.grpo.aggregation == "token_mean"
+        denominator = num_actions if tokenwise else num_sequences
+        self._set_optimiser(lr, self._config.sft.weight_decay if objective == "sft" else self._config.grpo.weight_decay)
+        totals: dict[str, float] = {"loss": 0.0, "entropy": 0.0}
+        for indices in self._rounds(groups):
+            batch = self._batch([samples[i] for i in indices])
+            scores = self._engine(batch.input_ids, batch.attention_mask, batch.action_mask, self._temperature(objective))
+            if objective == "sft":
+                output = nll_loss(scores.logp, batch.action_mask, denominator=denominator)
+            else:
+                old = None if old_logprobs is None else [old_logprobs[i] for i in indices]
+                output = self._policy_loss(scores.logp, batch, old, denominator)
+            # DeepSpeed averages over ranks; times their number it is a sum, and the denominator is already global.
+            self._engine.backward(output.loss * self._world_size)
+            parts = output.stats | {"loss": float(output.loss.detach()), "entropy": float(scores.entropy.sum())}
+            totals = {key: totals.get(key, 0.0) + value for key, value in parts.items()}
+        self._engine.step()
+        grad_norm = float(self._engine.get_global_grad_norm())
+        totals = dict(zip(sorted(totals), self._sum([totals[key] for key in sorted(totals)]), strict=True))
+        seconds = time.monotonic() - started
+        return {name.removeprefix("actor/"): value for name, value in reduce_stats([totals]).items()} | {
+            "loss": totals["loss"],
+            "grad_norm": grad_norm,
+            "entropy": totals["entropy"] / num_actions,
+            "tokens": num_tokens,
+            "action_tokens": num_actions,
+            "seconds": seconds,
+            "tokens_per_second": num_tokens / seconds,
+        }
+
+    @torch.no_grad()
+    def logprobs(self, samples: Sequence[TrainSample], temperature: float | None = None) -> list[list[float]]:
+        """(collective) Log-prob of every action token, nats, 0.0 elsewhere; one list a sample, as long as its tokens.
+
+        `temperature`: None is grpo.temperature, what `update` uses.
+        """
+        results: list[list[float]] = [[] for _ in samples]
+        at = self._temperature("policy") if temperature is None else temperature
+        for indices in self._rounds(micro_batches(samples, self._config.learner.micro_batch_tokens)):
+            batch = self._batch([samples[i] for i in indices])
+            scores = self._engine(batch.input_ids, batch.attention_mask, batch.action_mask, at)
+            for row, index in enumerate(indices):
+                results[index] = scores.logp[row, : len(samples[index].token_ids)].tolist()
+        return results
+
+    def reset_optimizer(self) -> None:
+        """Fresh AdamW state: moments and step count at 0. Between SFT and RL; with moments carried over, RL stalls."""
+        optimizer = self._engine.basic_optimizer
+        for state in optimizer.state.values():
+            for value in state.values():
+                if isinstance(value, torch.Tensor):
+                    value.zero_()
+        for group in optimizer.param_groups:
+            if "step" in group:
+                group["step"] = 0
+
+    def export_weights(self, version: int, folder: Path) -> WeightsRef | None:
+        """(collective) Rank 0 publishes the weights as policy `version`; the others help to gather and return None."""
+        tensors = self._state_dict()
+        return publish(tensors, version, folder) if self._rank == 0 else None
+
+    def save_pretrained(self, folder: Path) -> None:
+        """(collective) Rank 0 writes a Hugging Face folder, safetensors and tokenizer, whole or not at all."""
+        tensors = self._state_dict()
+        if self._rank == 0:
+            with replace_folder(folder) as partial:
+                self._policy.model.save_pretrained(partial, state_dict=tensors, safe_serialization=True)
+                self._tokenizer.save_pretrained(partial)
+        self._barrier()
+
+    def save_checkpoint(self, folder: Path, state: dict[str, Any]) -> None:
+        """(collective) Weights, optimiser and `state` (plain values), for `load_checkpoint` on as many ranks."""
+        with replace_folder(folder) if self._rank == 0 else nullcontext(folder) as partial:
+            shared: list[Any] = [partial]
+            if self._world_size > 1:
+                dist.broadcast_object_list(shared, src=0)
+            self._engine.save_checkpoint(str(shared[0]), tag="state", client_state=state, save_latest=True)
+            self._barrier()
+        self._barrier()
+
+    def load_checkpoint(self, folder: Path) -> dict[str, Any]:
+        """(collective) What `save_checkpoint` wrote, from a folder this project wrote itself; returns its `state`."""
+        path, state = self._engine.load_checkpoint(str(folder), tag="state")
+        if path is None:
+            raise FileNotFoundError(f"{folder} holds no checkpoint of the learner")
+        return {key: value for key, value in state.items() if not key.startswith("ds_")}
+
+    def close(self) -> None:
+        """Leave the process group."""
+        if dist.is_initialized():
+            dist.destroy_process_group()
+
+    @property
+    def _policy(self) -> ActionLogProbs:
+        policy: ActionLogProbs = self._engine.module
+        return policy
+
+    def _policy_loss(
+        self, logp: torch.Tensor, batch: MicroBatch, old: list[list[float]] | None, denominator: float
+    ) -> LossOutput:
+        grpo = self._config.grpo
+        return policy_loss(
+            logp,
+            logp.detach() if old is None else _padded(old, logp),
+            batch.advantages,
+            batch.action_mask,
+            clip_low=grpo.clip_low,
+            clip_high=grpo.clip_high,
+            aggregation=grpo.aggregation,
+            rollout_logp=batch.rollout_logp,
+            denominator=denominator,
+        )
+
+    def _temperature(self, objective: Objective) -> float:
+        return 1.0 if objective == "sft" else self._config.grpo.temperature
+
+    def _batch(self, samples: list[TrainSample]) -> MicroBatch:
+        batch = collate(samples, self._pad_id) if samples else empty_micro_batch(self._pad_id)
+        return batch.to(self._device)
+
+    def _rounds(self, groups: list[list[int]]) -> Iterator[list[int]]:
+        """This rank's micro-batches, then empty ones until the rank with most is done."""
+        most = groups
+        if self._world_size > 1:
+            count = torch.tensor(len(groups), device=self._device)
+            dist.all_reduce(count, op=dist.ReduceOp.MAX)
+            most = groups + [[]] * (int(count) - len(groups))
+        yield from most
+
+    def _sum(self, values: list[float]) -> list[float]:
+        """Over all ranks."""
+        if self._world_size == 1:
+            return values
+        total = torch.tensor(values, dtype=torch.float64, device=self._device)
+        dist.all_reduce(total)
+        return [float(value) for value in total]
+
+    def _barrier(self) -> None:
+        if self._world_size > 1:
+            dist.barrier()
+
+    def _set_optimiser(self, lr: float, weight_decay: float) -> None:
+        for group in self._engine.optimizer.param_groups:
+            group["lr"] = lr
+            group["weight_decay"] = weight_decay
+
+    def _state_dict(self) -> dict[str, torch.Tensor]:
+        """Names as in the Hugging Face folder, one name for tied tensors, on the CPU. Empty on ranks other than 0."""
+        tensors: dict[str, torch.Tensor] = {}
+        for name, parameter in self._policy.model.named_parameters():  # tied ones come once
+            gathered = deepspeed.zero.GatheredParameters([parameter]) if hasattr(parameter, "ds_id") else nullcontext()
+            with gathered:
+                if self._rank == 0:
+                    tensors[name] = parameter.detach().to("cpu", copy=True)
+        return tensors
+
+
+def _padded(rows: list[list[float]], like: torch.Tensor) -> torch.Tensor:
+    padded = torch.zeros_like(like)
+    for row, values in enumerate(rows):
+        padded[row, : len(values)] = torch.tensor(values, device=like.device)
+    return padded
