@@ -1,4 +1,3 @@
-# ruff: noqa: F722  (jaxtyping axes are strings)
 """KL-free policy gradient with a grouped baseline ("GRPO" in the paper's form).
 
     L = E[ log π(y|x) · (r(x, y) − r̄_G(x)) ], maximised          MedResearcher-R1, arXiv:2508.14880

@@ -170,21 +170,16 @@ class Quantity:
     unit: str
     bound: str
 
-    @property
-    def is_known_unit(self) -> bool:
-        return self.unit in _UNITS
-
     def agrees(self, gold: "Quantity") -> bool:
         """Whether self, as an answer, is `gold`: exact for whole numbers; decimals may be written to more places, up to
         half of gold's last place and 1%. Units convert (12 months are a year); one of the two may lack a known unit."""
         if self.bound != gold.bound:
             return False
-        if self.unit == gold.unit or (not self.unit and gold.is_known_unit) or (not gold.unit and " " not in self.unit):
-            if _near(self.value, gold.value, gold.step):
-                return True
-        own, theirs = _UNITS.get(self.unit or "1"), _UNITS.get(gold.unit or "1")
-        own_dimension, own_factor = own or ("" if not self.unit else self.unit, Decimal(1))
-        gold_dimension, gold_factor = theirs or ("" if not gold.unit else gold.unit, Decimal(1))
+        may_lack = (not self.unit and gold.unit in _UNITS) or (not gold.unit and " " not in self.unit)
+        if (self.unit == gold.unit or may_lack) and _near(self.value, gold.value, gold.step):
+            return True
+        own_dimension, own_factor = _UNITS.get(self.unit, (self.unit, Decimal(1)))
+        gold_dimension, gold_factor = _UNITS.get(gold.unit, (gold.unit, Decimal(1)))
         if own_dimension != gold_dimension:
             return False
         return _near(self.value * own_factor, gold.value * gold_factor, gold.step * gold_factor)

@@ -1,8 +1,8 @@
 """r = 1.0·r_task + 0.2·r_expert − 0.1·r_efficiency (MedResearcher-R1, arXiv:2508.14880), each term in [0, 1].
 
-r_task is answer correctness. r_expert comes from an `Expert`: a language-model judge, or the rubric here, which looks at
-what the agent retrieved and not at how well it writes. r_efficiency is a rule-based share of wasted calls. All parts are
-countable facts of the episode, so that a reward can be explained, and they are checked against the easy ways to game
+r_task is answer correctness. r_expert comes from an `Expert`: a language-model judge, or the rubric here, which looks
+at what the agent retrieved and not at how well it writes. r_efficiency counts wasted calls by rules. All parts are
+countable facts of the episode, so that a reward can be explained, and they are tested against the easy ways to game
 them: a guess, a spam of queries, a citation of anything.
 """
 

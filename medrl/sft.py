@@ -1,4 +1,3 @@
-# ruff: noqa: F722  (jaxtyping axes are strings)
 """Supervised fine-tuning: negative log-likelihood of the agent's own tokens, and its learning-rate schedule."""
 
 import math

@@ -1,0 +1,105 @@
+"""What is logged about rollouts, and what each key means."""
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+import torch
+
+from medrl.grpo import group_advantages
+from medrl.types import Ending, Reward, Rollout, RolloutGroup, Step
+
+GLOSSARY: dict[str, str] = {
+    "reward/total/mean": "mean over episodes of task + 0.2 expert - 0.1 efficiency (weights as configured)",
+    "reward/total/std": "its standard deviation over episodes",
+    "reward/task/mean": "mean over episodes of answer correctness, 0 or 1",
+    "reward/task/std": "its standard deviation over episodes",
+    "reward/expert/mean": "mean over episodes of the expert's rating, 0 to 1",
+    "reward/expert/std": "its standard deviation over episodes",
+    "reward/efficiency/mean": "mean over episodes of the penalty for wasted calls, 0 to 1; lower is better",
+    "reward/efficiency/std": "its standard deviation over episodes",
+    "rollout/pass_rate": "mean over questions of the share of its episodes that answered correctly",
+    "rollout/answered": "share of episodes that gave an answer, right or wrong",
+    "rollout/constant_groups": "share of groups whose episodes all got the same reward, so that they teach nothing",
+    "rollout/episodes": "number of episodes",
+    "rollout/turns": "mean over episodes of the agent's turns",
+    "rollout/tool_calls": "mean over episodes of well-formed tool calls",
+    "rollout/mistakes": "mean over episodes of malformed turns and calls that the tool refused",
+    "rollout/tokens": "mean over episodes of tokens, prompt and observations included",
+    "rollout/action_tokens": "mean over episodes of tokens that the policy sampled",
+    "rollout/duration_s": "mean over episodes of wall time, seconds",
+    **{f"rollout/ending/{ending}": f"share of episodes that ended as {ending}" for ending in Ending},
+    "tools/<name>/calls": "calls of this tool by all episodes together",
+    "tools/<name>/error_rate": "share of its calls that were refused as mistakes; absent where it was not called",
+    "tools/<name>/latency_p95": "95th percentile of its latency, seconds; absent where it was not called",
+}
+"""Key -> meaning, in the order of display. <name> stands for each tool."""
+
+
+def rollout_metrics(groups: Sequence[RolloutGroup], tools: Collection[str] = ()) -> dict[str, float]:
+    """Metrics of scored groups, with the keys and in the order of `GLOSSARY`.
+
+    `tools` are reported even if they were never called; without it, those that answered at least once are. A call of a
+    tool that does not exist counts under rollout/mistakes. Raises ValueError if there are no episodes, or one has no
+    reward.
+    """
+    rollouts = [rollout for group in groups for rollout in group.rollouts]
+    if not rollouts:
+        raise ValueError("no episodes: nothing to measure")
+    rewards = [_reward(rollout) for rollout in rollouts]
+    metrics: dict[str, float] = {}
+    for term in ("total", "task", "expert", "efficiency"):
+        values = np.array([getattr(reward, term) for reward in rewards])
+        metrics[f"reward/{term}/mean"] = float(values.mean())
+        metrics[f"reward/{term}/std"] = float(values.std())
+    filled = [group for group in groups if group.rollouts]
+    metrics["rollout/pass_rate"] = _mean([pass_rate(group) for group in filled])
+    metrics["rollout/answered"] = _mean([rollout.ending is Ending.ANSWERED for rollout in rollouts])
+    metrics["rollout/constant_groups"] = _mean([is_constant(group) for group in filled])
+    metrics["rollout/episodes"] = float(len(rollouts))
+    metrics["rollout/turns"] = _mean([len(rollout.steps) for rollout in rollouts])
+    metrics["rollout/tool_calls"] = _mean([rollout.num_tool_calls for rollout in rollouts])
+    metrics["rollout/mistakes"] = _mean([sum(map(_is_mistake, rollout.steps)) for rollout in rollouts])
+    metrics["rollout/tokens"] = _mean([len(rollout.token_ids) for rollout in rollouts])
+    metrics["rollout/action_tokens"] = _mean([sum(rollout.action_mask) for rollout in rollouts])
+    metrics["rollout/duration_s"] = _mean([rollout.duration_s for rollout in rollouts])
+    for ending in Ending:
+        metrics[f"rollout/ending/{ending}"] = _mean([rollout.ending is ending for rollout in rollouts])
+    return metrics | _tool_metrics([step for rollout in rollouts for step in rollout.steps], tools)
+
+
+def pass_rate(group: RolloutGroup) -> float:
+    """Share of a group's episodes that answered correctly: the task term alone."""
+    return _mean([_reward(rollout).task for rollout in group.rollouts])
+
+
+def is_constant(group: RolloutGroup) -> bool:
+    """Whether every advantage of the group is exactly 0, by the rule of `group_advantages`."""
+    rewards = torch.tensor([_reward(rollout).total for rollout in group.rollouts], dtype=torch.float64)
+    return not bool(group_advantages(rewards, torch.zeros(len(rewards), dtype=torch.int64)).any())
+
+
+def _tool_metrics(steps: Sequence[Step], tools: Collection[str]) -> dict[str, float]:
+    called = [(step.call.name, step) for step in steps if step.call is not None]
+    names = sorted(tools or {name for name, step in called if step.status == "ok"})
+    metrics: dict[str, float] = {}
+    for name in names:
+        own = [step for each, step in called if each == name]
+        metrics[f"tools/{name}/calls"] = float(len(own))
+        if own:
+            metrics[f"tools/{name}/error_rate"] = _mean([_is_mistake(step) for step in own])
+            metrics[f"tools/{name}/latency_p95"] = float(np.quantile([step.latency_s for step in own], 0.95))
+    return metrics
+
+
+def _is_mistake(step: Step) -> bool:
+    return step.status in ("mistake", "malformed")
+
+
+def _reward(rollout: Rollout) -> Reward:
+    if rollout.reward is None:
+        raise ValueError(f"{rollout.question_id}/{rollout.sample} has no reward: score it before measuring it")
+    return rollout.reward
+
+
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values))
