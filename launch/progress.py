@@ -1,0 +1,99 @@
+"""What a person sees while waiting, and what the run cost in memory."""
+
+import sys
+import threading
+from types import TracebackType
+from typing import Self
+
+import psutil
+from tqdm import tqdm
+
+LINE_EVERY_S = 10.0
+_FORMAT = "{desc}: {n_fmt}/{total_fmt}{unit} [{elapsed}<{remaining}, {rate_fmt}{postfix}]"
+
+
+class Progress:
+    """A counter with an estimate of the time left, on stderr.
+
+    A bar that redraws itself on a terminal; elsewhere (a log file, a CI page) one line every ten seconds.
+    """
+
+    def __init__(self, name: str, total: int, unit: str) -> None:
+        """`total` in `unit`, a noun in the singular."""
+        terminal = sys.stderr.isatty()
+        self._bar = tqdm(
+            desc=name,
+            total=total,
+            unit=f" {unit}",
+            file=sys.stderr if terminal else _Lines(),
+            mininterval=0.2 if terminal else LINE_EVERY_S,
+            bar_format=None if terminal else _FORMAT,
+            dynamic_ncols=terminal,
+        )
+
+    def advance(self, count: int = 1, **shown: float) -> None:
+        """`count` more are done; `shown` are figures to show beside, such as the loss."""
+        if shown:
+            self._bar.set_postfix({key: f"{value:.4g}" for key, value in shown.items()}, refresh=False)
+        self._bar.update(count)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._bar.close()
+
+
+class _Lines:
+    """Where tqdm would redraw a line, write a new one."""
+
+    def write(self, text: str) -> None:
+        line = text.strip("\r\n ")
+        if line:
+            sys.stderr.write(line + "\n")
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+
+class MemoryMeter:
+    """Peak memory of this process and all its descendants, Ray's, vLLM's and DeepSpeed's among them, in GB (1e9 bytes).
+
+    Counted is the proportional set size (PSS): a page shared by n processes counts 1/n in each, so weights handed
+    over in shared memory count once. Page cache does not count. Where the system keeps no PSS (macOS), the unique set
+    size (USS) is taken instead, which leaves shared pages out. Sampled, so a peak shorter than `every_s` may be missed.
+    """
+
+    def __init__(self, every_s: float = 2.0) -> None:
+        self.peak_gb = 0.0
+        self._every_s = every_s
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="memory-meter", daemon=True)
+
+    def sample(self) -> float:
+        """Memory in use now, GB; raises the peak if it is above."""
+        root = psutil.Process()
+        used = sum(_bytes(process) for process in (root, *root.children(recursive=True)))
+        self.peak_gb = max(self.peak_gb, used / 1e9)
+        return used / 1e9
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        self.sample()
+        while not self._stop.wait(self._every_s):
+            self.sample()
+
+
+def _bytes(process: psutil.Process) -> int:
+    try:
+        info = process.memory_full_info()
+    except (psutil.NoSuchProcess, psutil.ZombieProcess):  # it ended while we looked, and holds nothing now
+        return 0
+    return int(info.pss if hasattr(info, "pss") else info.uss)
