@@ -1,0 +1,282 @@
+"""The policy gradient against scalar oracles, and the invariants that trainers break."""
+
+import itertools
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from medrl.grpo import MAX_LOG_RATIO, Aggregation, LossOutput, TruncatedIS, group_advantages, policy_loss, reduce_stats
+from tests import oracles
+
+AGGREGATIONS: list[Aggregation] = ["sequence_sum", "token_mean", "sequence_mean"]
+CLIP = {"clip_low": 0.2, "clip_high": 0.28}
+rewards_and_groups = st.lists(
+    st.tuples(st.floats(-2, 2, allow_subnormal=False), st.integers(0, 3)), min_size=1, max_size=16
+)
+
+
+def batch(seed: int, B: int = 6, T: int = 9) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """logp, old_logp, rollout_logp [B, T], advantages [B], mask [B, T] with an action in every row; float64."""
+    generator = torch.Generator().manual_seed(seed)
+    logp = -torch.rand(B, T, generator=generator, dtype=torch.float64) * 3
+    old = logp + 0.4 * torch.randn(B, T, generator=generator, dtype=torch.float64)
+    rollout = old + 0.4 * torch.randn(B, T, generator=generator, dtype=torch.float64)
+    advantages = torch.randn(B, generator=generator, dtype=torch.float64)
+    mask = torch.rand(B, T, generator=generator) < 0.5
+    mask[:, 2] = True
+    return logp.requires_grad_(), old, rollout, advantages, mask
+
+
+@given(rewards_and_groups)
+def test_advantages_equal_the_oracle(pairs: list[tuple[float, int]]) -> None:
+    rewards, groups = [r for r, _ in pairs], [g for _, g in pairs]
+    for baseline in ("mean", "leave_one_out"):
+        got = group_advantages(torch.tensor(rewards, dtype=torch.float64), torch.tensor(groups), baseline=baseline)
+        assert got.tolist() == pytest.approx(oracles.advantages(rewards, groups, baseline), abs=1e-12)
+
+
+def test_advantages_over_std_equal_the_oracle() -> None:
+    rewards, groups = [1.0, 0.0, 0.25, 0.5, 0.5, 2.0, -1.0], [4, 4, 4, 9, 9, 7, 7]
+    got = group_advantages(torch.tensor(rewards), torch.tensor(groups), divide_by_std=True)
+    assert got.tolist() == pytest.approx(oracles.advantages(rewards, groups, by_std=True), abs=1e-6)
+
+
+@given(rewards_and_groups, st.floats(-10, 10))
+def test_a_shift_of_a_group_changes_no_advantage(pairs: list[tuple[float, int]], shift: float) -> None:
+    rewards = torch.tensor([r for r, _ in pairs], dtype=torch.float64)
+    groups = torch.tensor([g for _, g in pairs])
+    shifted = torch.where(groups == groups[0], rewards + shift, rewards)
+    assert torch.allclose(group_advantages(shifted, groups), group_advantages(rewards, groups), atol=1e-12)
+
+
+@given(rewards_and_groups)
+def test_advantages_of_a_group_sum_to_zero_and_ignore_order(pairs: list[tuple[float, int]]) -> None:
+    rewards = torch.tensor([r for r, _ in pairs], dtype=torch.float64)
+    groups = torch.tensor([g for _, g in pairs])
+    got = group_advantages(rewards, groups)
+    for group in groups.unique():
+        assert abs(float(got[groups == group].sum())) < 1e-12
+    assert torch.allclose(group_advantages(rewards.flip(0), groups.flip(0)).flip(0), got, atol=1e-15)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("options", [{}, {"baseline": "leave_one_out"}, {"divide_by_std": True}])
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 8, 1000])
+def test_a_group_without_spread_gives_exactly_zero(dtype: torch.dtype, options: dict[str, object], size: int) -> None:
+    rewards = torch.tensor([1.05] * size, dtype=dtype)
+    got = group_advantages(rewards, torch.full((size,), 3), **options)  # type: ignore[arg-type]
+    assert got.dtype == dtype
+    assert (got == 0.0).all()
+
+
+def test_rewards_that_differ_by_rounding_have_no_spread() -> None:
+    rewards = torch.tensor([1.0 + 0.2 * 0.5 - 0.1 * 0.5, 1.05, math.nextafter(1.05, 2)], dtype=torch.float64)
+    assert (group_advantages(rewards, torch.zeros(3, dtype=torch.int64), divide_by_std=True) == 0.0).all()
+
+
+def test_advantages_refuse_what_is_no_reward() -> None:
+    with pytest.raises(ValueError, match="not finite"):
+        group_advantages(torch.tensor([1.0, math.nan]), torch.tensor([0, 0]))
+    with pytest.raises(ValueError, match="must be"):
+        group_advantages(torch.zeros(2), torch.zeros(3, dtype=torch.int64))
+    assert group_advantages(torch.zeros(0), torch.zeros(0, dtype=torch.int64)).shape == (0,)
+
+
+@pytest.mark.parametrize("aggregation", AGGREGATIONS)
+@pytest.mark.parametrize("corrected", [False, True])
+@pytest.mark.parametrize("seed", range(5))
+def test_loss_equals_the_oracle(aggregation: Aggregation, corrected: bool, seed: int) -> None:
+    logp, old, rollout, advantages, mask = batch(seed)
+    correction = TruncatedIS(cap=1.3) if corrected else None
+    got = policy_loss(
+        logp, old, advantages, mask, **CLIP, aggregation=aggregation, rollout_logp=rollout, correction=correction
+    )
+    want = oracles.surrogate(
+        logp.tolist(),
+        old.tolist(),
+        advantages.tolist(),
+        mask.tolist(),
+        0.2,
+        0.28,
+        aggregation,
+        rollout.tolist() if corrected else None,
+        1.3,
+    )
+    assert got.loss.item() == pytest.approx(want, rel=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_gradient_at_ratio_one_is_that_of_the_paper(seed: int) -> None:
+    """L = E[log π(y|x) · A]: the surrogate at old = current has the same gradient."""
+    logp, _, _, advantages, mask = batch(seed)
+    policy_loss(logp, logp.detach(), advantages, mask, **CLIP, aggregation="sequence_sum").loss.backward()
+    paper = logp.detach().clone().requires_grad_()
+    (-((paper * mask).sum(dim=1) * advantages).mean()).backward()
+    assert logp.grad is not None and paper.grad is not None
+    assert torch.allclose(logp.grad, paper.grad, rtol=1e-12, atol=0)
+
+
+def test_gradient_is_zero_where_clipped_and_not_where_clipping_would_hide_a_mistake() -> None:
+    """Ratio above the range: no gradient for A > 0, full gradient for A < 0. Below it, the other way round."""
+    old = torch.zeros(4, 1)
+    logp = torch.log(torch.tensor([[1.5], [1.5], [0.5], [0.5]])).requires_grad_()
+    advantages = torch.tensor([1.0, -1.0, 1.0, -1.0])
+    out = policy_loss(logp, old, advantages, torch.ones(4, 1, dtype=torch.bool), **CLIP, aggregation="sequence_sum")
+    out.loss.backward()
+    assert logp.grad is not None
+    assert (4 * logp.grad[:, 0]).tolist() == pytest.approx([0.0, 1.5, -0.5, 0.0])
+    assert (out.stats["clip_high"], out.stats["clip_low"]) == (1.0, 1.0)
+
+
+@pytest.mark.parametrize("aggregation", AGGREGATIONS)
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 1000), cuts=st.lists(st.integers(0, 6), max_size=3))
+def test_micro_batches_sum_to_the_whole(aggregation: Aggregation, seed: int, cuts: list[int]) -> None:
+    """Loss, gradient and stats do not depend on how the batch is split, empty and all-masked parts included."""
+    logp, old, rollout, advantages, mask = batch(seed)
+    mask[4] = False
+    options = {**CLIP, "aggregation": aggregation, "correction": TruncatedIS(1.5)}
+    whole = policy_loss(logp, old, advantages, mask, rollout_logp=rollout, **options)  # type: ignore[arg-type]
+    whole.loss.backward()
+    assert logp.grad is not None
+    gradient = logp.grad.clone()
+    logp.grad = None
+    denominator = float(mask.sum() if aggregation == "token_mean" else mask.any(dim=1).sum())
+    edges = [0, *sorted(cuts), 6]
+    parts: list[LossOutput] = []
+    for start, stop in itertools.pairwise(edges):
+        rows = slice(start, stop)
+        part = policy_loss(
+            logp[rows],
+            old[rows],
+            advantages[rows],
+            mask[rows],
+            rollout_logp=rollout[rows],
+            denominator=denominator,
+            **options,  # type: ignore[arg-type]
+        )
+        part.loss.backward()
+        parts.append(part)
+    assert sum(part.loss.item() for part in parts) == pytest.approx(whole.loss.item(), rel=1e-12)
+    assert torch.allclose(logp.grad, gradient, rtol=1e-12, atol=0)
+    assert reduce_stats(part.stats for part in parts) == pytest.approx(reduce_stats([whole.stats]))
+
+
+@pytest.mark.parametrize("aggregation", AGGREGATIONS)
+@pytest.mark.parametrize("poison", [math.nan, math.inf, -math.inf])
+def test_masked_positions_never_touch_the_loss(aggregation: Aggregation, poison: float) -> None:
+    logp, old, rollout, advantages, mask = batch(1)
+    mask[5] = False
+    options = {**CLIP, "aggregation": aggregation, "correction": TruncatedIS(1.5)}
+    clean = policy_loss(logp, old, advantages, mask, rollout_logp=rollout, **options)  # type: ignore[arg-type]
+    clean.loss.backward()
+    poisoned = [torch.where(mask, x.detach(), poison) for x in (logp, old, rollout)]
+    bad_logp = poisoned[0].requires_grad_()
+    bad_advantages = advantages.clone()
+    bad_advantages[5] = poison
+    dirty = policy_loss(
+        bad_logp,
+        poisoned[1],
+        bad_advantages,
+        mask,
+        rollout_logp=poisoned[2],
+        **options,  # type: ignore[arg-type]
+    )
+    dirty.loss.backward()
+    assert dirty.loss.item() == clean.loss.item()
+    assert dirty.stats == clean.stats
+    assert bad_logp.grad is not None and logp.grad is not None
+    assert torch.equal(bad_logp.grad, logp.grad)
+    assert (bad_logp.grad[~mask] == 0.0).all()
+
+
+@pytest.mark.parametrize("aggregation", AGGREGATIONS)
+def test_an_all_masked_micro_batch_runs_backward_to_zero(aggregation: Aggregation) -> None:
+    logp = torch.full((2, 3), math.nan, requires_grad=True)
+    nothing = torch.zeros(2, 3, dtype=torch.bool)
+    advantages = torch.tensor([math.nan, 1.0])
+    out = policy_loss(logp, logp, advantages, nothing, **CLIP, aggregation=aggregation, denominator=4)
+    out.loss.backward()
+    assert out.loss.item() == 0.0
+    assert logp.grad is not None and (logp.grad == 0.0).all()
+    with pytest.raises(ValueError, match="denominator"):
+        policy_loss(logp, logp, advantages, nothing, **CLIP, aggregation=aggregation)
+
+
+def test_a_ratio_that_overflows_stays_finite() -> None:
+    logp = torch.zeros(2, 1, requires_grad=True)
+    out = policy_loss(
+        logp,
+        torch.full((2, 1), -500.0),
+        torch.tensor([0.0, -1.0]),
+        torch.ones(2, 1, dtype=torch.bool),
+        **CLIP,
+        aggregation="sequence_sum",
+    )
+    out.loss.backward()
+    assert out.loss.item() == pytest.approx(math.exp(MAX_LOG_RATIO) / 2, rel=1e-5)
+    assert logp.grad is not None and torch.isfinite(logp.grad).all()
+
+
+def test_correction_weights_carry_no_gradient_and_are_capped() -> None:
+    logp = torch.tensor([[0.0, 0.0]], requires_grad=True)
+    rollout = torch.tensor([[-math.log(4.0), math.log(2.0)]])  # weights 4 and 0.5
+    out = policy_loss(
+        logp,
+        logp,
+        torch.tensor([1.0]),
+        torch.ones(1, 2, dtype=torch.bool),
+        **CLIP,
+        aggregation="sequence_sum",
+        rollout_logp=rollout,
+        correction=TruncatedIS(3.0),
+    )
+    out.loss.backward()
+    assert out.loss.item() == pytest.approx(-3.5)
+    assert logp.grad is not None and logp.grad[0].tolist() == pytest.approx([-3.0, -0.5])
+    means = reduce_stats([out.stats])
+    assert means["rollout_corr/capped"] == 0.5
+    assert means["rollout_corr/weight_mean"] == pytest.approx(1.75)
+    k3 = [4.0 - 1.0 - math.log(4.0), 0.5 - 1.0 + math.log(2.0)]
+    assert means["rollout_corr/kl"] == pytest.approx(sum(k3) / 2, rel=1e-6)
+    with pytest.raises(ValueError, match="rollout_logp"):
+        policy_loss(
+            logp,
+            logp,
+            torch.ones(1),
+            torch.ones(1, 2, dtype=torch.bool),
+            **CLIP,
+            aggregation="token_mean",
+            correction=TruncatedIS(),
+        )
+
+
+def test_stats_reduce_to_means_over_action_tokens() -> None:
+    logp, old, _, advantages, mask = batch(3)
+    out = policy_loss(logp, old, advantages, mask, **CLIP, aggregation="token_mean")
+    ratios = [math.exp(a - b) for a, b in zip(logp[mask].tolist(), old[mask].tolist(), strict=True)]
+    means = reduce_stats([out.stats])
+    assert means["actor/ratio_mean"] == pytest.approx(sum(ratios) / len(ratios))
+    assert means["actor/approx_kl"] == pytest.approx(sum(r - 1 - math.log(r) for r in ratios) / len(ratios))
+    signs = advantages[:, None].expand_as(logp)[mask].tolist()
+    high = sum(r > 1.28 and s > 0 for r, s in zip(ratios, signs, strict=True)) / len(ratios)
+    low = sum(r < 0.8 and s < 0 for r, s in zip(ratios, signs, strict=True)) / len(ratios)
+    assert (means["actor/clipfrac_low"], means["actor/clipfrac_high"]) == pytest.approx((low, high))
+    assert means["actor/clipfrac"] == pytest.approx(low + high)
+    assert out.stats["tokens"] == len(ratios) and out.stats["sequences"] == 6
+
+
+def test_bad_shapes_are_refused_by_name() -> None:
+    logp, old, _, advantages, mask = batch(0)
+    with pytest.raises(ValueError, match="old_logp"):
+        policy_loss(logp, old[:, :3], advantages, mask, **CLIP, aggregation="token_mean")
+    with pytest.raises(ValueError, match="advantages"):
+        policy_loss(logp, old, advantages[:3], mask, **CLIP, aggregation="token_mean")
+    with pytest.raises(ValueError, match="must be bool"):
+        policy_loss(logp, old, advantages, mask.long(), **CLIP, aggregation="token_mean")
+    with pytest.raises(ValueError, match="denominator=0"):
+        policy_loss(logp, old, advantages, mask, **CLIP, aggregation="token_mean", denominator=0)
