@@ -10,6 +10,7 @@
 import random
 import time
 from collections.abc import Sequence
+from statistics import fmean
 
 import torch
 
@@ -83,12 +84,22 @@ def train_samples(groups: Sequence[RolloutGroup], settings: GRPOConfig) -> list[
 
 
 def learn(learner: LearnerGroup, samples: list[TrainSample], settings: GRPOConfig, step: int) -> dict[str, float]:
-    """One step's optimiser updates. A step in which no group had spread has nothing to teach, and says so."""
+    """One step's optimiser updates, `grpo.updates_per_batch` of them, over disjoint shares of the samples.
+
+    A step in which no group had spread has nothing to teach, and says so. With several updates the ratio is taken
+    against the weights before the first. Returns the means over the updates.
+    """
     if not samples:
         return {"actor/samples": 0.0}
     lr = settings.lr * min(1.0, (step + 1) / (settings.warmup_steps + 1))
-    stats = learner.update(samples, "policy", lr)
-    return {f"actor/{name}": value for name, value in stats.items()} | {"actor/lr": lr, "actor/samples": len(samples)}
+    updates = min(settings.updates_per_batch, len(samples))
+    old = learner.logprobs(samples) if updates > 1 else None
+    stats = [
+        learner.update(samples[share::updates], "policy", lr, None if old is None else old[share::updates])
+        for share in range(updates)
+    ]
+    means = {f"actor/{name}" if "/" not in name else name: fmean(each[name] for each in stats) for name in stats[0]}
+    return means | {"actor/lr": lr, "actor/samples": float(len(samples)), "actor/updates": float(updates)}
 
 
 class StepTimer:
