@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import ray
 
 from actors.judge import ExpertJudge
-from medrl.config import RewardConfig
+from actors.placement import light_needs
+from medrl.config import Config, RewardConfig
 from medrl.errors import Stalled
 from medrl.rewards import Expert, rubric_expert, score
 from medrl.types import Reward, RolloutGroup
@@ -29,12 +29,12 @@ class RewardActor:
 class RewardService:
     """The driver's handle on the reward actor."""
 
-    def __init__(self, config: RewardConfig, timeout_s: float, **options: Any) -> None:
-        self._timeout_s = timeout_s
-        self._actor = RewardActor.options(name="reward", **options).remote(config)
+    def __init__(self, config: Config) -> None:
+        self._timeout_s = config.rollout.timeout_s
+        self._actor = RewardActor.options(**light_needs(config, "reward").options).remote(config.reward)
 
     def score(self, groups: Sequence[RolloutGroup]) -> list[RolloutGroup]:
-        """The same groups, every rollout with its reward. Raises Stalled after `timeout_s`."""
+        """The same groups, every rollout with its reward. Raises Stalled after rollout.timeout_s."""
         references = [self._actor.score.remote(group) for group in groups]
         try:
             rewards = ray.get(references, timeout=self._timeout_s)

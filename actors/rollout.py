@@ -9,11 +9,11 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import ray
 from transformers import AutoTokenizer
 
+from actors.placement import light_needs
 from actors.pool import InferencePool
 from envs.react import ReactEnv, run_episode
 from envs.toolbox import open_toolbox
@@ -66,11 +66,11 @@ class RolloutWorker:
 class RolloutWorkers:
     """The driver's handle on all workers. Questions are dealt round robin; results come back in question order."""
 
-    def __init__(self, config: Config, model: Path, knowledge: Path, pool: InferencePool, **options: Any) -> None:
-        """`options`: Ray resources of one worker (`actors.placement`)."""
+    def __init__(self, config: Config, model: Path, knowledge: Path, pool: InferencePool) -> None:
+        """Start `rollout.workers` processes. `model` is the folder of the tokenizer, `knowledge` of the documents."""
         self._timeout_s = config.rollout.timeout_s
         self._workers = [
-            RolloutWorker.options(name=f"rollout-{rank}", **options).remote(config, model, knowledge, pool)
+            RolloutWorker.options(**light_needs(config, f"rollout-{rank}").options).remote(config, model, knowledge, pool)
             for rank in range(config.rollout.workers)
         ]
 
