@@ -1,0 +1,97 @@
+"""Build the knowledge folder once: documents for the two indexes, disease profiles, corpus frequencies.
+
+    <cache>/knowledge-<hash>/corpus.jsonl      what the medical retriever searches
+                             web.jsonl         what the web search searches
+                             profiles.jsonl    P(finding | disease) for the reasoning engine
+                             frequencies.json  how many documents name each entity
+
+The hash covers the ontology's bytes and the source of everything that builds from them, so a folder is never stale.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+from tqdm import tqdm
+
+import kisa
+from kisa.build import build_graph
+from kisa.documents import medical_documents, profiles, web_documents
+from kisa.entities import CorpusFrequency, count_mentions
+from kisa.graph import KnowledgeGraph
+from kisa.sources.hpo import content_hash, locate, read_ontology
+from medrl.config import KnowledgeConfig
+from medrl.errors import DataError
+from medrl.records import write_json, write_jsonl
+
+_BUILDERS = "build documents entities frequency graph knowledge names specialties sources/hpo".split()
+
+
+def load_graph(config: KnowledgeConfig) -> KnowledgeGraph:
+    """Read the ontology and build its graph, about ten seconds. Raises DataError."""
+    return build_graph(read_ontology(locate(config.ontology)))
+
+
+def knowledge_path(config: KnowledgeConfig) -> Path:
+    """Where the knowledge folder of this ontology and this builder is, or will be. Raises DataError."""
+    digest = hashlib.blake2b(content_hash(locate(config.ontology)).encode(), digest_size=6)
+    for name in _BUILDERS:
+        digest.update((Path(kisa.__path__[0]) / f"{name}.py").read_bytes())
+    return Path(config.cache).expanduser() / f"knowledge-{digest.hexdigest()}"
+
+
+def build_knowledge(config: KnowledgeConfig, graph: KnowledgeGraph | None = None) -> Path:
+    """Write the knowledge folder, or return the finished one. `graph`: the ontology's, if it is already loaded.
+
+    Atomic: the folder appears whole or not at all. Raises DataError.
+    """
+    folder = knowledge_path(config)
+    if folder.is_dir():
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        _write(partial, graph, config)
+        partial.chmod(0o755)
+        try:
+            os.rename(partial, folder)
+        except OSError:
+            if not folder.is_dir():  # somebody else finished first: theirs is the same
+                raise
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return folder
+
+
+def _write(folder: Path, graph: KnowledgeGraph | None, config: KnowledgeConfig) -> None:
+    with tqdm(total=5, desc="knowledge", unit="step", leave=False) as progress:
+
+        def step(run: Callable[[], Any]) -> Any:
+            result = run()
+            progress.update()
+            return result
+
+        whole: KnowledgeGraph = step(lambda: graph or load_graph(config))
+        corpus = list(medical_documents(whole))
+        step(lambda: write_jsonl(folder / "corpus.jsonl", corpus))
+        step(lambda: write_jsonl(folder / "web.jsonl", web_documents(whole)))
+        step(lambda: write_jsonl(folder / "profiles.jsonl", profiles(whole)))
+        frequency = step(lambda: count_mentions(whole, corpus))
+        write_json(folder / "frequencies.json", {"documents": frequency.documents, "mentions": frequency.mentions})
+
+
+def load_frequencies(folder: Path) -> CorpusFrequency:
+    """Read frequencies.json of a knowledge folder. Raises DataError."""
+    path = folder / "frequencies.json"
+    try:
+        return TypeAdapter(CorpusFrequency).validate_python(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, ValidationError) as error:
+        raise DataError(
+            f"{path}: unreadable ({error.__class__.__name__}); delete {folder} to build it again"
+        ) from error
