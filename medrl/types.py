@@ -16,6 +16,8 @@ from typing import Any, Literal, Protocol
 
 Role = Literal["system", "user", "assistant"]
 Split = Literal["train", "heldout"]
+#: A formal question: ids of the anchors, then steps (predicate, constraint, value); "" where a step has no constraint.
+Query = tuple[tuple[str, ...], tuple[tuple[str, str, str], ...]]
 StepStatus = Literal["ok", "mistake", "answer", "malformed"]
 
 
@@ -55,7 +57,11 @@ class Relation:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A multi-hop question with a proved answer. `relations` is the chain, from the named anchor to the answer."""
+    """A multi-hop question with a proved answer. `relations` is the chain, from the named anchor to the answer.
+
+    `anchors`: what the text names, as it is written there. `clues`: relations beside the chain that narrow its first
+    hop. `query`: the formal question, run on the graph to prove that `answer` is the only one.
+    """
 
     id: str
     text: str
@@ -65,6 +71,9 @@ class Question:
     specialty: str
     split: Split
     relations: tuple[Relation, ...]
+    anchors: tuple[str, ...] = ()
+    clues: tuple[Relation, ...] = ()
+    query: Query = ((), ())
 
     @property
     def entities(self) -> tuple[Entity, ...]:
