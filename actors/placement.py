@@ -1,0 +1,135 @@
+"""What each actor needs of the cluster, and a Ray session that has it.
+
+On CPU the actors of one machine take turns at its cores (the pool decodes while the learner waits, and the other way
+round), so they ask Ray for no CPUs of their own; the threads are set by hand. On GPU an engine takes
+`pool.tensor_parallel` GPUs and a learner rank one.
+"""
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import ray
+
+from medrl.config import Config
+from medrl.errors import ConfigError
+
+QUIET = {
+    "HF_HUB_OFFLINE": "1",
+    "TRANSFORMERS_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "VLLM_NO_USAGE_STATS": "1",
+    "DO_NOT_TRACK": "1",
+    "VLLM_LOGGING_LEVEL": "WARNING",
+    "TOKENIZERS_PARALLELISM": "false",
+}
+"""Environment of every actor: nothing is fetched, nothing is reported, and only warnings are printed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """Resources and environment of one actor. `options` is what Ray's `.options(...)` takes."""
+
+    name: str
+    num_cpus: float
+    num_gpus: float
+    env: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "num_cpus": self.num_cpus,
+            "num_gpus": self.num_gpus,
+            "runtime_env": {"env_vars": {**QUIET, **self.env}},
+        }
+
+
+def engine_needs(config: Config, index: int, cores: list[int]) -> Needs:
+    """Inference engine `index`; on CPU it computes on its share of `cores`, all of them where it is the only one."""
+    name = f"engine-{index}"
+    if config.device == "cuda":
+        return Needs(name, num_cpus=1, num_gpus=config.pool.tensor_parallel)
+    share = _share(cores, index, config.pool.engines)
+    binding = ",".join(map(str, share))
+    return Needs(name, 0, 0, {"OMP_NUM_THREADS": str(len(share)), "VLLM_CPU_OMP_THREADS_BIND": binding})
+
+
+def learner_needs(config: Config, rank: int, cores: list[int]) -> Needs:
+    """Learner rank `rank`."""
+    name = f"learner-{rank}"
+    if config.device == "cuda":
+        return Needs(name, num_cpus=1, num_gpus=1)
+    threads = config.learner.threads or len(_share(cores, rank, config.learner.ranks))
+    return Needs(name, 0, 0, {"OMP_NUM_THREADS": str(threads), "DS_ACCELERATOR": "cpu"})
+
+
+def light_needs(config: Config, name: str) -> Needs:
+    """A rollout worker or the reward actor: mostly waiting, one thread."""
+    return Needs(name, 1 if config.device == "cuda" else 0, 0, {"OMP_NUM_THREADS": "1"})
+
+
+def plan(config: Config) -> list[Needs]:
+    """Every actor of a run."""
+    cores = allowed_cores()
+    return [
+        *(engine_needs(config, index, cores) for index in range(config.pool.engines)),
+        *(learner_needs(config, rank, cores) for rank in range(config.learner.ranks)),
+        *(light_needs(config, f"rollout-{rank}") for rank in range(config.rollout.workers)),
+        light_needs(config, "reward"),
+    ]
+
+
+def require(config: Config, cluster_resources: Mapping[str, float]) -> None:
+    """Raises ConfigError if the plan needs more CPUs or GPUs than `cluster_resources` (as from Ray) has."""
+    needs = plan(config)
+    for resource, needed, advice in (
+        ("GPU", sum(item.num_gpus for item in needs), "Lower pool.engines, pool.tensor_parallel or learner.ranks"),
+        ("CPU", sum(item.num_cpus for item in needs), "Lower rollout.workers"),
+    ):
+        there = cluster_resources.get(resource, 0.0)
+        if needed > there:
+            raise ConfigError(f"need {needed:g} {resource}s, the cluster has {there:g}. {advice}, or add nodes.")
+
+
+@contextmanager
+def session(config: Config) -> Iterator[None]:
+    """A Ray session for this run: the cluster named by RAY_ADDRESS, else one on this machine alone, stopped at the end.
+
+    Raises ConfigError if the run does not fit.
+    """
+    os.environ.update(QUIET)
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    options: dict[str, Any] = {"log_to_driver": bool(os.environ.get("MEDRL_ACTOR_LOGS")), "configure_logging": False}
+    if "RAY_ADDRESS" not in os.environ:
+        options |= {
+            "address": "local",
+            "include_dashboard": False,
+            "_node_ip_address": "127.0.0.1",
+            "object_store_memory": 256 * 2**20,
+            "num_cpus": len(allowed_cores()),
+        }
+    # Actors unpickle functions of this project, so they must find it where this process does.
+    options["runtime_env"] = {"env_vars": {"PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}}
+    ray.init(**options)
+    try:
+        require(config, ray.cluster_resources())
+        yield
+    finally:
+        ray.shutdown()
+
+
+def allowed_cores() -> list[int]:
+    """Ids of the cores this process may run on."""
+    return sorted(os.sched_getaffinity(0))
+
+
+def _share(cores: list[int], index: int, parts: int) -> list[int]:
+    """The `index`-th of `parts` shares of `cores`; never empty."""
+    share = cores[index * len(cores) // parts : (index + 1) * len(cores) // parts]
+    return share or [cores[index % len(cores)]]
