@@ -1,8 +1,8 @@
 """Rollout workers: processes that run the tool environment against the inference pool.
 
-    waits for                      unblocked by
-    a question from the driver     RolloutWorkers.collect
-    a completion                   InferencePool.generate, within pool.request_timeout_s
+waits for                      unblocked by
+a question from the driver     RolloutWorkers.collect
+a completion                   InferencePool.generate, within pool.request_timeout_s
 """
 
 import asyncio
@@ -50,7 +50,9 @@ class RolloutWorker:
         outages = tuple(str(result) for result in results if isinstance(result, InfrastructureError))
         return GroupOutcome(RolloutGroup(question, rollouts), outages)
 
-    async def _play(self, question: Question, sample: int, temperature: float, seed: int) -> Rollout | InfrastructureError:
+    async def _play(
+        self, question: Question, sample: int, temperature: float, seed: int
+    ) -> Rollout | InfrastructureError:
         """One episode, tried again when infrastructure fails under it; the last failure is returned, not scored."""
         limits, max_length = self._config.env, self._config.model.max_length
         for attempt in range(self._config.rollout.attempts):
@@ -69,10 +71,8 @@ class RolloutWorkers:
     def __init__(self, config: Config, model: Path, knowledge: Path, pool: InferencePool) -> None:
         """Start `rollout.workers` processes. `model` is the folder of the tokenizer, `knowledge` of the documents."""
         self._timeout_s = config.rollout.timeout_s
-        self._workers = [
-            RolloutWorker.options(**light_needs(config, f"rollout-{rank}").options).remote(config, model, knowledge, pool)
-            for rank in range(config.rollout.workers)
-        ]
+        needs = [light_needs(config, f"rollout-{rank}") for rank in range(config.rollout.workers)]
+        self._workers = [RolloutWorker.options(**each.options).remote(config, model, knowledge, pool) for each in needs]
 
     def collect(
         self,

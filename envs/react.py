@@ -1,8 +1,8 @@
 """The ReAct loop: thought -> tool call -> observation, until an answer or a limit. No Ray inside.
 
-    env = ReactEnv(question, tools, codec, limits, max_length)
-    while env.ending is None:  the policy continues env.token_ids;  await env.act(sampled ids)
-    env.rollout()
+env = ReactEnv(question, tools, codec, limits, max_length)
+while env.ending is None:  the policy continues env.token_ids;  await env.act(sampled ids)
+env.rollout()
 """
 
 import time

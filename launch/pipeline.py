@@ -6,12 +6,12 @@ A stage that was finished before is not done again, so an interrupted run goes o
 `medrl synthesize | sft | train | eval | quickstart` ask for different stages of the same pipeline.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 
 from transformers import AutoTokenizer
 
@@ -26,7 +26,7 @@ from launch.progress import MemoryMeter
 from launch.report import write_report
 from launch.rundir import RunDirectory
 from launch.sft import finetune
-from launch.summary import write_summary
+from launch.summary import headline, write_summary
 from launch.tracking import Tracker
 from launch.train import grpo
 from launch.trajectories import TrajectoryLog
@@ -107,9 +107,11 @@ class Pipeline:
         return self._evaluate("rl")
 
     def report(self) -> dict[str, Any]:
-        """summary.json and report.html, from what the other stages left."""
-        write_summary(self._config, self._run_dir, self._dataset)
-        return {"report": str(write_report(self._run_dir.path))}
+        """summary.json and report.html, from what the other stages left; the headline on stdout."""
+        summary = write_summary(self._config, self._run_dir, self._dataset)
+        page = write_report(self._run_dir.path)
+        print(headline(summary), f"\n\nreport: {page}")
+        return {"report": str(page)}
 
     def _evaluate(self, checkpoint: str) -> dict[str, Any]:
         questions = self._dataset.heldout[: self._config.eval.questions]

@@ -4,7 +4,6 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from medrl.config import Config, load
@@ -23,7 +22,8 @@ class RunDirectory:
             write_text(held, config.to_yaml())
         elif (changed := _difference(load(held), config)) is not None:
             raise ConfigError(
-                f"{self.path} holds a run with another {changed}; give run_dir=another/folder, or delete it to start again"
+                f"{self.path} holds a run with other settings ({changed}); "
+                "give run_dir=another/folder, or delete that one to start again"
             )
         self._stages_file = self.path / "stages.json"
         self.stages: dict[str, dict[str, Any]] = {}

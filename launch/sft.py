@@ -21,7 +21,8 @@ def finetune(config: Config, learner: LearnerGroup, trajectories: Sequence[Rollo
         for update in range(config.sft.updates):
             lr = cosine_lr(update, config.sft.updates, config.sft.lr, warmup)
             stats = learner.update([demonstration(rollout) for rollout in next(batches)], "sft", lr)
-            tracker.log({f"sft/{name}": value for name, value in stats.items()} | {"sft/lr": lr}, step=update, stage="sft")
+            metrics = {f"sft/{name}": value for name, value in stats.items()} | {"sft/lr": lr}
+            tracker.log(metrics, step=update, stage="sft")
             progress.advance(1, loss=stats["loss"])
 
 

@@ -1,10 +1,10 @@
 """The controller loop: question -> rollout -> reward -> learner -> weights -> pool, one policy version an update.
 
-    curriculum -> questions -> RolloutWorkers <-> InferencePool
-        ^                            |                  ^
-    pass rates                 RewardService            | weights, versioned
-        |                            v                  |
-        +-------------------- advantages -> LearnerGroup
+curriculum -> questions -> RolloutWorkers <-> InferencePool
+    ^                            |                  ^
+pass rates                 RewardService            | weights, versioned
+    |                            v                  |
+    +-------------------- advantages -> LearnerGroup
 """
 
 import random
@@ -46,9 +46,7 @@ def grpo(
             timer = StepTimer()
             batch = curriculum.sample(rng, questions, settings.groups_per_step)
             seed = derive_seed(config.seed, "grpo", step)
-            outcomes = players.workers.collect(
-                batch, settings.group_size, settings.temperature, seed, progress.advance
-            )
+            outcomes = players.workers.collect(batch, settings.group_size, settings.temperature, seed, progress.advance)
             timer.lap("rollout")
             groups = players.reward.score([outcome.group for outcome in outcomes])
             timer.lap("reward")

@@ -14,7 +14,9 @@ from medrl.types import Ending, Rollout, Step
 from tests.fakes import question
 
 CONFIG = RewardConfig(judge_url="http://127.0.0.1:9/v1", judge_model="expert")
-ROLLOUT = Rollout("q1", 0, [1, 2], [False, True], [0.0, -1.0], [-1, 0], [Step("a", None, "", "answer")], Ending.ANSWERED, "FBN1")
+ROLLOUT = Rollout(
+    "q1", 0, [1, 2], [False, True], [0.0, -1.0], [-1, 0], [Step("a", None, "", "answer")], Ending.ANSWERED, "FBN1"
+)
 
 
 def judge(handler: Callable[[httpx.Request], httpx.Response], monkeypatch: pytest.MonkeyPatch) -> ExpertJudge:
@@ -42,6 +44,11 @@ def test_rating_is_read_and_the_key_is_sent(monkeypatch: pytest.MonkeyPatch) -> 
 def test_it_tries_again_and_then_raises(monkeypatch: pytest.MonkeyPatch) -> None:
     answers = [httpx.Response(503), reply("no idea"), reply("rating: 10")]
     assert judge(lambda request: answers.pop(0), monkeypatch)(question(), ROLLOUT) == 1.0
-    for bad in (httpx.Response(503), reply("no idea"), httpx.Response(200, text="<html>"), httpx.Response(200, json={})):
+    for bad in (
+        httpx.Response(503),
+        reply("no idea"),
+        httpx.Response(200, text="<html>"),
+        httpx.Response(200, json={}),
+    ):
         with pytest.raises(InfrastructureError, match="judge expert"):
             judge(lambda request, bad=bad: bad, monkeypatch)(question(), ROLLOUT)
