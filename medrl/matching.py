@@ -30,7 +30,7 @@ _ABSTENTION = re.compile(
     r"|not (?:sure|known|available|applicable|found|given|specified|determined|enough .*)"
     r"|(?:sorry,? )?i (?:do not|don.?t|cannot|can not|can.?t|could not|couldn.?t|am not|.m not|am unable|have no) .*"
     r"|i.m (?:not|unable|sorry) .*|i am sorry.*|(?:it )?(?:cannot|can not|could not) be (?:determined|answered|found).*"
-    r"|cannot (?:determine|answer|tell).*|insufficient .*|unable to .*",
+    r"|cannot (?:determine|answer|tell).*|insufficient (?:evidence|information|data).*|unable to .*",
     re.DOTALL,
 )
 

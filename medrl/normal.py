@@ -45,12 +45,12 @@ def normalise(text: str) -> str:
     """
     text = unicodedata.normalize("NFKC", text).translate(_LETTERS)
     text = "".join(char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char))
-    text = re.sub(r"'s\b", "", text).replace("'", "")
+    text = re.sub(r"(?<=\w)'s\b", "", text, flags=re.I).replace("'", "")
     tokens: list[str] = []
     for match in _TOKEN.finditer(text):
         token = match.group()
         word = _WORDS.get(token, token.casefold())
-        if not token.isupper():  # gene symbols keep their last S and their vowels
+        if not token.isupper() or len(token) > 7:  # gene symbols keep their last S and their vowels
             word = _singular(_american(word))
         tokens.append(_arabic(word, tokens[-1] if tokens else ""))
     tokens = [token for token in tokens if token != "the"]
@@ -84,8 +84,12 @@ def _arabic(word: str, before: str) -> str:
 
 
 def compact(normal: str) -> str:
-    """Without spaces, save between two digits: "il 6" and "il6" are one name, "1 12" and "11 2" are two."""
-    return re.sub(r"(?<!\d) | (?!\d)", "", normal)
+    """Without spaces, so that "il 6" is "il6" and "beta blocker" is "betablocker".
+
+    Two numbers stay apart ("1 12" is not "11 2"), and so do the words of a short name (MT-TP and MTTP are two genes).
+    """
+    joined = re.sub(r"(?<=\d) (?!\d)|(?<!\d) (?=\d)", "", normal)
+    return re.sub(r"(?<!\d) (?!\d)", "", joined) if len(joined) > 8 else joined
 
 
 def mentions(text: str, name: str) -> bool:
