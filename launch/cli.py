@@ -1,0 +1,138 @@
+"""The command line: `medrl <command>`. What it runs is imported only then, so that help comes at once."""
+
+import argparse
+import errno
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from medrl.errors import DataError, InfrastructureError, UserError
+
+if TYPE_CHECKING:
+    from medrl.config import Config
+
+E = TypeVar("E", bound=Exception)
+
+_DESCRIPTION = """\
+Train medical deep-research agents: synthesise questions and guided trajectories from a medical ontology,
+fine-tune on them (SFT), then improve by trial and reward (GRPO)."""
+
+_EXAMPLES = """\
+examples:
+  medrl quickstart                                 the whole pipeline, small, on a CPU
+  medrl plan quickstart grpo.group_size=16         what that would do and need; starts nothing
+  medrl train my.yaml model.path=~/models/qwen3    GRPO from a model of your own
+  medrl report runs/quickstart                     write report.html again
+
+A RECIPE is a name (quickstart) or a YAML file. Settings after it replace the recipe's: section.key=value.
+Work that was interrupted goes on where it stopped: give the same command again."""
+
+_STAGED = {
+    "synthesize": "write questions and guided trajectories (KISA)",
+    "sft": "synthesise, then fine-tune on the guided trajectories",
+    "train": "synthesise, fine-tune, then GRPO",
+    "eval": "play held-out questions with the base, SFT and RL models, and write the report",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command. Returns the exit code: 0; 1 infrastructure failed; 2 the user can mend it; 130 interrupted."""
+    options = _parser().parse_args(arguments)
+    try:
+        _run(options)
+    except KeyboardInterrupt:
+        return _complain("interrupted; the same command goes on where this one stopped", 130)
+    except BrokenPipeError:  # the reader, `head` say, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (UserError, InfrastructureError) as error:
+        return _complain(str(_cause(error)), 2 if isinstance(error, UserError) else 1)
+    return 0
+
+
+def _run(options: argparse.Namespace) -> None:
+    if options.command == "report" and Path(options.recipe).is_dir():
+        _report(Path(options.recipe))
+        return
+    from launch.recipe import load_recipe
+
+    config = load_recipe(options.recipe, options.settings)
+    if options.command == "report":
+        _report(config.run_path)
+    elif options.command == "plan":
+        _plan(config)
+    else:
+        try:
+            _stages(options.command, config)
+        except OSError as error:
+            if _cause(error).errno != errno.ENOSPC:
+                raise
+            raise DataError(
+                f"the disk is full below {config.run_path}: make room and give the same command again, or choose "
+                "another place with run_dir=..."
+            ) from error
+
+
+def _stages(command: str, config: "Config") -> None:
+    from launch import pipeline
+
+    stages = {
+        "quickstart": pipeline.QUICKSTART,
+        "synthesize": pipeline.SYNTHESIZE,
+        "sft": pipeline.FINETUNE,
+        "train": pipeline.TRAIN,
+        "eval": pipeline.EVALUATE,
+    }
+    pipeline.run(config, stages[command])
+
+
+def _plan(config: "Config") -> None:
+    from launch.model import resolve_model
+    from launch.plan import render_plan
+
+    print(render_plan(config, resolve_model(config.model, Path(config.knowledge.cache))), end="")
+
+
+def _report(run_path: Path) -> None:
+    from launch.report import write_report
+
+    print(write_report(run_path))
+
+
+def _cause(error: E) -> E:
+    """What an actor raised, if this is what Ray made of it; else the error itself."""
+    return getattr(error, "cause", error)
+
+
+def _complain(message: str, code: int) -> int:
+    print(f"medrl: {message}", file=sys.stderr)
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="medrl", description=_DESCRIPTION, epilog=_EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    quickstart = commands.add_parser("quickstart", help="everything, small, on a CPU, and a report at the end")
+    quickstart.set_defaults(recipe="quickstart")
+    _add_settings(quickstart)
+    for name, purpose in (
+        *_STAGED.items(),
+        ("plan", "what a recipe would do and need: work, processes, memory, files; starts nothing"),
+    ):
+        command = commands.add_parser(name, help=purpose, description=purpose)
+        command.add_argument("recipe", metavar="RECIPE", help="a recipe's name, or a YAML file")
+        _add_settings(command)
+    report = commands.add_parser("report", help="write report.html of a run again")
+    report.add_argument("recipe", metavar="RUN", help="a run directory, or a recipe")
+    _add_settings(report)
+    return parser
+
+
+def _add_settings(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "settings", nargs="*", metavar="section.key=value", help="settings in place of the recipe's, e.g. grpo.steps=40"
+    )

@@ -1,0 +1,163 @@
+"""What a run needs, by arithmetic alone: memory by part, bytes on disk. Bytes are bytes; a GB is 1e9 of them."""
+
+import json
+import math
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from medrl.config import Config
+from medrl.errors import ConfigError
+
+BYTES = {"bfloat16": 2, "float32": 4}
+RUNTIME_LEARNER = 0.7e9  # a process with torch, transformers and DeepSpeed imported and warm
+RUNTIME_ENGINE = 1.5e9  # vLLM: the actor and its engine process
+RUNTIME_WORKER = 0.8e9  # tools and their indexes
+RUNTIME_RAY = 0.6e9  # Ray's own processes, and the controller
+_BYTES_PER_EPISODE_TOKEN = 45  # in trajectories/*.jsonl: id, mask, log-prob, version, and its text
+
+
+@dataclass(frozen=True, slots=True)
+class ModelShape:
+    """Sizes of a decoder-only transformer with gated MLP and grouped-query attention."""
+
+    parameters: int
+    layers: int
+    hidden: int
+    intermediate: int
+    heads: int
+    kv_heads: int
+    head_dim: int
+    vocab: int
+    context: int
+
+
+def read_shape(folder: Path) -> ModelShape:
+    """From config.json and the headers of *.safetensors; no weights are read. Raises ConfigError, one line."""
+    path = folder / "config.json"
+    try:
+        values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        heads, hidden = values["num_attention_heads"], values["hidden_size"]
+        return ModelShape(
+            parameters=sum(_parameters(file) for file in folder.glob("*.safetensors")),
+            layers=values["num_hidden_layers"],
+            hidden=hidden,
+            intermediate=values["intermediate_size"],
+            heads=heads,
+            kv_heads=values.get("num_key_value_heads") or heads,
+            head_dim=values.get("head_dim") or hidden // heads,
+            vocab=values["vocab_size"],
+            context=values["max_position_embeddings"],
+        )
+    except OSError as error:
+        raise ConfigError(f"{error.filename}: {error.strerror}") from error
+    except json.JSONDecodeError as error:
+        raise ConfigError(f"{path}: not JSON: {error}") from error
+    except KeyError as error:
+        raise ConfigError(f"{path}: {error.args[0]} is missing; a decoder-only language model has it") from error
+
+
+def _parameters(file: Path) -> int:
+    # The format: 8 bytes little-endian length, then that much JSON, {name: {"dtype", "shape", "data_offsets"}}.
+    with file.open("rb") as opened:
+        (length,) = struct.unpack("<Q", opened.read(8))
+        header = json.loads(opened.read(length))
+    return sum(math.prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__")
+
+
+@dataclass(frozen=True, slots=True)
+class LearnerMemory:
+    """Bytes on one learner rank."""
+
+    weights: float
+    gradients: float
+    optimizer: float
+    activations: float
+    logits: float
+
+    @property
+    def total(self) -> float:
+        return self.weights + self.gradients + self.optimizer + self.activations + self.logits
+
+
+def learner_memory(config: Config, shape: ModelShape) -> LearnerMemory:
+    """One rank under ZeRO (arXiv:1910.02054, section 3), gradients summed in float32, AdamW with a float32 master copy.
+
+    Stages 0 and 1 both share out the optimiser state, 2 the gradients too, 3 the weights too. Activations are
+    those kept for the backward pass of one micro-batch of `learner.micro_batch_tokens`: per token and layer six
+    vectors of the hidden size (two norms in float32 count double), keys and values, four of the MLP's width; with
+    gradient checkpointing, the input of each layer and all of one layer. Logits and their gradient exist at action
+    positions only, at most the share of actions in a turn.
+    """
+    width, stage, ranks = BYTES[config.model.dtype], config.learner.zero_stage, config.learner.ranks
+    tokens = config.learner.micro_batch_tokens
+    values = 6 * shape.hidden + 2 * shape.kv_heads * shape.head_dim + 4 * shape.intermediate
+    layer = tokens * (values * width + 2 * shape.hidden * 4)
+    if config.learner.gradient_checkpointing:
+        activations = shape.layers * tokens * shape.hidden * width + layer
+    else:
+        activations = shape.layers * layer
+    action_share = config.env.max_turn_tokens / (config.env.max_turn_tokens + config.env.observation_tokens)
+    return LearnerMemory(
+        weights=shape.parameters * width / (ranks if stage == 3 else 1),
+        gradients=shape.parameters * 4 / (ranks if stage >= 2 else 1),
+        optimizer=shape.parameters * 12 / ranks,
+        activations=float(activations),
+        logits=tokens * action_share * shape.vocab * width * 2,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class EngineMemory:
+    """Bytes in one inference engine, on each of its tensor-parallel ranks; and what its cache can hold."""
+
+    weights: float
+    kv_cache: float
+    kv_bytes_per_token: int
+    cached_sequences: int
+
+
+def engine_memory(config: Config, shape: ModelShape, device_bytes: float | None = None) -> EngineMemory:
+    """On CPU the cache is `pool.kv_cache_gb` (GiB, as vLLM reads it). On a GPU of `device_bytes`, what is left of
+    `pool.gpu_memory_utilization` beside the weights. `cached_sequences`: of full length, held at once."""
+    width, parallel = BYTES[config.model.dtype], config.pool.tensor_parallel
+    weights = shape.parameters * width / parallel
+    per_token = 2 * shape.layers * shape.kv_heads * shape.head_dim * width
+    if device_bytes is None:
+        cache = config.pool.kv_cache_gb * 2**30
+    else:
+        cache = max(0.0, device_bytes * config.pool.gpu_memory_utilization - weights)
+    tokens = cache * parallel / per_token
+    return EngineMemory(weights, cache, per_token, int(tokens // config.model.max_length))
+
+
+def host_memory(config: Config, shape: ModelShape) -> dict[str, float]:
+    """Bytes of RAM by part, all processes of a CPU run together."""
+    engine = engine_memory(config, shape)
+    return {
+        "learner": config.learner.ranks * (learner_memory(config, shape).total + RUNTIME_LEARNER),
+        "inference": config.pool.engines
+        * (config.pool.tensor_parallel * (engine.weights + engine.kv_cache) + RUNTIME_ENGINE),
+        "rollout workers": config.rollout.workers * RUNTIME_WORKER,
+        "weights on their way": shape.parameters * float(BYTES[config.model.dtype]),
+        "ray and controller": RUNTIME_RAY,
+    }
+
+
+def disk_bytes(config: Config, shape: ModelShape) -> dict[str, float]:
+    """Bytes written below the run directory, by part; trajectories at their longest."""
+    checkpoint = shape.parameters * float(BYTES[config.model.dtype])
+    kept = 2 + (config.grpo.steps // config.tracking.checkpoint_every if config.tracking.checkpoint_every else 0)
+    return {
+        "checkpoints": checkpoint * (kept + 1),  # one more while one is being written
+        "trajectories": float(episodes(config) * config.model.max_length * _BYTES_PER_EPISODE_TOKEN),
+        "metrics, data, report": 0.2e9,
+    }
+
+
+def episodes(config: Config) -> int:
+    """Episodes played in a whole run: training, and the evaluation of three models."""
+    questions = min(config.eval.questions, config.kisa.heldout_questions)
+    training = config.grpo.steps * config.grpo.groups_per_step * config.grpo.group_size
+    return training + 3 * questions * (1 + config.eval.samples)

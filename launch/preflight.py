@@ -1,0 +1,71 @@
+"""What can be known to fail is found before anything starts."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import psutil
+
+from kisa.sources import hpo
+from launch.footprint import ModelShape, disk_bytes, host_memory, read_shape
+from launch.model import resolve_model
+from medrl.config import Config
+from medrl.curriculum import Curriculum
+from medrl.errors import ConfigError
+
+
+def check(config: Config) -> Path:
+    """The folder of the model to start from, once everything else is in order. Raises ConfigError or DataError."""
+    Curriculum(range(config.kisa.min_hops, config.kisa.max_hops + 1), config.curriculum)
+    hpo.locate(config.knowledge.ontology)
+    run_path, cache = config.run_path, Path(config.knowledge.cache).expanduser()
+    check_writable(run_path, "run_dir")
+    check_writable(cache, "knowledge.cache")
+    model = resolve_model(config.model, cache)
+    shape = read_shape(model)
+    check_fits(config, shape, free_bytes=shutil.disk_usage(run_path).free, memory_bytes=memory_limit())
+    return model
+
+
+def check_writable(folder: Path, key: str) -> None:
+    """Make `folder` if it is not there and write to it. `key` names the setting in the error."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"medrl")
+    except OSError as error:
+        raise ConfigError(f"{key}={folder}: {error.strerror}; give a folder that can be written") from error
+
+
+def check_fits(config: Config, shape: ModelShape, *, free_bytes: float, memory_bytes: float) -> None:
+    """Raises ConfigError if the run needs more context, disk or memory than there is."""
+    if config.model.max_length > shape.context:
+        raise ConfigError(
+            f"model.max_length={config.model.max_length}: the model reads {shape.context} tokens; use that or less"
+        )
+    disk = sum(disk_bytes(config, shape).values())
+    if disk > free_bytes:
+        raise ConfigError(
+            f"{config.run_path}: the run may write {disk / 1e9:.1f} GB, {free_bytes / 1e9:.1f} GB are free; "
+            "make room or give another run_dir"
+        )
+    if config.device == "cpu":
+        parts = host_memory(config, shape)
+        needed, largest = sum(parts.values()), max(parts, key=lambda part: parts[part])
+        if needed > memory_bytes:
+            raise ConfigError(
+                f"the run needs about {needed / 1e9:.1f} GB of memory, the machine has {memory_bytes / 1e9:.1f} GB; "
+                f"most is for the {largest}: see `medrl plan`"
+            )
+
+
+def memory_limit() -> float:
+    """Bytes of memory that this process may use: the machine's, or the container's limit if that is lower."""
+    limit = float(psutil.virtual_memory().total)
+    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        if os.path.exists(path):
+            text = Path(path).read_text(encoding="ascii").strip()
+            if text != "max":
+                limit = min(limit, float(text))
+    return limit
