@@ -8,7 +8,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from envs.corpus import DiseaseProfile, Document
+from envs.corpus import DiseaseProfile, Document, FindingName
 from kisa.build import EVIDENCE
 from kisa.frequency import BANDS, RANGES, UNKNOWN, pool
 from kisa.graph import KnowledgeGraph
@@ -116,6 +116,14 @@ def profiles(graph: KnowledgeGraph) -> Iterator[DiseaseProfile]:
             inheritance = tuple(each.object.name for each in graph.out(disease, "inherited_as"))
             onset = tuple(each.object.name for each in graph.out(disease, "has_onset"))
             yield DiseaseProfile(disease.id, disease.name, findings, inheritance, onset)
+
+
+def finding_names(graph: KnowledgeGraph) -> Iterator[FindingName]:
+    """The names of every finding that is annotated: preferred, exact and everyday ones."""
+    for phenotype in graph.of_kind("phenotype"):
+        term = graph.facts[phenotype.id].term
+        if term is not None and graph.out(phenotype, "presents_in"):
+            yield FindingName(phenotype.id, phenotype.name, tuple(dict.fromkeys((*term.synonyms, *term.lay))))
 
 
 def _probability(relation: Relation) -> float:

@@ -13,7 +13,7 @@ import numpy as np
 
 from envs.corpus import Document
 from kisa.graph import KnowledgeGraph
-from kisa.names import tokens
+from kisa.names import tokens, without_accents
 from medrl.types import Entity
 
 PAPER_THRESHOLD = 1e-6
@@ -62,7 +62,7 @@ def count_mentions(graph: KnowledgeGraph, corpus: Iterable[Document]) -> CorpusF
 
 
 def _named(text: str, names: _Names, symbols: _Names, lengths: dict[str, list[int]]) -> set[str]:
-    words = _WORD.findall(text)
+    words = _WORD.findall(without_accents(text))
     folded = [word.lower() for word in words]
     found: set[str] = set()
     position = 0

@@ -3,6 +3,7 @@
     <cache>/knowledge-<hash>/corpus.jsonl      what the medical retriever searches
                              web.jsonl         what the web search searches
                              profiles.jsonl    P(finding | disease) for the reasoning engine
+                             findings.jsonl    the names that a finding may be given by
                              frequencies.json  how many documents name each entity
 
 The hash covers the ontology's bytes and the source of everything that builds from them, so a folder is never stale.
@@ -10,9 +11,6 @@ The hash covers the ontology's bytes and the source of everything that builds fr
 
 import hashlib
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,8 +19,9 @@ from pydantic import TypeAdapter, ValidationError
 from tqdm import tqdm
 
 import kisa
+from envs.folders import build_once
 from kisa.build import build_graph
-from kisa.documents import medical_documents, profiles, web_documents
+from kisa.documents import finding_names, medical_documents, profiles, web_documents
 from kisa.entities import CorpusFrequency, count_mentions
 from kisa.graph import KnowledgeGraph
 from kisa.sources.hpo import content_hash, locate, read_ontology
@@ -51,26 +50,11 @@ def build_knowledge(config: KnowledgeConfig, graph: KnowledgeGraph | None = None
 
     Atomic: the folder appears whole or not at all. Raises DataError.
     """
-    folder = knowledge_path(config)
-    if folder.is_dir():
-        return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
-        _write(partial, graph, config)
-        partial.chmod(0o755)
-        try:
-            os.rename(partial, folder)
-        except OSError:
-            if not folder.is_dir():  # somebody else finished first: theirs is the same
-                raise
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    return folder
+    return build_once(knowledge_path(config), lambda folder: _write(folder, graph, config))
 
 
 def _write(folder: Path, graph: KnowledgeGraph | None, config: KnowledgeConfig) -> None:
-    with tqdm(total=5, desc="knowledge", unit="step", leave=False) as progress:
+    with tqdm(total=6, desc="knowledge", unit="step", leave=False) as progress:
 
         def step(run: Callable[[], Any]) -> Any:
             result = run()
@@ -82,6 +66,7 @@ def _write(folder: Path, graph: KnowledgeGraph | None, config: KnowledgeConfig) 
         step(lambda: write_jsonl(folder / "corpus.jsonl", corpus))
         step(lambda: write_jsonl(folder / "web.jsonl", web_documents(whole)))
         step(lambda: write_jsonl(folder / "profiles.jsonl", profiles(whole)))
+        step(lambda: write_jsonl(folder / "findings.jsonl", finding_names(whole)))
         frequency = step(lambda: count_mentions(whole, corpus))
         write_json(folder / "frequencies.json", {"documents": frequency.documents, "mentions": frequency.mentions})
 

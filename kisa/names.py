@@ -1,6 +1,7 @@
 """Names of diseases, genes and findings: when two are the same, alike, or one gives the other away."""
 
 import re
+import unicodedata
 from functools import lru_cache
 
 _TOKEN = re.compile(r"[a-z0-9]+")
@@ -8,10 +9,17 @@ _EMPTY = frozenset("a an and by due for from in of on or the to type with withou
 _GENERIC = frozenset("abnormal abnormality autosomal disease disorder dominant recessive syndrome linked x".split())
 
 
+def without_accents(text: str) -> str:
+    """ "Sjögren" -> "Sjogren"."""
+    if text.isascii():
+        return text
+    return "".join(each for each in unicodedata.normalize("NFKD", text) if not unicodedata.combining(each))
+
+
 @lru_cache(maxsize=1 << 17)
 def tokens(name: str) -> tuple[str, ...]:
-    """Lower-case words and numbers of a name, in order."""
-    return tuple(_TOKEN.findall(name.lower()))
+    """Words and numbers of a name in order, lower case, without accents."""
+    return tuple(_TOKEN.findall(without_accents(name).lower()))
 
 
 def normalise(name: str) -> str:

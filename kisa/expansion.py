@@ -1,0 +1,74 @@
+"""Grow a subgraph from a rare seed (arXiv 2508.14880, KISA step 2).
+
+e_{i+1} ~ Uniform(N(e_i)) with probability p, else Discover(new | e_i) through the medical retriever
+"""
+
+import random
+from collections.abc import Awaitable, Callable
+
+from envs.tools.base import Tool
+from kisa.graph import KnowledgeGraph
+from kisa.observations import read_hits
+from kisa.validity import Validity
+from medrl.types import Entity
+
+Discover = Callable[[Entity], Awaitable[tuple[Entity, ...]]]
+
+
+async def grow(
+    seed: Entity, validity: Validity, discover: Discover, rng: random.Random, *, walks: int, uniform: float
+) -> list[Entity]:
+    """Entities reached from `seed` by `walks` random walks of up to `validity.max_hops` steps, seed first.
+
+    `uniform`: probability of a known neighbour. `rng` belongs to this seed, so neither the order of seeds nor the number
+    of workers changes the result. What the retriever names counts only if the graph links it.
+    """
+    reached: dict[Entity, None] = {seed: None}
+    for _ in range(walks):
+        walk = [seed]
+        for _ in range(validity.max_hops):
+            found = await _next(walk, validity, discover, rng, uniform)
+            if found is None:
+                break
+            walk.append(found)
+            reached[found] = None
+    return list(reached)
+
+
+async def _next(
+    walk: list[Entity], validity: Validity, discover: Discover, rng: random.Random, uniform: float
+) -> Entity | None:
+    options: list[Entity] = []
+    if rng.random() >= uniform:
+        options = [each for each in await discover(walk[-1]) if each not in walk and validity.admits(each)]
+    if not options:  # the retriever had nothing new to say, or was not asked
+        relations = validity.next_relations(walk[-1], tuple(walk))
+        options = list(dict.fromkeys(relation.object for relation in relations))
+    return rng.choice(options) if options else None
+
+
+class RetrieverDiscovery:
+    """Discover(new | e): entities that the retriever's hits for e name and that the graph links with e."""
+
+    def __init__(self, retriever: Tool, graph: KnowledgeGraph) -> None:
+        self._retriever = retriever
+        self._graph = graph
+        self._known: dict[str, tuple[Entity, ...]] = {}
+
+    async def __call__(self, entity: Entity) -> tuple[Entity, ...]:
+        """Raises ToolOutage."""
+        if entity.id not in self._known:
+            result = await self._retriever.call({"query": discovery_query(entity)})
+            hits = read_hits(result.text)
+            named = {name for hit in hits for name in (hit.name, *(each for _, names in hit.lists for each in names))}
+            linked = (relation.object for relation in self._graph.neighbours(entity))
+            self._known[entity.id] = tuple(
+                dict.fromkeys(each for each in linked if each.name in named or each.id in result.sources)
+            )
+        return self._known[entity.id]
+
+
+def discovery_query(entity: Entity) -> str:
+    """The query that asks for what is next to an entity; the same that a chain's most usual hop asks."""
+    word = {"disease": "gene", "gene": "diseases", "phenotype": "seen in"}[entity.kind]
+    return f"{entity.name} {word}"

@@ -1,0 +1,150 @@
+"""The built-in teacher: acts from the question and the masked structure alone, and finds every entity with the tools.
+
+It is a generator of turns. Each turn it yields is sent back the observation that the environment gave:
+
+    turns = teach(question.text, question.anchors, mask(question))
+    text = next(turns);  text = turns.send(observation);  ...  until StopIteration
+
+Its turns are short and alike on purpose: a small model has to learn them from some hundreds of trajectories.
+"""
+
+import re
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
+
+from kisa.frequency import BANDS
+from kisa.guidance import MaskedRelation
+from kisa.names import normalise
+from kisa.observations import Hit, is_complete, read_diagnosis, read_hits, read_lists
+from kisa.specialties import BRANCHES
+from medrl.chat import render_answer, render_call
+from medrl.types import ToolCall
+
+Turns = Generator[str, str, None]
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """How one predicate is asked for: `query` for the search, `goal` for a reading, `labels` of the lists that answer.
+
+    `target` is the kind that is found, as the thoughts call it; `mark` tells the subject's own document.
+    """
+
+    query: str
+    goal: str
+    labels: tuple[str, ...]
+    target: str
+    mark: str
+
+
+HOPS = {
+    "presents_in": Hop("{x} seen in", "diseases it is seen in", ("Seen in",), "disease", "finding"),
+    "caused_by": Hop("{x} gene", "gene", ("Gene", "Genes"), "gene", "disease"),
+    "causes": Hop("{x} diseases", "diseases", ("Diseases",), "disease", "gene"),
+    "is_a": Hop("{x} a kind of", "what it is a kind of", ("A kind of",), "broader finding", "finding"),
+}
+_SYSTEMS = sorted({adjective for adjective, _ in BRANCHES.values()}, key=len, reverse=True)
+_VALUE = re.compile(rf"\b(?:only|one|single) (?:other )?({'|'.join((*sorted(BANDS, key=len)[::-1], *_SYSTEMS))}) ")
+
+
+@dataclass
+class _Search:
+    """What the teacher knows: the names it has met, in order, and what the last one is."""
+
+    values: list[str]
+    met: list[str] = field(default_factory=list)
+    kind: str = "finding"
+
+    def new(self, names: Sequence[str]) -> list[str]:
+        known = {normalise(name) for name in self.met}
+        return [name for name in names if normalise(name) not in known]
+
+
+def teach(text: str, anchors: Sequence[str], structure: Sequence[MaskedRelation]) -> Turns:
+    """Turns that answer the question, or as many as there are until the teacher is stuck."""
+    # The outermost noun phrase comes first in the text and is the last hop, so values are met in reverse.
+    search = _Search([match[1] for match in _VALUE.finditer(text)][::-1], list(anchors))
+    thought = ""
+    for masked in structure:
+        predicate, _, constraint = masked.relation.partition("/")
+        if predicate == "lay_term_of":
+            found = yield from _plain_words(search)
+        elif constraint == "all":
+            found = yield from _together(search, anchors)
+        elif predicate == "has_finding":
+            found = yield from _read_finding(search, thought, constraint)
+        else:
+            found = yield from _look_up(search, thought, HOPS[predicate])
+        if found is None:
+            return
+        search.met.append(found)
+        thought = f"The {search.kind} is {found}."
+    yield render_answer(thought, search.met[-1])
+
+
+def _plain_words(search: _Search) -> Generator[str, str, str | None]:
+    words = search.met[-1]
+    observation = yield _call("I need the medical term.", "web_search", query=words)
+    search.kind = "finding"
+    for hit in read_hits(observation):
+        said = [name for name in hit.listed("In everyday words") if normalise(name) == normalise(words)]
+        if said:
+            return hit.name
+    return None
+
+
+def _together(search: _Search, findings: Sequence[str]) -> Generator[str, str, str | None]:
+    thought = "I need the disease with all the findings."
+    observation = yield render_call(thought, ToolCall("clinical_reasoning", {"findings": list(findings)}))
+    search.kind = "disease"
+    return read_diagnosis(observation)
+
+
+def _read_finding(search: _Search, thought: str, constraint: str) -> Generator[str, str, str | None]:
+    value = search.values.pop(0) if search.values else ""
+    goal = f"{value} findings"
+    thought = f"{thought} I need its {value} finding.".strip()
+    observation = yield _call(thought, "document_read", document=search.met[-1], goal=goal)
+    search.kind = "finding"
+    wanted = goal.capitalize()
+    for label, names in read_lists(_body(observation)):
+        if label.partition(" (")[0] == wanted and is_complete(names):
+            fresh = search.new(names)
+            return fresh[0] if len(fresh) == 1 else None
+    return None
+
+
+def _look_up(search: _Search, thought: str, hop: Hop) -> Generator[str, str, str | None]:
+    subject = search.met[-1]
+    thought = f"{thought} I need the {hop.target}.".strip()
+    observation = yield _call(thought, "medical_retriever", query=hop.query.format(x=subject))
+    own = next((hit for hit in read_hits(observation) if _is_about(hit, subject, hop)), None)
+    names = own.listed(*hop.labels) if own else ()
+    if not is_complete(names):
+        document = own.title if own else subject
+        thought = f"The list for {subject} is cut. I read it." if names else f"I read about {subject}."
+        observation = yield _call(thought, "document_read", document=document, goal=hop.goal)
+        lists = read_lists(_body(observation))
+        names = next((each for wanted in hop.labels for label, each in lists if label == wanted), ())
+    if not is_complete(names):
+        observation = yield _call("I search with other words.", "medical_retriever", query=f"{subject} {hop.goal}")
+        own = next((hit for hit in read_hits(observation) if _is_about(hit, subject, hop)), None)
+        names = own.listed(*hop.labels) if own else ()
+    fresh = search.new(names) if is_complete(names) else []
+    search.kind = hop.target
+    return fresh[0] if len(fresh) == 1 else None
+
+
+def _is_about(hit: Hit, subject: str, hop: Hop) -> bool:
+    mark = hit.mark if hit.mark in ("gene", "finding") else "disease"
+    return mark == hop.mark and normalise(hit.name) == normalise(subject)
+
+
+def _body(observation: str) -> str:
+    """A document as text: what stands behind its title, where the tool prints one."""
+    _, title, body = observation.partition("): ")
+    return body if title else observation
+
+
+def _call(thought: str, name: str, **arguments: str) -> str:
+    return render_call(thought, ToolCall(name, arguments))

@@ -1,0 +1,196 @@
+"""A chain -> a question in plain English, by composing noun phrases from the anchor outwards.
+
+finding                    ectopia lentis
+-> presents_in disease     the disease that presents with ectopia lentis
+-> caused_by gene          Which gene is mutated in the disease that presents with ectopia lentis?
+"""
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from kisa.frequency import RANGES
+from kisa.graph import KnowledgeGraph
+from kisa.names import content, normalise
+from kisa.query import Step, followers, functional_steps
+from medrl.seeds import derive_seed
+from medrl.types import Entity, Query, Question, Relation, Split
+
+#: Key: predicate, then "/other" where the path came past another one, then "/constraint".
+_PHRASES: Mapping[str, tuple[str, ...]] = {
+    "presents_in": (
+        "the disease that presents with {x}",
+        "the condition in which {x} is seen",
+        "the disorder marked by {x}",
+        "the only disease known to show {x}",
+    ),
+    "presents_in/other": (
+        "the other disease that presents with {x}",
+        "the other condition in which {x} is seen",
+        "the second disorder known to show {x}",
+    ),
+    "caused_by": (
+        "the gene mutated in {x}",
+        "the gene behind {x}",
+        "the gene linked to {x}",
+        "the gene that causes {x}",
+    ),
+    "caused_by/other": ("the other gene linked to {x}", "the other gene behind {x}"),
+    "causes": ("the disease linked to {x}", "the condition caused by {x}", "the disorder due to changes in {x}"),
+    "causes/other": (
+        "the other disease linked to {x}",
+        "the other condition caused by {x}",
+        "the second disorder due to changes in {x}",
+    ),
+    "is_a": (
+        "the broader finding that {x} is a kind of",
+        "the wider finding that includes {x}",
+        "the finding of which {x} is a form",
+    ),
+    "has_finding/organ_system": (
+        "the only {value} finding in {x}",
+        "the one {value} sign of {x}",
+        "the single {value} feature of {x}",
+    ),
+    "has_finding/other/organ_system": ("the only other {value} finding in {x}", "the one other {value} sign of {x}"),
+    "has_finding/frequency_class": (
+        "the only {value} finding ({range} of patients) in {x}",
+        "the one {value} sign ({range} of patients) of {x}",
+    ),
+    "has_finding/other/frequency_class": ("the only other {value} finding ({range} of patients) in {x}",),
+}
+_TOGETHER = (
+    "the one disease in which {x} occur together",
+    "the disease that combines {x}",
+    "the only disorder known to show {x}",
+)
+_LAY = ("what people call {x}", "the finding known to patients as {x}", "what laypeople call {x}")
+_QUESTIONS: Mapping[str, tuple[str, ...]] = {
+    "gene": ("Which gene is {x}?", "Name {x}.", "What is {x}?", "Identify {x}."),
+    "disease": ("Which disease is {x}?", "Name {x}.", "What is {x}?", "Identify {x}."),
+    "phenotype": ("Which finding is {x}?", "Name {x}.", "What is {x}?", "Identify {x}."),
+}
+#: Openings that ask in one breath instead of "Which gene is the gene ...".
+_DIRECT: Mapping[str, tuple[str, ...]] = {
+    "caused_by": ("Which gene is mutated in {x}?", "Which gene causes {x}?", "Mutations in which gene cause {x}?"),
+    "causes": ("Which disease is linked to {x}?", "Which condition is caused by {x}?"),
+    "presents_in": ("Which disease presents with {x}?", "In which condition is {x} seen?"),
+    "is_a": ("Of which broader finding is {x} a form?",),
+    "causes/other": ("Which other disease is linked to {x}?", "Which other condition is caused by {x}?"),
+    "presents_in/other": ("Which other disease presents with {x}?", "In which other condition is {x} seen?"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """A valid path with the relations and formal steps that were chosen for it.
+
+    `clues`: further findings that, with the anchor, single out the first disease. `lay`: the anchor's everyday name.
+    """
+
+    relations: tuple[Relation, ...]
+    steps: tuple[Step, ...]
+    clues: tuple[Relation, ...] = ()
+    lay: str | None = None
+
+    @property
+    def query(self) -> Query:
+        starts = (self.relations[0], *self.clues)
+        return tuple(relation.subject.id for relation in starts), self.steps
+
+
+def chain_of(graph: KnowledgeGraph, path: Sequence[Entity], rng: random.Random) -> Chain:
+    """The relations along a valid path; where several constraints are functional, one is drawn."""
+    relations: list[Relation] = []
+    steps: list[Step] = []
+    for end in range(1, len(path)):
+        relation = graph.between(path[end - 1], path[end])
+        if relation is None:
+            raise ValueError(f"{path[end - 1].name} and {path[end].name} are not linked")
+        relations.append(relation)
+        steps.append(rng.choice(functional_steps(graph, relation, {each.id for each in path[:end]})))
+    return Chain(tuple(relations), tuple(steps))
+
+
+def compose(graph: KnowledgeGraph, chain: Chain, rng: random.Random) -> str:
+    """The question's text, with templates drawn from `rng`."""
+    names = [chain.lay or chain.relations[0].subject.name, *(clue.subject.name for clue in chain.clues)]
+    phrase = names[0] if chain.lay is None else rng.choice(_LAY).format(x=names[0])
+    visited = [relation.subject.id for relation in (chain.relations[0], *chain.clues)]
+    for hop, (relation, step) in enumerate(zip(chain.relations, chain.steps, strict=True)):
+        key, words = _key(graph, relation, step, visited)
+        last = hop == len(chain.relations) - 1
+        if hop == 0 and chain.clues:
+            phrase = rng.choice(_TOGETHER).format(x=_enumerate(names))
+        else:
+            outer = rng.choice(_PHRASES[key])
+            # Asking directly reads best; the long form stays for variety.
+            if last and key in _DIRECT and rng.random() < 0.7:
+                return _ask(rng.choice(_DIRECT[key]).format(x=phrase))
+            phrase = outer.format(x=phrase, **words)
+        visited.append(relation.object.id)
+    return _ask(rng.choice(_openings(chain.relations[-1].object.kind)).format(x=phrase))
+
+
+def _openings(kind: str) -> tuple[str, ...]:
+    return _QUESTIONS[kind][1:]  # "Which gene is the gene ..." repeats itself
+
+
+def _ask(text: str) -> str:
+    return text[0].upper() + text[1:]
+
+
+def _key(
+    graph: KnowledgeGraph, relation: Relation, step: Step, visited: Sequence[str]
+) -> tuple[str, Mapping[str, str]]:
+    predicate, constraint, value = step
+    passed = followers(graph, relation.subject, step) & set(visited)
+    other = "/other" if passed and f"{predicate}/other" in {_bare(key) for key in _PHRASES} else ""
+    key = f"{predicate}{other}" + (f"/{constraint}" if constraint else "")
+    return key, {"value": value, "range": RANGES.get(value, "")}
+
+
+def _bare(key: str) -> str:
+    return "/".join(part for part in key.split("/") if part not in ("organ_system", "frequency_class"))
+
+
+def _enumerate(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def lay_name(graph: KnowledgeGraph, phenotype: Entity, rng: random.Random) -> str | None:
+    """An everyday name of a finding that does not give the medical one away; None if there is none."""
+    term = graph.facts[phenotype.id].term
+    if term is None:
+        return None
+    words = content(phenotype.name)
+    usable = [
+        lay
+        for lay in term.lay
+        if len(lay) <= 45 and not content(lay) & words and len(content(lay)) >= 2 and set(lay).isdisjoint('";:()[]')
+    ]
+    return rng.choice(usable) if usable else None
+
+
+def question_of(
+    graph: KnowledgeGraph, chain: Chain, rng: random.Random, *, seed: int, split: Split, specialty: str
+) -> Question:
+    """The Question of a chain. Its id depends on the run's seed and the formal query alone."""
+    text = compose(graph, chain, rng)
+    answer = chain.relations[-1].object
+    facts = graph.facts[answer.id]
+    aliases = tuple(each for each in facts.aliases if normalise(each) != normalise(answer.name))
+    anchors = (chain.lay or chain.relations[0].subject.name, *(clue.subject.name for clue in chain.clues))
+    return Question(
+        id=f"q{derive_seed(seed, chain.query, chain.lay):08x}",
+        text=text,
+        answer=answer.name,
+        aliases=aliases,
+        hops=len(chain.relations),
+        specialty=specialty,
+        split=split,
+        relations=chain.relations,
+        anchors=anchors,
+        clues=chain.clues,
+        query=chain.query,
+    )

@@ -1,0 +1,101 @@
+"""MedicallyValid(p): which paths of the graph make an honest question.
+
+Every rule but the last three also holds for each prefix of a valid path, so a search may stop where one fails.
+
+    directed        each step is a relation of the graph, in its direction
+    simple          no entity twice: D -> gene -> the same D is no step
+    not invertible  neighbours on the path do not merely rename each other ("Noonan syndrome" -> "Noonan syndrome 1")
+    no shortcut     entities that do not follow each other on the path are not linked
+    no hub          no finding of hundreds of diseases, no disease of many genes
+    functional      given the step and the path so far, the next entity is the only one
+    one split       diseases and genes are all for training or all held out
+    length          within the bounds
+    answer          a gene, disease or finding; inheritance and onset could be guessed
+    no giveaway     the answer's name is not nearly the anchor's
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from kisa.graph import KnowledgeGraph
+from kisa.names import alike, normalise
+from kisa.query import functional_relations, functional_steps
+from kisa.splits import is_hub
+from medrl.types import Entity, Relation, Split
+
+#: A finding that more diseases present is a hub.
+MAX_CARRIERS = 150
+_ANSWERS = ("gene", "disease", "phenotype")
+
+
+@dataclass(frozen=True)
+class Validity:
+    """The rules for one run. `splits`: disease or gene id -> split."""
+
+    graph: KnowledgeGraph
+    splits: Mapping[str, Split]
+    min_hops: int
+    max_hops: int
+    name_characters: int
+    answer_characters: int
+    named: Counter[str] = field(default_factory=Counter, repr=False)
+
+    def __post_init__(self) -> None:
+        if not self.named:  # how many entities bear a name
+            self.named.update(normalise(each.name) for each in self.graph.entities.values() if each.kind in _ANSWERS)
+
+    def with_hops(self, min_hops: int, max_hops: int) -> "Validity":
+        """The same rules with other bounds on the length."""
+        return replace(self, min_hops=min_hops, max_hops=max_hops)
+
+    def admits(self, entity: Entity) -> bool:
+        """Whether an entity may stand on a path at all: no hub, and a name that is short, plain and its own."""
+        if entity.kind not in _ANSWERS or is_hub(self.graph, entity):
+            return False
+        if entity.kind == "phenotype":
+            if len(self.graph.carriers.get(entity.id, ())) > MAX_CARRIERS or not self.graph.out(entity, "presents_in"):
+                return False
+        elif entity.id not in self.splits:
+            return False
+        plain = not set(entity.name) & set(';:()[]"')
+        return plain and len(entity.name) <= self.name_characters and self.named[normalise(entity.name)] == 1
+
+    def next_relations(self, entity: Entity, visited: tuple[Entity, ...]) -> list[Relation]:
+        """N(e): relations over which a chain could go on from `entity`, looking at this hop alone."""
+        identifiers = {each.id for each in visited} | {entity.id}
+        return [
+            relation
+            for relation in functional_relations(self.graph, entity, identifiers)
+            if self.admits(relation.object) and not alike(entity.name, relation.object.name)
+        ]
+
+    def may_extend(self, path: tuple[Entity, ...]) -> bool:
+        """Whether `path` could be the beginning of a valid path, given that all but its last step is."""
+        last, before = path[-1], path[:-1]
+        if len(path) - 1 > self.max_hops or last in before or not self.admits(last):
+            return False
+        if not before:
+            return True
+        relation = self.graph.between(before[-1], last)
+        if relation is None or alike(before[-1].name, last.name):
+            return False
+        if any(self._linked(each, last) for each in before[:-1]):
+            return False
+        if len({self.splits[each.id] for each in path if each.id in self.splits}) > 1:
+            return False
+        return bool(functional_steps(self.graph, relation, {each.id for each in before}))
+
+    def __call__(self, path: tuple[Entity, ...]) -> bool:
+        """MedicallyValid: all rules, for a complete path from anchor to answer."""
+        if not self.min_hops <= len(path) - 1 <= self.max_hops:
+            return False
+        anchor, answer = path[0], path[-1]
+        if answer.kind not in _ANSWERS or len(answer.name) > self.answer_characters or alike(anchor.name, answer.name):
+            return False
+        if not any(each.id in self.splits for each in path):
+            return False
+        return all(self.may_extend(path[: end + 1]) for end in range(len(path)))
+
+    def _linked(self, left: Entity, right: Entity) -> bool:
+        return self.graph.between(left, right) is not None or self.graph.between(right, left) is not None
