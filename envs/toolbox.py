@@ -1,0 +1,49 @@
+"""All tools over one knowledge folder, indexes built or reused."""
+
+from pathlib import Path
+
+import torch
+
+from envs.embedding import Encoder, encoder_path
+from envs.index import Index, build_index
+from envs.profiles import ProfileTable, build_profiles
+from envs.snippets import CountTokens
+from envs.text import estimate_tokens
+from envs.tools.base import Tool
+from envs.tools.clinical_reasoning import ClinicalReasoning, ClinicalReasoningEngine
+from envs.tools.document_read import DocumentRead
+from envs.tools.medical_retriever import MedicalRetriever
+from envs.tools.web_search import LocalProvider, SearchProvider, WebSearch
+from medrl.config import KnowledgeConfig
+
+
+def open_toolbox(
+    knowledge: Path,
+    config: KnowledgeConfig,
+    *,
+    provider: SearchProvider | None = None,
+    count_tokens: CountTokens = estimate_tokens,
+    threads: int | None = None,
+) -> dict[str, Tool]:
+    """The four tools by name. `knowledge` holds corpus.jsonl, web.jsonl, profiles.jsonl and findings.jsonl.
+
+    Indexes are built under `config.cache` the first time (a minute or two) and memory-mapped, so that several processes
+    share them. `provider` replaces the local general search. `count_tokens` measures a tool's text against
+    `config.tool_tokens`; give the policy's tokenizer for an exact limit. `threads` sets torch's threads for the whole
+    process; a rollout worker wants 1. Raises DataError, ConfigError.
+    """
+    if threads is not None:
+        torch.set_num_threads(threads)
+    cache = Path(config.cache).expanduser()
+    medical = Index.open(build_index(knowledge / "corpus.jsonl", cache, config.encoder))
+    general = Index.open(build_index(knowledge / "web.jsonl", cache, None))
+    profiles = ProfileTable(build_profiles(knowledge, cache))
+    encoder = Encoder(encoder_path(config.encoder))
+    limit = config.tool_tokens
+    tools: list[Tool] = [
+        MedicalRetriever(medical, encoder, config, count_tokens),
+        ClinicalReasoning(ClinicalReasoningEngine(profiles), limit, count_tokens),
+        DocumentRead(medical, encoder, limit, count_tokens),
+        WebSearch(provider or LocalProvider(general), general.text, config.top_k, limit, count_tokens),
+    ]
+    return {tool.name: tool for tool in tools}
