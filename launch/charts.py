@@ -124,7 +124,7 @@ class _Frame:
 
 def ticks(low: float, high: float, about: int = 4) -> list[float]:
     """Round numbers from at or below `low` to at or above `high`, 1, 2 or 5 times a power of ten apart."""
-    if low == high:
+    if high - low < 1e-9 * max(1.0, abs(low), abs(high)):  # as good as flat
         low, high = low - 0.5, high + 0.5
     rough = (high - low) / about
     power = 10.0 ** math.floor(math.log10(rough))

@@ -1,0 +1,119 @@
+"""Against numbers worked out by hand for a model small enough to do so."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from launch.footprint import (
+    ModelShape,
+    disk_bytes,
+    engine_memory,
+    episodes,
+    host_memory,
+    learner_memory,
+    read_shape,
+)
+from medrl.config import Config, parse
+from medrl.errors import ConfigError
+
+SHAPE = ModelShape(
+    parameters=1_000_000,
+    layers=2,
+    hidden=64,
+    intermediate=128,
+    heads=4,
+    kv_heads=2,
+    head_dim=16,
+    vocab=1000,
+    context=512,
+)
+
+
+def config(**sections: object) -> Config:
+    return parse({"name": "t", **sections}, "test")
+
+
+@pytest.mark.parametrize(
+    ("stage", "weights", "gradients", "optimizer"),
+    [(0, 2e6, 4e6, 3e6), (1, 2e6, 4e6, 3e6), (2, 2e6, 1e6, 3e6), (3, 0.5e6, 1e6, 3e6)],
+)
+def test_zero_shares_out_over_four_ranks(stage: int, weights: float, gradients: float, optimizer: float) -> None:
+    """1M parameters: 2 MB in bf16, 4 MB of float32 gradients, 12 MB of AdamW state; over 4 ranks by stage."""
+    memory = learner_memory(config(learner={"ranks": 4, "zero_stage": stage}), SHAPE)
+    assert (memory.weights, memory.gradients, memory.optimizer) == (weights, gradients, optimizer)
+
+
+def test_activations_and_logits_by_hand() -> None:
+    """Per token and layer: 6·64 + 2·2·16 + 4·128 = 960 values of 2 bytes, and 2·64 of 4: 2432 bytes.
+
+    2 layers × 1000 tokens: 4,864,000. Checkpointed: 2 × 1000 × 64 × 2 + one layer's 2,432,000 = 2,688,000.
+    Logits: a quarter of the tokens are actions, 250 × 1000 × 2 bytes, and as much for their gradient.
+    """
+    env = {"max_turn_tokens": 50, "observation_tokens": 150}
+    plain = learner_memory(config(env=env, learner={"micro_batch_tokens": 1000}), SHAPE)
+    assert plain.activations == 4_864_000
+    assert plain.logits == 1_000_000
+    saving = learner_memory(config(learner={"micro_batch_tokens": 1000, "gradient_checkpointing": True}), SHAPE)
+    assert saving.activations == 2_688_000
+
+
+def test_the_cache_by_hand() -> None:
+    """Keys and values: 2 × 2 layers × 2 heads × 16 × 2 bytes = 256 bytes a token; 1 GiB holds 4,194,304 tokens."""
+    memory = engine_memory(config(model={"max_length": 1024}), SHAPE)
+    assert memory.kv_bytes_per_token == 256
+    assert memory.cached_sequences == 4096
+    on_gpu = engine_memory(config(pool={"gpu_memory_utilization": 0.5, "tensor_parallel": 2}), SHAPE, device_bytes=10e6)
+    assert on_gpu.weights == 1e6
+    assert on_gpu.kv_cache == 4e6
+
+
+def test_host_memory_grows_by_what_is_added() -> None:
+    one, two = host_memory(config(), SHAPE), host_memory(config(pool={"engines": 2}), SHAPE)
+    assert two["inference"] == 2 * one["inference"]
+    assert {part: size for part, size in two.items() if part != "inference"} == {
+        part: size for part, size in one.items() if part != "inference"
+    }
+
+
+def test_episodes_and_disk() -> None:
+    """3 steps × 4 × 2 = 24 episodes of training; 3 models × 5 questions × (1 + 2) = 45 of evaluation."""
+    small = config(
+        grpo={"steps": 3, "groups_per_step": 4, "group_size": 2},
+        kisa={"heldout_questions": 5},
+        eval={"questions": 160, "samples": 2},
+    )
+    assert episodes(small) == 69
+    disk = disk_bytes(small, SHAPE)
+    assert disk["checkpoints"] == 3 * 2e6
+    assert disk["trajectories"] == 69 * 1536 * 45
+
+
+def write_model(folder: Path, **changed: object) -> None:
+    values = {
+        "hidden_size": 64,
+        "intermediate_size": 128,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "vocab_size": 1000,
+        "max_position_embeddings": 512,
+    }
+    (folder / "config.json").write_text(json.dumps({key: each for key, each in (values | changed).items() if each}))
+    save_file({"a": torch.zeros(10, 7)}, folder / "one.safetensors", metadata={"format": "pt"})
+    save_file({"b": torch.zeros(5)}, folder / "two.safetensors")
+
+
+def test_sizes_are_read_without_the_weights(tmp_path: Path) -> None:
+    write_model(tmp_path)
+    assert read_shape(tmp_path) == ModelShape(75, 2, 64, 128, 4, 4, 16, 1000, 512)
+    write_model(tmp_path, num_key_value_heads=2, head_dim=32)
+    shape = read_shape(tmp_path)
+    assert (shape.kv_heads, shape.head_dim) == (2, 32)
+
+
+def test_a_model_of_another_kind_is_named(tmp_path: Path) -> None:
+    write_model(tmp_path, num_hidden_layers=None)
+    with pytest.raises(ConfigError, match="num_hidden_layers is missing"):
+        read_shape(tmp_path)

@@ -1,0 +1,72 @@
+from pathlib import Path
+
+import pytest
+
+from launch.advice import warnings
+from launch.plan import render_plan
+from launch.recipe import load_recipe
+from medrl.config import load
+from tests.launch.test_footprint import SHAPE, write_model
+
+
+def plan(model: Path, *overrides: str) -> str:
+    return render_plan(load_recipe("quickstart", overrides), model)
+
+
+def row(text: str, name: str) -> str:
+    (found,) = [line for line in text.splitlines() if line.startswith(f"  {name}  ")]
+    return found.removeprefix(f"  {name}").strip()
+
+
+def test_work_by_hand(tmp_path: Path) -> None:
+    write_model(tmp_path)
+    text = plan(tmp_path, "grpo.groups_per_step=6", "grpo.group_size=4", "grpo.updates_per_batch=3", "grpo.steps=5")
+    assert row(text, "GRPO, a step") == "6 questions × 4 samples = 24 episodes"
+    assert "3 optimiser update(s) of 8 sequences" in text
+    assert row(text, "GRPO, in all") == "5 steps, 120 episodes, 15 updates"
+
+
+def test_processes_on_gpus(tmp_path: Path) -> None:
+    write_model(tmp_path)
+    text = plan(tmp_path, "device=cuda", "pool.engines=2", "pool.tensor_parallel=4", "learner.ranks=2")
+    assert row(text, "engine-1") == "4 GPU, 1 CPU"
+    assert row(text, "learner-1") == "1 GPU, 1 CPU"
+    assert "memory, all processes" not in text
+
+
+def test_the_settings_shown_are_a_recipe_again(tmp_path: Path) -> None:
+    write_model(tmp_path)
+    text = plan(tmp_path, "grpo.steps=7")
+    shown = text.split("all settings\n")[1].split("\n\nwarnings")[0]
+    again = tmp_path / "again.yaml"
+    again.write_text("\n".join(line[2:] for line in shown.splitlines()))
+    assert load(again) == load_recipe("quickstart", ["grpo.steps=7"])
+
+
+def test_the_quickstart_has_nothing_silly() -> None:
+    assert warnings(load_recipe("quickstart"), SHAPE) == []
+
+
+@pytest.mark.parametrize(
+    ("overrides", "named"),
+    [
+        (["env.max_turns=4"], "env.max_turns=4, but 4 hops take 5 turns"),
+        (["model.max_length=1000"], "model.max_length=1000 holds 3 turns"),
+        (["kisa.heldout_questions=100"], "eval.questions=160, but kisa.heldout_questions=100"),
+        (["eval.questions=25"], "25 evaluation questions give intervals of up to ±0.20"),
+        (["kisa.train_questions=5"], "questions repeat in a step"),
+        (["grpo.updates_per_batch=3"], "80 episodes a step do not divide"),
+        (["grpo.temperature=0.2"], "without spread"),
+        (["grpo.warmup_steps=20"], "the full rate is never reached"),
+        (["grpo.lr=0.001"], "above sft.lr"),
+        (["grpo.divide_by_std=true"], "differ from the paper"),
+        (["pool.max_sequences=30"], "3 waves"),
+        (["learner.micro_batch_tokens=1000"], "below model.max_length"),
+        (["learner.zero_stage=2"], "shares nothing out"),
+        (["pool.tensor_parallel=2"], "use 1"),
+        (["pool.kv_cache_gb=0.001", "pool.max_sequences=80"], "wait for each other"),
+    ],
+)
+def test_silly_settings_are_told(overrides: list[str], named: str) -> None:
+    (warning,) = warnings(load_recipe("quickstart", overrides), SHAPE)
+    assert named in warning

@@ -1,0 +1,48 @@
+from pathlib import Path
+
+import pytest
+
+from launch.footprint import disk_bytes, host_memory
+from launch.preflight import check, check_fits, check_writable, memory_limit
+from launch.recipe import load_recipe
+from medrl.errors import ConfigError, UserError
+from tests.launch.test_footprint import SHAPE
+
+CONFIG = load_recipe("quickstart", ["model.max_length=512"])
+NEEDED = sum(host_memory(CONFIG, SHAPE).values())
+WRITTEN = sum(disk_bytes(CONFIG, SHAPE).values())
+
+
+def test_what_fits_passes_and_a_byte_less_does_not() -> None:
+    check_fits(CONFIG, SHAPE, free_bytes=WRITTEN, memory_bytes=NEEDED)
+    with pytest.raises(ConfigError, match=r"may write .* GB, .* GB are free"):
+        check_fits(CONFIG, SHAPE, free_bytes=WRITTEN - 1, memory_bytes=NEEDED)
+    with pytest.raises(ConfigError, match=r"needs about .* GB of memory, the machine has"):
+        check_fits(CONFIG, SHAPE, free_bytes=WRITTEN, memory_bytes=NEEDED - 1)
+
+
+def test_episodes_longer_than_the_model_reads_are_refused() -> None:
+    config = load_recipe("quickstart", ["model.max_length=513"])
+    with pytest.raises(ConfigError, match="the model reads 512 tokens"):
+        check_fits(config, SHAPE, free_bytes=1e15, memory_bytes=1e15)
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match=r"run_dir=.*file/x: Not a directory"):
+        check_writable(tmp_path / "file" / "x", "run_dir")
+    check_writable(tmp_path / "new" / "deep", "run_dir")
+    assert list((tmp_path / "new" / "deep").iterdir()) == []
+
+
+def test_nothing_is_written_before_all_is_read(tmp_path: Path) -> None:
+    """A missing ontology and an impossible curriculum are found before any folder is made."""
+    for broken in (f"knowledge.ontology={tmp_path}/none", "curriculum.floor=0.5"):
+        config = load_recipe("quickstart", [f"run_dir={tmp_path}/run", f"knowledge.cache={tmp_path}/cache", broken])
+        with pytest.raises(UserError):
+            check(config)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_limit_is_a_machines() -> None:
+    assert 1e8 < memory_limit() < 1e14

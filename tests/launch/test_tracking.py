@@ -1,0 +1,58 @@
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from launch.tracking import Tracker
+from medrl.config import Config, RewardConfig, TrackingConfig
+
+QUIET = Config(name="t", tracking=TrackingConfig(wandb=False))
+
+
+def lines(run: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_a_line_a_step_on_disk_at_once(tmp_path: Path) -> None:
+    with Tracker(QUIET, tmp_path) as tracker:
+        tracker.log({"sft/loss": 1.5}, step=0, stage="sft")
+        (line,) = lines(tmp_path)
+        assert line.pop("time")
+        assert line == {"stage": "sft", "step": 0, "sft/loss": 1.5}
+
+
+def test_what_is_not_finite_becomes_null_and_stays_json(tmp_path: Path) -> None:
+    with Tracker(QUIET, tmp_path) as tracker:
+        tracker.log({"a": math.nan, "b": math.inf, "c": 0.0}, step=0, stage="grpo")
+    (line,) = lines(tmp_path)
+    assert (line["a"], line["b"], line["c"]) == (None, None, 0.0)
+
+
+def test_resuming_cuts_a_half_line_and_keeps_the_rest(tmp_path: Path) -> None:
+    with Tracker(QUIET, tmp_path) as tracker:
+        tracker.log({"a": 1.0}, step=0, stage="grpo")
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        file.write('{"stage": "grpo", "step": 1, "a"')
+    with Tracker(QUIET, tmp_path) as tracker:
+        tracker.log({"a": 2.0}, step=1, stage="grpo")
+    assert [(line["step"], line["a"]) for line in lines(tmp_path)] == [(0, 1.0), (1, 2.0)]
+
+
+def test_wandb_offline_holds_metrics_and_no_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    monkeypatch.setenv("SOME_TOKEN", "correct-horse-battery")
+    judged = RewardConfig(judge_url="http://me:open-sesame@judge.example/v1", judge_model="m")
+    config = Config(name="t", reward=judged)
+    for _ in range(2):  # a second time, as a resumed run does
+        with Tracker(config, tmp_path) as tracker:
+            tracker.log({"reward/total/mean": 0.5}, step=0, stage="grpo")
+    written = [path for path in (tmp_path / "wandb").rglob("*") if path.is_file()]
+    logs = [path for path in written if path.suffix == ".wandb"]
+    run_id = (tmp_path / "wandb" / "run_id").read_text()
+    assert {path.stem for path in logs} == {f"run-{run_id}"}
+    assert any(b"reward/total/mean" in path.read_bytes() for path in logs)
+    for path in written:
+        assert b"correct-horse-battery" not in path.read_bytes(), path
+        assert b"open-sesame" not in path.read_bytes(), path
+    assert not [path for path in written if path.name in ("requirements.txt", "wandb-metadata.json", "output.log")]
