@@ -182,6 +182,9 @@ class Learner:
             raise FileNotFoundError(f"{folder} holds no checkpoint of the learner")
         return {key: value for key, value in state.items() if not key.startswith("ds_")}
 
+    def pid(self) -> int:
+        return os.getpid()
+
     def close(self) -> None:
         """Leave the process group."""
         if dist.is_initialized():

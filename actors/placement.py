@@ -54,9 +54,9 @@ def engine_needs(config: Config, index: int, cores: list[int]) -> Needs:
     name = f"engine-{index}"
     if config.device == "cuda":
         return Needs(name, num_cpus=1, num_gpus=config.pool.tensor_parallel)
-    share = _share(cores, index, config.pool.engines)
-    binding = ",".join(map(str, share))
-    return Needs(name, 0, 0, {"OMP_NUM_THREADS": str(len(share)), "VLLM_CPU_OMP_THREADS_BIND": binding})
+    threads = len(_share(cores, index, config.pool.engines))
+    # Multiprocessing off: vLLM then lets one process schedule and compute, which engine_arguments asks for.
+    return Needs(name, 0, 0, {"OMP_NUM_THREADS": str(threads), "VLLM_ENABLE_V1_MULTIPROCESSING": "0"})
 
 
 def learner_needs(config: Config, rank: int, cores: list[int]) -> Needs:
@@ -86,6 +86,8 @@ def plan(config: Config) -> list[Needs]:
 
 def require(config: Config, cluster_resources: Mapping[str, float]) -> None:
     """Raises ConfigError if the plan needs more CPUs or GPUs than `cluster_resources` (as from Ray) has."""
+    if config.device == "cpu" and config.pool.tensor_parallel > 1:
+        raise ConfigError("pool.tensor_parallel is for GPUs; on CPU set it to 1 and raise pool.engines")
     needs = plan(config)
     for resource, needed, advice in (
         ("GPU", sum(item.num_gpus for item in needs), "Lower pool.engines, pool.tensor_parallel or learner.ranks"),

@@ -141,7 +141,14 @@ def engine_arguments(config: Config, model: Path) -> dict[str, Any]:
             "tensor_parallel_size": config.pool.tensor_parallel,
             "gpu_memory_utilization": config.pool.gpu_memory_utilization,
         }
-    return arguments | {"kv_cache_memory_bytes": int(config.pool.kv_cache_gb * 2**30)}
+    # vLLM cannot rewind a seeded CPU generator after a partial prefill, so a prompt is prefilled whole. One process
+    # does both scheduling and computing ("uni"): with two, the scheduler's busy wait takes a core from the other.
+    return arguments | {
+        "kv_cache_memory_bytes": int(config.pool.kv_cache_gb * 2**30),
+        "enable_chunked_prefill": False,
+        "max_num_batched_tokens": max(2048, config.model.max_length),
+        "distributed_executor_backend": "uni",
+    }
 
 
 def stop_token_ids(model: Path) -> list[int]:

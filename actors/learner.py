@@ -1,0 +1,156 @@
+"""The learner's Ray actors, one a DeepSpeed rank, and the driver's handle on all of them.
+
+    waits for                         unblocked by
+    a rank: the other ranks           the collectives of the same call on them
+    the driver: all ranks             their results, within learner.step_timeout_s
+"""
+
+import itertools
+import shutil
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray.exceptions import RayActorError, RayTaskError
+
+from actors import placement
+from actors.deepspeed_learner import Learner, Objective, Rendezvous
+from actors.weights import WeightsRef, weights_folder
+from medrl.config import Config
+from medrl.errors import InfrastructureError, Stalled
+from medrl.packing import TrainSample, shards
+
+
+@ray.remote
+class LearnerRank:
+    """One rank, in a process of its own. See `Learner` for the methods."""
+
+    def address(self) -> tuple[str, int]:
+        """This node's address and a free port on it, for rank 0 to listen on."""
+        with socket.socket() as listener:
+            listener.bind(("", 0))
+            return ray.util.get_node_ip_address(), listener.getsockname()[1]
+
+    def start(self, config: Config, model: Path, rendezvous: Rendezvous) -> None:
+        self._learner = Learner(config, model, rendezvous)
+
+    def call(self, method: str, *arguments: Any) -> Any:
+        """A method of `Learner`."""
+        return getattr(self._learner, method)(*arguments)
+
+
+class LearnerGroup:
+    """The driver's handle: splits samples over the ranks and adds up what they return.
+
+    Every call raises Stalled, naming the ranks, after learner.step_timeout_s; InfrastructureError when a rank dies.
+    """
+
+    def __init__(self, config: Config, model: Path) -> None:
+        """Start the ranks on the Hugging Face folder `model`."""
+        cores = placement.allowed_cores()
+        self._timeout_s = config.learner.step_timeout_s
+        self._names = [f"learner-{rank}" for rank in range(config.learner.ranks)]
+        self._ranks: list[Any] = [
+            LearnerRank.options(**placement.learner_needs(config, rank, cores).options).remote()
+            for rank in range(config.learner.ranks)
+        ]
+        self._weights_folder = weights_folder(config.name)
+        [(host, port)] = self._wait([self._ranks[0].address.remote()])
+        self._wait(
+            [
+                actor.start.remote(config, model, Rendezvous(rank, len(self._ranks), host, port))
+                for rank, actor in enumerate(self._ranks)
+            ]
+        )
+
+    def update(
+        self,
+        samples: Sequence[TrainSample],
+        objective: Objective,
+        lr: float,
+        old_logprobs: Sequence[list[float]] | None = None,
+    ) -> dict[str, float]:
+        """One optimiser step over `samples`; see `Learner.update`."""
+        parts = shards(samples, len(self._ranks))
+        results = self._each(
+            "update",
+            [
+                (
+                    [samples[i] for i in part],
+                    objective,
+                    lr,
+                    None if old_logprobs is None else [old_logprobs[i] for i in part],
+                )
+                for part in parts
+            ],
+        )
+        stats: dict[str, float] = results[0]
+        return stats
+
+    def logprobs(self, samples: Sequence[TrainSample], temperature: float | None = None) -> list[list[float]]:
+        """Log-prob of every action token under the current weights, nats, in the order of `samples`."""
+        parts = shards(samples, len(self._ranks))
+        results = self._each("logprobs", [([samples[i] for i in part], temperature) for part in parts])
+        found = dict(zip(itertools.chain(*parts), itertools.chain(*results), strict=True))
+        return [found[index] for index in range(len(samples))]
+
+    def reset_optimizer(self) -> None:
+        """Fresh AdamW state, between SFT and RL."""
+        self._all("reset_optimizer")
+
+    def export_weights(self, version: int) -> WeightsRef:
+        """Publish the weights as policy `version`, for `InferencePool.update_weights`."""
+        ref: WeightsRef = self._all("export_weights", version, self._weights_folder)[0]
+        return ref
+
+    def save_pretrained(self, folder: Path) -> None:
+        """Write a Hugging Face folder, whole or not at all."""
+        self._all("save_pretrained", folder)
+
+    def save_checkpoint(self, folder: Path, state: dict[str, Any]) -> None:
+        """Weights, optimiser and `state`, for resuming."""
+        self._all("save_checkpoint", folder, state)
+
+    def load_checkpoint(self, folder: Path) -> dict[str, Any]:
+        """Back to what `save_checkpoint` wrote; returns its `state`."""
+        state: dict[str, Any] = self._all("load_checkpoint", folder)[0]
+        return state
+
+    def pids(self) -> list[int]:
+        """Processes of all ranks, for memory accounting."""
+        return [int(pid) for pid in self._all("pid")]
+
+    def close(self) -> None:
+        """Stop the ranks and remove the published weights."""
+        for actor in self._ranks:
+            ray.kill(actor)
+        shutil.rmtree(self._weights_folder, ignore_errors=True)
+
+    def _all(self, method: str, *arguments: Any) -> list[Any]:
+        return self._each(method, [arguments] * len(self._ranks))
+
+    def _each(self, method: str, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """Call every rank with its own arguments."""
+        return self._wait(
+            [actor.call.remote(method, *own) for actor, own in zip(self._ranks, arguments, strict=True)], method
+        )
+
+    def _wait(self, references: list[Any], what: str = "start") -> list[Any]:
+        """Results of all ranks. One that fails ends the wait at once: the others would block in a collective."""
+        pending = list(references)
+        while pending:
+            ready, pending = ray.wait(pending, timeout=self._timeout_s)
+            if not ready:
+                names = ", ".join(self._names[references.index(reference)] for reference in pending)
+                raise Stalled(f"{names} did not {what} in {self._timeout_s:.0f} s")
+            for reference in ready:
+                try:
+                    ray.get(reference)
+                except RayTaskError as error:
+                    raise error.as_instanceof_cause() from error
+                except RayActorError as error:
+                    name = self._names[references.index(reference)]
+                    raise InfrastructureError(f"{name} died in {what}: {str(error).strip().splitlines()[0]}") from error
+        return [ray.get(reference) for reference in references]
