@@ -33,7 +33,7 @@ _STAGED = {
     "synthesize": "write questions and guided trajectories (KISA)",
     "sft": "synthesise, then fine-tune on the guided trajectories",
     "train": "synthesise, fine-tune, then GRPO",
-    "eval": "play held-out questions with the base, SFT and RL models, and write the report",
+    "eval": "train what is not trained yet, play held-out questions with all three models, write the report",
 }
 
 

@@ -44,9 +44,16 @@ def render_pair(question: Question, before: Rollout, after: Rollout) -> str:
         f'<section class="question"><h3>{escape(question.text)}</h3>'
         f'<p class="quiet">{question.hops} hops, {escape(question.specialty)}, {escape(question.id)}</p>'
         f"<p>Gold answer: <b>{escape(question.answer)}</b>{aliases}</p>"
-        f"<details><summary>The chain behind it</summary><p>{chain}</p></details>"
+        f"<details><summary>The chain behind it</summary><p>{chain}</p>{_clues(question)}</details>"
         f'<div class="pair">{_episode("Before: SFT", before)}{_episode("After: RL", after)}</div></section>'
     )
+
+
+def _clues(question: Question) -> str:
+    if not question.clues:
+        return ""
+    facts = "; ".join(f"{clue.subject.name} {clue.predicate} {clue.object.name}" for clue in question.clues)
+    return f"<p>Clues beside it: {escape(facts)}</p>"
 
 
 def _episode(title: str, rollout: Rollout) -> str:

@@ -56,7 +56,8 @@ def _work(config: Config) -> Iterable[tuple[str, str]]:
     an_update = a_step / grpo.updates_per_batch
     asked = min(config.eval.questions, config.kisa.heldout_questions)
     yield "questions", f"{config.kisa.train_questions:,} to train on, {config.kisa.heldout_questions:,} held out"
-    yield "SFT", f"{sft.updates} updates × {sft.batch_trajectories} trajectories"
+    epochs = sft.updates * sft.batch_trajectories / config.kisa.train_questions
+    yield "SFT", f"{sft.updates} updates × {sft.batch_trajectories} trajectories, {epochs:.2g} epochs"
     yield "GRPO, a step", f"{grpo.groups_per_step} questions × {grpo.group_size} samples = {a_step:,} episodes"
     yield (
         "",

@@ -36,6 +36,7 @@ def question(index: int) -> Question:
         specialty="cardiology",
         split="heldout",
         relations=(Relation(finding, "presents in", middle), Relation(middle, "caused by", target)),
+        clues=(Relation(Entity("HP:1", f"A rash {HOSTILE}", "phenotype"), "presents in", middle),) * (index % 2),
     )
 
 

@@ -85,6 +85,7 @@ def test_six_pairs_with_every_step(run: Path) -> None:
     assert source.count("<article>") == 12
     # In turn: gained 1, lost 1, right both times 2, wrong both times 0; and again gained 1, lost 1.
     assert source.count("✓ correct") == 6
+    assert "Clues beside it: A rash &lt;script&gt;" in source
     assert "medical_retriever {&quot;query&quot;: &quot;finding 0&quot;}" in source
 
 
