@@ -78,8 +78,7 @@ def group_advantages(
     low_B = zeros_G.scatter_reduce(0, index, rewards_B, "amin", include_self=False)[index]
     high_B = zeros_G.scatter_reduce(0, index, rewards_B, "amax", include_self=False)[index]
     size_B = zeros_G.scatter_add(0, index, torch.ones_like(rewards_B))[index]
-    above_B = rewards_B - low_B  # measured from the group's lowest, so that equal rewards are 0 before any rounding
-    advantages_B = above_B - zeros_G.scatter_add(0, index, above_B)[index] / size_B
+    advantages_B = rewards_B - zeros_G.scatter_add(0, index, rewards_B)[index] / size_B
     others_B = (size_B - 1).clamp(min=1)
     if divide_by_std:
         variance_B = zeros_G.scatter_add(0, index, advantages_B**2)[index] / others_B
@@ -88,8 +87,7 @@ def group_advantages(
     if divide_by_std:
         advantages_B = advantages_B / variance_B.sqrt()
     smallest_B = 4 * torch.finfo(rewards.dtype).eps * torch.maximum(low_B.abs(), high_B.abs())
-    flat_B = (high_B - low_B <= smallest_B) | (size_B == 1)
-    return torch.where(flat_B, 0.0, advantages_B).to(rewards.dtype)
+    return torch.where(high_B - low_B <= smallest_B, 0.0, advantages_B).to(rewards.dtype)
 
 
 def policy_loss(
@@ -159,8 +157,7 @@ def policy_loss(
             sums["weight"] = torch.where(action_mask, weight_BT, 0.0)
             sums["weight_capped"] = mismatch_BT.exp() > correction.cap
 
-    # The masked loss is 0 but stays in the graph, so that an all-masked micro-batch still runs backward.
-    loss_BT = torch.where(action_mask, loss_BT, logp_BT * 0.0)
+    loss_BT = torch.where(action_mask, loss_BT, 0.0)  # a masked position stays in the graph, with gradient 0
     if aggregation == "sequence_mean":
         loss_BT = loss_BT / tokens_B.clamp(min=1)[:, None]
     return LossOutput(loss_BT.sum() / denominator, _to_floats(sums, tokens_B))
