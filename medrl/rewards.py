@@ -100,7 +100,7 @@ class Waste:
     mistakes    a malformed turn, an unknown tool, bad arguments
     repeats     the same call again without a new document, or an observation already seen
     late        calls after the answer was shown, beyond one verification
-    irrelevant  neither the call nor its observation touches any entity of the chain
+    irrelevant  neither the call nor its observation names anything of the chain, the clues or the question's anchors
     """
 
     mistakes: int = 0
@@ -119,7 +119,7 @@ def waste(rollout: Rollout, question: Question) -> Waste:
     """Count an episode's wasted turns."""
     counts = dict.fromkeys(("mistakes", "repeats", "late", "irrelevant"), 0)
     shown = {id(step) for step in _evidence(rollout, question)}
-    chain = _chain(question)
+    topics = _topics(question)
     calls: set[str] = set()
     observations: set[str] = set()
     documents: set[str] = set()
@@ -137,7 +137,7 @@ def waste(rollout: Rollout, question: Question) -> Waste:
             counts["repeats"] += 1
         elif since_found is not None and since_found > FREE_VERIFICATIONS:
             counts["late"] += 1
-        elif chain and not any(_names(_calls_and_observations(step), entity) for entity in chain):
+        elif topics and not any(mentions(_calls_and_observations(step), name) for name in topics):
             counts["irrelevant"] += 1
         calls.add(call)
         observations.add(seen)
@@ -176,6 +176,15 @@ def _is_correct(rollout: Rollout, question: Question) -> bool:
 
 def _chain(question: Question) -> tuple[Entity, ...]:
     return question.entities if question.relations else ()
+
+
+def _topics(question: Question) -> set[str]:
+    """Names and ids of all that the question is about; empty where it has no chain, so that nothing is judged."""
+    clues = [entity for clue in question.clues for entity in (clue.subject, clue.object)]
+    entities = [*question.entities, *clues] if question.relations else []
+    return {text for entity in entities for text in (entity.name, entity.id)} | set(
+        question.anchors if entities else ()
+    )
 
 
 def _stops(question: Question) -> Sequence[Entity]:

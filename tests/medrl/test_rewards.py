@@ -1,13 +1,15 @@
 """The reward: what it pays for, and what must not pay."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from medrl.config import RewardConfig
 from medrl.rewards import Waste, composite, efficiency_penalty, expert_rubric, rubric_expert, score, task_reward, waste
-from medrl.types import Ending, Step, ToolCall
-from tests.medrl.episodes import FIND_DISEASE, FIND_GENE, NO_CHAIN, ONE_HOP, TWO_HOPS, episode, final, search
+from medrl.types import Ending, Entity, Relation, Step, ToolCall
+from tests.medrl.episodes import FIND_DISEASE, FIND_GENE, MARFAN, NO_CHAIN, ONE_HOP, TWO_HOPS, episode, final, search
 
 WEIGHTS = RewardConfig()
 GOOD = episode(FIND_DISEASE, FIND_GENE, final("FBN1", "per ncbi:2200, Marfan syndrome is caused by FBN1"))
@@ -88,7 +90,7 @@ def test_a_citation_must_be_of_a_document_that_shows_the_answer() -> None:
 
 
 def test_gene_symbols_are_not_found_in_ordinary_words() -> None:
-    question = type(ONE_HOP)("q1", "?", "SET", (), 1, "x", "train", ONE_HOP.relations)
+    question = replace(ONE_HOP, answer="SET")
     words = search("Marfan syndrome", "Marfan syndrome: a set of findings.")
     assert expert_rubric(episode(words, final("SET"), question=question), question).supported == 0.0
 
@@ -111,6 +113,15 @@ def test_each_kind_of_waste_is_counted_once() -> None:
     assert waste(episode(FIND_DISEASE, paraphrase), TWO_HOPS) == Waste(repeats=1)
     stray = search("weather in Paris", "It rains.", "w1", tool="web_search")
     assert waste(episode(FIND_DISEASE, stray), TWO_HOPS) == Waste(irrelevant=1)
+
+
+def test_a_search_for_a_clue_or_for_an_anchor_as_it_is_written_is_relevant() -> None:
+    lens = Entity("HP:0001083", "Ectopia lentis", "phenotype")
+    clued = replace(TWO_HOPS, anchors=("pigeon chest",), clues=(Relation(lens, "finding_of", MARFAN),))
+    for query in ("ectopia lentis", "pigeon chest"):
+        step = search(query, "Nothing about that.", "d1")
+        assert waste(episode(step), clued) == Waste()
+        assert waste(episode(step), TWO_HOPS) == Waste(irrelevant=1)
 
 
 def test_the_same_call_with_a_new_document_is_no_repeat() -> None:
