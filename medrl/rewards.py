@@ -180,11 +180,11 @@ def _chain(question: Question) -> tuple[Entity, ...]:
 
 def _topics(question: Question) -> set[str]:
     """Names and ids of all that the question is about; empty where it has no chain, so that nothing is judged."""
+    if not question.relations:
+        return set()
     clues = [entity for clue in question.clues for entity in (clue.subject, clue.object)]
-    entities = [*question.entities, *clues] if question.relations else []
-    return {text for entity in entities for text in (entity.name, entity.id)} | set(
-        question.anchors if entities else ()
-    )
+    names = {text for entity in (*question.entities, *clues) for text in (entity.name, entity.id)}
+    return names | set(question.anchors)
 
 
 def _stops(question: Question) -> Sequence[Entity]:
