@@ -26,9 +26,9 @@ from envs.text import words
 from medrl.errors import DataError
 from medrl.records import read_jsonl, write_json
 
-#: Tokens of a document's text that are embedded beside its name.
+#: Tokens that are embedded, of a document's name, and of its name and text.
+_NAME_TOKENS = 48
 _TEXT_TOKENS = 32
-_TITLE_TOKENS = 48
 _BUILDERS = ("corpus", "embedding", "index", "lexical", "text")
 _CHUNK = 4096
 
@@ -76,7 +76,7 @@ def _write(corpus: Path, folder: Path, encoder: str | None) -> None:
     build_lexical((words(document.title) for document in documents), folder / "title")
     build_lexical((words(document.text) for document in documents), folder / "text")
     if encoder is not None:
-        np.save(folder / "embeddings.npy", _embed(documents, Encoder(encoder_path(encoder), bulk=True)))
+        np.save(folder / "embeddings.npy", _embed(documents, Encoder(encoder_path(encoder))))
 
 
 def _embed(documents: list[Document], encoder: Encoder) -> npt.NDArray[np.float16]:
@@ -84,8 +84,10 @@ def _embed(documents: list[Document], encoder: Encoder) -> npt.NDArray[np.float1
 
     The name's own vector keeps a document near its name however much text it has; the text's tells what it is about.
     """
-    names = encoder.encode([bare_name(each) for each in documents], _TITLE_TOKENS, progress="embedding names")
-    texts = encoder.encode([each.text for each in documents], _TEXT_TOKENS, progress="embedding texts")
+    named = [each.title.removesuffix(f" ({each.id})") for each in documents]
+    names = encoder.encode(named, _NAME_TOKENS, progress="embedding names")
+    opened = [" ".join((f"{name}.", *each.sections)) for name, each in zip(named, documents, strict=True)]
+    texts = encoder.encode(opened, _TEXT_TOKENS, progress="embedding texts")
     mean = names + texts
     unit: npt.NDArray[np.float16] = (mean / np.linalg.norm(mean, axis=1, keepdims=True)).astype(np.float16)
     return unit

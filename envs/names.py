@@ -1,7 +1,7 @@
 """Names to rows: exact look-up, and the nearest names when nothing fits."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +9,7 @@ import numpy.typing as npt
 from envs.text import fold
 
 _SIGNATURE_BITS = 512
+_SIGNATURE_PRIME = 509
 _SHORTLIST = 60
 
 
@@ -37,8 +38,8 @@ class NameTable:
         if not self._shown:
             return []
         if self._signatures is None:
-            self._signatures = np.stack([_signature(each) for each in self._shown])
-        asked = _signature(name)
+            self._signatures = _signatures(self._shown)
+        asked = _signatures([name])[0]
         shared = np.bitwise_count(self._signatures & asked).sum(axis=1, dtype=np.int64)
         length = np.bitwise_count(self._signatures).sum(axis=1, dtype=np.int64) + np.bitwise_count(asked).sum()
         likeness = 2.0 * shared / np.maximum(length, 1)
@@ -55,10 +56,13 @@ def _key(name: str) -> str:
     return " ".join(fold(name).split())
 
 
-def _signature(name: str) -> npt.NDArray[np.uint64]:
-    """One bit for each triple of letters, hashed to `_SIGNATURE_BITS` places (a Bloom filter of one hash)."""
-    padded = f"  {_key(name)} ".encode()
-    bits = np.zeros(_SIGNATURE_BITS, np.bool_)
-    for start in range(len(padded) - 2):
-        bits[int.from_bytes(padded[start : start + 3], "big") % (_SIGNATURE_BITS - 3)] = True
-    return np.packbits(bits).view(np.uint64)
+def _signatures(names: Sequence[str]) -> npt.NDArray[np.uint64]:
+    """Which letter triples a name has, as bits [names, words]: hashed to `_SIGNATURE_BITS` places each."""
+    padded = [f"  {_key(name)} ".encode() for name in names]
+    row = np.repeat(np.arange(len(padded)), [len(each) for each in padded])
+    letters = np.frombuffer(b"".join(padded), np.uint8).astype(np.int64)
+    within = row[:-2] == row[2:]  # a triple must not run over into the next name
+    triples = ((letters[:-2] * 256 + letters[1:-1]) * 256 + letters[2:])[within] % _SIGNATURE_PRIME
+    bits = np.zeros((len(padded), _SIGNATURE_BITS), np.bool_)
+    bits[row[:-2][within], triples] = True
+    return np.packbits(bits, axis=1).view(np.uint64)

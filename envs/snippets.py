@@ -1,7 +1,8 @@
 """What a model is shown of a document: the sections that serve a query, cut to a number of tokens."""
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from envs.text import content_words, words
 
@@ -22,41 +23,55 @@ _ASKS_FOR = {
 }
 
 
-def wanted_words(query: str, title: str) -> set[str]:
-    """The words to look for in sections: those of the query that the title does not answer, and what they ask for."""
+_LABELS = frozenset(_ASKS_FOR).union(*_ASKS_FOR.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to look for in a document: `names` in the items of its lists, those and `labels` in whole sections."""
+
+    names: frozenset[str]
+    labels: frozenset[str]
+
+    def in_section(self, section: str) -> frozenset[str]:
+        """The wanted words that a section holds."""
+        return (self.names | self.labels) & set(words(section))
+
+    def in_item(self, item: str) -> frozenset[str]:
+        """The wanted words that an item of a list holds: not labels, as "disease" says nothing about which."""
+        return self.names & set(words(item))
+
+
+def wanted(query: str, title: str) -> Wanted:
+    """The words of a query that the title does not answer, and the labels that they ask for."""
     asked = set(content_words(query))
-    asked |= {label for word in asked for label in _ASKS_FOR.get(word, ())}
-    return asked - set(words(title)) or asked
-
-
-def rank_sections(sections: Sequence[str], wanted: Collection[str], weight: Callable[[str], float]) -> list[int]:
-    """Section numbers, best first: by the summed weight of the wanted words they hold, then in order."""
-    scores = [sum(weight(word) for word in set(words(section)) & set(wanted)) for section in sections]
-    return sorted(range(len(sections)), key=lambda number: -scores[number])
+    labels = {label for word in asked for label in (word, *_ASKS_FOR.get(word, ())) if label in _LABELS}
+    return Wanted(frozenset(asked - _LABELS - set(words(title))), frozenset(labels))
 
 
 def snippet(
-    sections: Sequence[str], wanted: Collection[str], weight: Callable[[str], float], limit: int, count: CountTokens
+    sections: Sequence[str], want: Wanted, weight: Callable[[str], float], limit: int, count: CountTokens
 ) -> str:
-    """The best one or two sections within `limit` tokens, the first one cut if it must be; may be empty."""
+    """The best one or two sections within `limit` tokens, the first one cut if it must be; may be empty.
+
+    Best: the highest sum of `weight` over the wanted words in it, then the earliest.
+    """
+    held = [want.in_section(section) for section in sections]
+    order = sorted(range(len(sections)), key=lambda number: -sum(map(weight, held[number])))
     shown: list[str] = []
-    for number in rank_sections(sections, wanted, weight):
-        section = sections[number]
-        serves = not set(words(section)).isdisjoint(wanted)
+    for number in order:
         room = limit - sum(map(count, shown))
-        if count(section) <= room:
-            shown.append(section)
-        elif not shown or serves:
-            cut = fit(section, wanted, room, count)
-            if cut:
-                shown.append(cut)
-        if len(shown) == 2 or (shown and not serves):
+        if count(sections[number]) <= room:
+            shown.append(sections[number])
+        elif not shown or held[number]:
+            shown += filter(None, [fit(sections[number], want, room, count)])
+        if len(shown) == 2 or (shown and not held[number]):
             break
     return " ".join(shown)
 
 
-def fit(section: str, wanted: Collection[str], limit: int, count: CountTokens) -> str:
-    """`section` within `limit` tokens: a list loses items, those that hold no wanted word first, else its end goes.
+def fit(section: str, want: Wanted, limit: int, count: CountTokens) -> str:
+    """`section` within `limit` tokens: a list loses items, those that hold no wanted name first, else its end goes.
 
     What was left out shows as "…". Returns "" if nothing fits.
     """
@@ -66,7 +81,7 @@ def fit(section: str, wanted: Collection[str], limit: int, count: CountTokens) -
     if listed is None:
         return _fit_words(section.split(), limit, count)
     items = listed["items"].split("; ")
-    matches = [len(set(words(item)) & set(wanted)) for item in items]
+    matches = [len(want.in_item(item)) for item in items]
     kept: set[int] = set()
     for number in sorted(range(len(items)), key=lambda number: -matches[number]):
         if count(_join(listed["label"], items, kept | {number})) > limit:

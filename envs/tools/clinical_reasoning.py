@@ -223,22 +223,26 @@ class ClinicalReasoning:
         return ToolResult(self._render(diagnoses), tuple(each.disease_id for each in diagnoses))
 
     def _render(self, diagnoses: Sequence[Diagnosis]) -> str:
-        """One line each, "1. Name (ID) P=0.82; Finding 0.60 (source); …"; lines share the limit, factors may be cut."""
+        """One line each, "1. Name (ID) P=0.82; Finding 0.60 (source); …", sharing the limit.
+
+        Factors come first, sources where there is room left; factors that do not fit show as "…".
+        """
         lines: list[str] = []
         left = self._limit
         for number, diagnosis in enumerate(diagnoses, start=1):
-            line = f"{number}. {diagnosis.name} ({diagnosis.disease_id}) P={_figure(diagnosis.probability)}"
             room = left // (len(diagnoses) - number + 1)
+            parts = [f"{number}. {diagnosis.name} ({diagnosis.disease_id}) P={_figure(diagnosis.probability)}"]
             for factor in diagnosis.likelihoods:
-                longer = f"{line}; {factor.finding} {_figure(factor.probability)} ({factor.source})"
-                shorter = f"{line}; {factor.finding} {_figure(factor.probability)}"
-                fitting = [each for each in (longer, shorter) if self._count(each) <= room]
-                if not fitting:
-                    line += "; …"
+                parts.append(f"{factor.finding} {_figure(factor.probability)}")
+                if self._count("; ".join(parts)) > room:
+                    parts[-1] = "…"
                     break
-                line = fitting[0]
-            lines.append(line)
-            left -= self._count(line)
+            for place, factor in enumerate(diagnosis.likelihoods[: len(parts) - 1], start=1):
+                sourced = [*parts[:place], f"{parts[place]} ({factor.source})", *parts[place + 1 :]]
+                if parts[place] != "…" and self._count("; ".join(sourced)) <= room:
+                    parts = sourced
+            lines.append("; ".join(parts))
+            left -= self._count(lines[-1])
         return "\n".join(lines)
 
 

@@ -11,8 +11,8 @@ import numpy as np
 from envs.corpus import Document
 from envs.embedding import Encoder
 from envs.index import Index
-from envs.snippets import CountTokens, fit, wanted_words
-from envs.text import estimate_tokens, words
+from envs.snippets import CountTokens, Wanted, fit, wanted
+from envs.text import estimate_tokens
 from envs.tools.arguments import check_arguments, object_schema, text_schema
 from envs.tools.base import ToolResult
 from envs.tools.medical_retriever import heading
@@ -20,7 +20,8 @@ from envs.tools.medical_retriever import heading
 #: Share of a section's merit that is the embedding's; the rest is lexical overlap with the goal.
 _DENSE_SHARE = 0.5
 #: Sections worth embedding; of a longer document, those with the most words of the goal.
-_MOST_SECTIONS = 24
+_MOST_SECTIONS = 12
+_SECTION_TOKENS = 48
 _SUGGESTIONS = 3
 
 
@@ -61,23 +62,23 @@ class DocumentRead:
     def condense(self, document: Document, goal: str) -> str:
         """Heading and chosen sections. Sections are taken by merit until the limit; the first is cut if it must be."""
         text = heading(document) + ":"
-        wanted = wanted_words(goal, document.title)
+        want = wanted(goal, document.title)
         left = self._limit - self._count(text)
         chosen: dict[int, str] = {}
-        for number in self._by_merit(document, goal, wanted):
+        for number in self._by_merit(document, goal, want):
             section = document.sections[number]
             if self._count(section) > left and chosen:
                 continue
-            chosen[number] = fit(section, wanted, left, self._count)
+            chosen[number] = fit(section, want, left, self._count)
             left -= self._count(chosen[number])
         return " ".join([text, *(chosen[number] for number in sorted(chosen))])
 
-    def _by_merit(self, document: Document, goal: str, wanted: set[str]) -> list[int]:
+    def _by_merit(self, document: Document, goal: str, want: Wanted) -> list[int]:
         """Section numbers, best first: share·cosine with the goal + (1 − share)·idf-weighted overlap with it."""
-        held = [set(words(section)) & wanted for section in document.sections]
-        total = sum(self._index.text.idf(word) for word in wanted) or 1.0
-        overlap = np.array([sum(self._index.text.idf(word) for word in each) / total for each in held])
+        idf = self._index.text.idf
+        total = sum(map(idf, want.names | want.labels)) or 1.0
+        overlap = np.array([sum(map(idf, want.in_section(section))) / total for section in document.sections])
         listed = np.argsort(-overlap, kind="stable")[:_MOST_SECTIONS]
-        vectors = self._encoder.encode([goal, *(document.sections[number] for number in listed)])
+        vectors = self._encoder.encode([goal, *(document.sections[number] for number in listed)], _SECTION_TOKENS)
         merit = _DENSE_SHARE * (vectors[1:] @ vectors[0]) + (1.0 - _DENSE_SHARE) * overlap[listed]
         return [int(listed[place]) for place in np.argsort(-merit, kind="stable")]

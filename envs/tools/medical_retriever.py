@@ -11,7 +11,7 @@ from envs.corpus import Document
 from envs.embedding import Encoder
 from envs.index import Index
 from envs.lexical import LexicalIndex
-from envs.snippets import CountTokens, snippet, wanted_words
+from envs.snippets import CountTokens, snippet, wanted
 from envs.text import content_words, estimate_tokens, words
 from envs.tools.arguments import check_arguments, object_schema, text_schema
 from envs.tools.base import ToolResult
@@ -101,7 +101,7 @@ def render_hits(
     for number, document in enumerate(documents, start=1):
         lead = f"[{number}] {heading(document)}"
         room = left // (len(documents) - number + 1) - count(lead) - 2
-        said = snippet(document.sections, wanted_words(query, document.title), lexical.idf, room, count)
+        said = snippet(document.sections, wanted(query, document.title), lexical.idf, room, count)
         lines.append(f"{lead}: {said}" if said else lead)
         left -= count(lines[-1]) + 1
     return ToolResult("\n".join(lines), tuple(document.id for document in documents))

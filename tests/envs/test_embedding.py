@@ -1,0 +1,64 @@
+"""The encoder: pooling against an oracle, order, cutting, refusals."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from envs.embedding import PACKAGED, Encoder, encoder_path
+from medrl.errors import ConfigError, DataError
+from tests.oracles_retrieval import mean_pooled
+
+TEXTS = ["Marfan syndrome", "a", "Ectopia lentis is a dislocated lens of the eye", "", "Pectus carinatum"]
+
+
+def test_vectors_are_unit_length_whatever_the_text(encoder: Encoder) -> None:
+    vectors = encoder.encode(TEXTS)
+    assert vectors.shape == (5, 384) and vectors.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1.0, atol=1e-5)
+
+
+def test_pooling_is_the_mean_over_real_tokens(encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    states = torch.randn(2, 4, 384)
+
+    class Output:
+        last_hidden_state = states
+
+    monkeypatch.setattr(encoder, "_model", lambda **_: Output())
+    pooled = encoder._forward([[101, 7, 8, 102], [101, 102]])
+    expected = [mean_pooled(states[0].tolist(), [1, 1, 1, 1]), mean_pooled(states[1].tolist(), [1, 1, 0, 0])]
+    np.testing.assert_allclose(pooled, expected, atol=1e-6)
+
+
+def test_a_batch_gives_each_text_its_own_vector(encoder: Encoder) -> None:
+    """Sorting by length and padding change nothing but rounding (bfloat16 rounds to about 0.01)."""
+    together = encoder.encode(TEXTS * 30)
+    for row, text in enumerate(TEXTS):
+        alone = encoder.encode([text])[0]
+        for copy in range(row, len(TEXTS) * 30, len(TEXTS)):
+            assert together[copy] @ alone > 0.999
+
+
+def test_text_beyond_the_limit_does_not_count(encoder: Encoder) -> None:
+    long = "Marfan syndrome " * 40
+    first, second = encoder.encode([long + "gene", long + "inheritance"], max_tokens=16)
+    np.testing.assert_allclose(first, second, atol=1e-6)
+
+
+def test_meaning_orders_cosines(encoder: Encoder) -> None:
+    query, near, far = encoder.encode(["pigeon chest", "protruding breastbone", "tax law"])
+    assert query @ near > query @ far + 0.1
+
+
+def test_no_texts_no_vectors(encoder: Encoder) -> None:
+    assert encoder.encode([]).shape == (0, 384)
+
+
+def test_unknown_encoder_names_the_key(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"knowledge\.encoder='nope'"):
+        encoder_path("nope")
+    assert (encoder_path(PACKAGED) / "model.safetensors").is_file()
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(DataError, match="not a sentence encoder"):
+        Encoder(encoder_path(str(tmp_path)))

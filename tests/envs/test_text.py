@@ -1,0 +1,44 @@
+"""Words, content words, token estimates."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from envs.text import content_words, estimate_tokens, fold, words
+
+
+def test_words_are_folded_and_singular() -> None:
+    assert (
+        words("Sjögren's  SYNDROME: renal cysts (OMIM:270150)") == "sjogren s syndrome renal cyst omim 270150".split()
+    )
+
+
+@pytest.mark.parametrize("word", ["sinus", "stenosis", "abscess", "bus", "gas"])
+def test_an_s_that_is_no_plural_stays(word: str) -> None:
+    assert words(word) == [word]
+
+
+def test_content_words_drop_the_question_around_them() -> None:
+    assert content_words("Which gene causes the Marfan syndrome, which gene?") == ["gene", "marfan", "syndrome"]
+    assert content_words("what is it") == ["what", "is", "it"]
+
+
+@given(st.text())
+def test_fold_is_idempotent(text: str) -> None:
+    assert fold(fold(text)) == fold(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),  # counted with SmolLM2's tokenizer
+    [
+        ("[1] Bloody mucoid diarrhea (HP:0025086): A kind of Bloody diarrhea. Seen in: Shigellosis.", 33),
+        ("Gene: FBN1. Inheritance: Autosomal dominant.", 14),
+    ],
+)
+def test_estimate_is_near_a_real_tokenizer(text: str, tokens: int) -> None:
+    assert abs(estimate_tokens(text) - tokens) <= 0.2 * tokens
+
+
+@given(st.text(), st.text())
+def test_estimate_grows_with_the_text(start: str, end: str) -> None:
+    assert estimate_tokens(start) <= estimate_tokens(f"{start} {end}") + 1

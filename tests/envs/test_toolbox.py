@@ -1,0 +1,55 @@
+"""All tools from one knowledge folder."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+import torch
+from jsonschema import Draft202012Validator
+
+from envs.corpus import Document
+from envs.toolbox import open_toolbox
+from medrl.config import KnowledgeConfig
+from medrl.errors import DataError
+
+
+def test_the_four_tools_answer(knowledge: Path, cache: Path) -> None:
+    threads = torch.get_num_threads()
+    tools = open_toolbox(knowledge, KnowledgeConfig(cache=str(cache)))
+    assert torch.get_num_threads() == threads
+    assert list(tools) == ["medical_retriever", "clinical_reasoning", "document_read", "web_search"]
+    calls = {
+        "medical_retriever": ({"query": "FBN1"}, "NCBIGene:2200"),
+        "clinical_reasoning": ({"findings": ["Pigeon chest", "Spider fingers"]}, "OMIM:154700"),
+        "document_read": ({"document": "FBN1", "goal": "diseases"}, "NCBIGene:2200"),
+        "web_search": ({"query": "pigeon chest"}, "web:HP:0000768"),
+    }
+    for name, (arguments, source) in calls.items():
+        Draft202012Validator.check_schema(tools[name].parameters)
+        result = asyncio.run(tools[name].call(arguments))
+        assert result.sources[0] == source and tools[name].name == name and len(tools[name].description) < 80
+
+
+def test_provider_threads_and_token_count_can_be_given(knowledge: Path, cache: Path) -> None:
+    class Provider:
+        async def search(self, query: str, k: int) -> list[Document]:
+            return [Document("live", query, ("one two three four",), "web", "")] * k
+
+    threads = torch.get_num_threads()
+    try:
+        tools = open_toolbox(
+            knowledge,
+            KnowledgeConfig(cache=str(cache), top_k=1, tool_tokens=6),
+            provider=Provider(),
+            count_tokens=lambda text: len(text.split()),
+            threads=1,
+        )
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(threads)
+    assert asyncio.run(tools["web_search"].call({"query": "q"})).text == "[1] q (live): one…"
+
+
+def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"corpus\.jsonl"):
+        open_toolbox(tmp_path, KnowledgeConfig(cache=str(tmp_path)))

@@ -1,0 +1,92 @@
+"""The score, its parts and its order; what the policy is shown."""
+
+import asyncio
+
+import numpy as np
+import pytest
+
+from envs.authority import authority
+from envs.embedding import Encoder
+from envs.index import Index, bare_name
+from envs.text import content_words, estimate_tokens, words
+from envs.tools.medical_retriever import MedicalRetriever
+from medrl.config import KnowledgeConfig
+from tests.envs.small import DOCUMENTS
+
+
+@pytest.fixture(scope="module")
+def retriever(index: Index, encoder: Encoder) -> MedicalRetriever:
+    return MedicalRetriever(index, encoder, KnowledgeConfig())
+
+
+def ids(retriever: MedicalRetriever, query: str, k: int = 3, lam: float = 0.4) -> list[str]:
+    return [hit.document.id for hit in retriever.search(query, k, lam)]
+
+
+@pytest.mark.parametrize("lam", [0.0, 0.4, 1.0])
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_score_is_the_papers_formula_over_its_parts(index: Index, encoder: Encoder, lam: float, share: float) -> None:
+    query = "ectopia lentis in Marfan syndrome"
+    vector = encoder.encode([query])[0]
+    hits = MedicalRetriever(index, encoder, KnowledgeConfig(dense_share=share)).search(query, 12, lam)
+    assert index.embeddings is not None and len(hits) > 3
+    for hit in hits:
+        row = DOCUMENTS.index(hit.document)
+        asked = content_words(query)
+        held = [word for word in asked if word in words(hit.document.text)]
+        coverage = sum(map(index.text.idf, held)) / sum(map(index.text.idf, asked))
+        cosine = float(index.embeddings[row].astype(np.float32) @ vector)
+        assert hit.cosine == pytest.approx(cosine, abs=1e-5) and hit.coverage == pytest.approx(coverage)
+        assert hit.relevance == pytest.approx(share * cosine + (1 - share) * coverage, abs=1e-5)
+        assert hit.authority == authority(hit.document)
+        assert hit.score == pytest.approx(lam * hit.relevance + (1 - lam) * hit.authority)
+    assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+
+
+def test_lam_moves_weight_from_authority_to_relevance(retriever: MedicalRetriever) -> None:
+    query = "Wolf-Hirschhorn syndrome"
+    assert ids(retriever, query, 1, lam=1.0) == ["DECIPHER:1"]
+    assert ids(retriever, query, 1, lam=0.0) == ["OMIM:154700"]
+    with pytest.raises(ValueError, match=r"lam=1\.5"):
+        retriever.search(query, 1, lam=1.5)
+
+
+@pytest.mark.parametrize("suffix", ["", " gene", " disease", " inheritance"])
+def test_the_document_so_called_is_among_the_first_three(retriever: MedicalRetriever, suffix: str) -> None:
+    for document in DOCUMENTS:
+        assert document.id in ids(retriever, bare_name(document) + suffix)
+
+
+def test_several_findings_find_the_disease_that_has_them_all(retriever: MedicalRetriever) -> None:
+    assert ids(retriever, "arachnodactyly, aortic root aneurysm, ectopia lentis", 1) == ["OMIM:154700"]
+
+
+def test_a_misspelt_name_is_found_by_embedding(retriever: MedicalRetriever) -> None:
+    hits = retriever.search("achondroplasya", 3)
+    assert hits[0].document.id == "OMIM:100800" and all(hit.coverage == 0.0 for hit in hits)
+
+
+def test_same_query_same_hits(retriever: MedicalRetriever) -> None:
+    assert retriever.search("lens disease", 5) == retriever.search("lens disease", 5)
+
+
+def test_what_the_policy_is_shown(retriever: MedicalRetriever) -> None:
+    result = asyncio.run(retriever.call({"query": "Marfan syndrome gene"}))
+    first, second, third = result.text.splitlines()
+    assert first == "[1] Marfan syndrome (OMIM:154700): Gene: FBN1. Inheritance: Autosomal dominant."
+    assert second.startswith("[2] ") and third.startswith("[3] ")
+    assert result.sources[0] == "OMIM:154700" and len(result.sources) == 3 and not result.is_mistake
+
+
+@pytest.mark.parametrize("query", ["pectus carinatum", "ectopia lentis", "ocular findings of Marfan syndrome"])
+def test_hits_keep_to_the_limit(index: Index, encoder: Encoder, query: str) -> None:
+    for limit in (60, 100, 150):
+        retriever = MedicalRetriever(index, encoder, KnowledgeConfig(tool_tokens=limit))
+        result = asyncio.run(retriever.call({"query": query}))
+        assert len(result.text.splitlines()) == len(result.sources) >= 2 and estimate_tokens(result.text) <= limit + 3
+
+
+def test_a_query_without_words_is_a_mistake(retriever: MedicalRetriever) -> None:
+    result = asyncio.run(retriever.call({"query": "?!"}))
+    assert result.is_mistake and "Name a disease" in result.text
+    assert asyncio.run(retriever.call({"question": "x"})).is_mistake

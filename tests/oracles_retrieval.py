@@ -1,0 +1,50 @@
+"""Slow scalar versions of the retriever's and the reasoning engine's formulas, straight from their definitions."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from envs.corpus import DiseaseProfile
+
+
+def okapi(query: Sequence[str], texts: Sequence[Sequence[str]], k1: float = 1.5, b: float = 0.75) -> list[float]:
+    """BM25 of each text, one word and one text at a time."""
+    average = sum(map(len, texts)) / len(texts)
+    scores = []
+    for text in texts:
+        total = 0.0
+        for word in query:
+            holding = sum(word in other for other in texts)
+            if holding == 0:
+                continue
+            idf = max(0.0, math.log((len(texts) - holding + 0.5) / (holding + 0.5)))
+            often = text.count(word)
+            total += idf * often * (k1 + 1) / (often + k1 * (1 - b + b * len(text) / average))
+        scores.append(total)
+    return scores
+
+
+def mean_pooled(states: Sequence[Sequence[float]], mask: Sequence[int]) -> list[float]:
+    """Unit-length mean of the states whose mask is 1."""
+    kept = [state for state, on in zip(states, mask, strict=True) if on]
+    mean = [sum(values) / len(kept) for values in zip(*kept, strict=True)]
+    norm = math.sqrt(sum(value * value for value in mean))
+    return [value / norm for value in mean]
+
+
+def posterior(
+    findings: Sequence[str],
+    profiles: Sequence[DiseaseProfile],
+    share: float,
+    floor: float,
+    weights: Mapping[str, float] | None = None,
+) -> dict[str, float]:
+    """P(D | s) by multiplying plain probabilities: Π P(s_i | D) · P(D) over its sum. `weights` multiply the priors."""
+    joint = {}
+    for profile in profiles:
+        value = profile.prior * (weights or {}).get(profile.id, 1.0)
+        for finding in findings:
+            background = max(floor, share * sum(p.findings.get(finding, (0.0,))[0] for p in profiles) / len(profiles))
+            value *= max(background, profile.findings.get(finding, (background,))[0])
+        joint[profile.id] = value
+    total = sum(joint.values())
+    return {disease: value / total for disease, value in joint.items()}
