@@ -9,7 +9,6 @@ import argparse
 import asyncio
 import random
 import resource
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -103,4 +102,4 @@ def _seconds(run: Callable[[str], object], query: str) -> float:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

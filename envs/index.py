@@ -144,6 +144,12 @@ class Index:
         cosines: Floats = self.embeddings[rows].astype(np.float32) @ vector
         return cosines
 
+    def coverage(self, query: list[str], rows: Rows) -> npt.NDArray[np.float64]:
+        """The idf-weighted part of the query's words that each of `rows` holds, in [0, 1]."""
+        weights = np.array([self.text.idf(word) for word in query])
+        covered: npt.NDArray[np.float64] = weights @ self.text.holds(query, rows) / max(weights.sum(), 1e-12)
+        return covered
+
     def nearest(self, vector: Floats, count: int) -> Rows:
         """The `count` rows nearest to a unit vector, ascending: for queries whose words no document has."""
         chunks = [

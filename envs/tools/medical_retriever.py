@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from envs.authority import authority
 from envs.corpus import Document
 from envs.embedding import Encoder
@@ -63,9 +61,7 @@ class MedicalRetriever:
         rows = self._index.candidates(asked, max(k, self._config.candidates))
         if rows.size == 0:
             rows = self._index.nearest(vector, max(k, self._config.candidates))
-        weights = np.array([self._index.text.idf(word) for word in asked])
-        coverage = weights @ self._index.text.holds(asked, rows) / max(weights.sum(), 1e-12)
-        cosine = self._index.cosines(vector, rows)
+        cosine, coverage = self._index.cosines(vector, rows), self._index.coverage(asked, rows)
         share = self._config.dense_share
         hits = []
         for row, cos, covered in zip(rows.tolist(), cosine.tolist(), coverage.tolist(), strict=True):

@@ -28,11 +28,13 @@ class LocalProvider:
         self._index = index
 
     async def search(self, query: str, k: int) -> list[Document]:
-        """Titles and texts together: the sum of both BM25 scores, each over its highest."""
+        """Best first: the part of the query that an entry covers; then BM25 of text and, less, of title."""
         asked = content_words(query)
         rows = self._index.candidates(asked, 10 * k)
-        title, text = self._index.title.scores(asked)[rows], self._index.text.scores(asked)[rows]
-        merit = title / max(title.max(initial=0.0), 1e-9) + text / max(text.max(initial=0.0), 1e-9)
+        merit = self._index.coverage(asked, rows)
+        for share, lexical in ((0.10, self._index.text), (0.05, self._index.title)):
+            scores = lexical.scores(asked)[rows]
+            merit += share * scores / max(scores.max(initial=0.0), 1e-9)
         ranked = sorted(zip(merit.tolist(), rows.tolist(), strict=True), key=lambda pair: (-pair[0], pair[1]))
         return [self._index.document(row) for _, row in ranked[:k]]
 
