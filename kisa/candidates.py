@@ -21,9 +21,9 @@ _DIFFERENTIAL_SEEDS = 0.6
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a selection still lacks. `hops`: how many questions of each length; the flags: whether any of that form."""
+    """What a selection still lacks: chains of which lengths, and whether any of the two special forms."""
 
-    hops: dict[int, int]
+    hops: frozenset[int]
     differential: bool
     lay: bool
 
@@ -50,18 +50,15 @@ class Candidates:
     async def make(self, entity: Entity, attempt: int, wanted: Wanted) -> Question | None:
         """A proved question from `entity`, or None if none of the wanted kind is found. Raises ToolOutage."""
         rng = random.Random(derive_seed(self.seed, "seed", entity.id, attempt))
-        reached = await grow(
-            entity,
-            self.validity,
-            self.discover,
-            rng,
-            walks=self.config.walks,
-            uniform=self.config.uniform_probability,
-        )
         differential = wanted.differential and entity.kind == "disease" and rng.random() < _DIFFERENTIAL_SEEDS
-        chain = self._chain(entity, reached, rng, {hops for hops, count in wanted.hops.items() if count}, differential)
+        clues = clue_findings(self.graph, entity, rng) if differential else ()
+        chain = await self._chain(entity, rng, {hops - bool(clues) for hops in wanted.hops})
         if chain is None:
             return None
+        if clues:
+            chain = with_clues(chain, clues)
+            if not shows_no_clue(self.validity, chain):
+                return None
         if wanted.lay and entity.kind == "phenotype":
             lay = lay_name(self.graph, entity, rng)
             chain = Chain(chain.relations, chain.steps, lay=lay)
@@ -75,31 +72,32 @@ class Candidates:
         )
         return None if flaw(self.graph, question) else question
 
-    def _chain(
-        self, entity: Entity, reached: list[Entity], rng: random.Random, hops: Collection[int], differential: bool
-    ) -> Chain | None:
-        """The longest valid chain of a drawn length or below, if that length is wanted."""
-        ceiling = rng.choice(sorted(hops))
-        extra = 1 if differential else 0
-        validity = self.validity.with_hops(max(min(hops) - extra, 1), ceiling - extra)
-        found = longest_valid_path(
-            self.graph.induced(reached),
-            validity,
-            budget=self.config.path_budget,
-            may_extend=validity.may_extend,
-            starts=[entity],
-            max_length=validity.max_hops,
-        )
-        if found.length + extra not in hops or not found.path:
+    async def _chain(self, entity: Entity, rng: random.Random, hops: Collection[int]) -> Chain | None:
+        """The longest valid chain in the subgraph grown from `entity`, if its length is wanted.
+
+        The longest that the seed can give is sought first: long chains are the scarce ones. Growth ends once it is
+        found.
+        """
+        validity = self.validity.with_hops(min(hops), max(hops))
+        reach = validity.reach((entity,), validity.max_hops)
+        ceiling = max((each for each in hops if each <= reach), default=0)
+        if not ceiling:
             return None
-        chain = chain_of(self.graph, found.path, rng)
-        if not differential:
-            return chain
-        clues = clue_findings(self.graph, entity, rng)
-        if not clues:
-            return None
-        chain = with_clues(chain, clues)
-        return chain if shows_no_clue(validity, chain) else None
+        validity = validity.with_hops(min(hops), ceiling)
+        uniform, walks = self.config.uniform_probability, self.config.walks
+        path: tuple[Entity, ...] = ()
+        async for reached in grow(entity, validity, self.discover, rng, walks=walks, uniform=uniform):
+            path = longest_valid_path(
+                self.graph.induced(reached),
+                validity,
+                budget=self.config.path_budget,
+                may_extend=validity.may_extend,
+                starts=[entity],
+                max_length=ceiling,
+            ).path
+            if len(path) - 1 == ceiling:
+                break
+        return chain_of(self.graph, path, rng) if len(path) - 1 in hops else None
 
     def _first(self, chain: Chain, *kinds: str) -> Entity:
         entities = (chain.relations[0].subject, *(relation.object for relation in chain.relations))

@@ -65,9 +65,8 @@ class Selection:
 
     @property
     def wanted(self) -> Wanted:
-        return Wanted(
-            {hops: count for hops, count in self.quotas.items() if count}, self.differential > 0, self.lay > 0
-        )
+        hops = frozenset(hops for hops, count in self.quotas.items() if count)
+        return Wanted(hops, self.differential > 0, self.lay > 0)
 
     @property
     def is_full(self) -> bool:

@@ -4,7 +4,7 @@ e_{i+1} ~ Uniform(N(e_i)) with probability p, else Discover(new | e_i) through t
 """
 
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 from envs.tools.base import Tool
 from kisa.graph import KnowledgeGraph
@@ -17,22 +17,22 @@ Discover = Callable[[Entity], Awaitable[tuple[Entity, ...]]]
 
 async def grow(
     seed: Entity, validity: Validity, discover: Discover, rng: random.Random, *, walks: int, uniform: float
-) -> list[Entity]:
-    """Entities reached from `seed` by `walks` random walks of up to `validity.max_hops` steps, seed first.
+) -> AsyncIterator[list[Entity]]:
+    """Yield the entities reached from `seed`, seed first, after each of `walks` random walks of `max_hops` steps.
 
-    `uniform`: probability of a known neighbour. `rng` belongs to this seed, so neither the order of seeds nor the number
-    of workers changes the result. What the retriever names counts only if the graph links it.
+    `uniform`: probability of a known neighbour. `rng` belongs to this seed, so neither the order of seeds nor the
+    number of workers changes the result. What the retriever names counts only if the graph links it.
     """
     reached: dict[Entity, None] = {seed: None}
     for _ in range(walks):
         walk = [seed]
-        for _ in range(validity.max_hops):
+        while len(walk) <= validity.max_hops:
             found = await _next(walk, validity, discover, rng, uniform)
             if found is None:
                 break
             walk.append(found)
             reached[found] = None
-    return list(reached)
+        yield list(reached)
 
 
 async def _next(
@@ -42,9 +42,12 @@ async def _next(
     if rng.random() >= uniform:
         options = [each for each in await discover(walk[-1]) if each not in walk and validity.admits(each)]
     if not options:  # the retriever had nothing new to say, or was not asked
-        relations = validity.next_relations(walk[-1], tuple(walk))
-        options = list(dict.fromkeys(relation.object for relation in relations))
-    return rng.choice(options) if options else None
+        options = [relation.object for relation in validity.next_relations(walk[-1], walk)]
+    if not options:
+        return None
+    # A disease has one gene and dozens of findings: draw the kind first, or the gene would hardly ever be met.
+    kind = rng.choice(sorted({option.kind for option in options}))
+    return rng.choice([option for option in options if option.kind == kind])
 
 
 class RetrieverDiscovery:

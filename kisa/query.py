@@ -7,7 +7,8 @@ step never returns to an entity of its own path, which is what "the other diseas
 `has_finding` by the 6-tuple: ("organ_system", "skeletal") or ("frequency_class", "very rare").
 """
 
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Sequence
 
 from kisa.graph import KnowledgeGraph
 from medrl.types import Entity, Query, Relation
@@ -69,15 +70,32 @@ def functional_steps(graph: KnowledgeGraph, relation: Relation, visited: Collect
 
 def functional_relations(graph: KnowledgeGraph, entity: Entity, visited: Collection[str]) -> list[Relation]:
     """The chain relations of `entity` with a functional step: medically valid next hops."""
-    found: list[Relation] = []
-    if entity.kind == "phenotype":
-        carriers = followers(graph, entity, ("presents_in", "", ""), visited)
-        if len(carriers) == 1:
-            found += [each for each in graph.out(entity, "presents_in") if each.object.id in carriers]
-        found += [each for each in graph.out(entity, "is_a") if functional_steps(graph, each, visited)]
-    elif entity.kind == "disease":
-        for predicate in ("caused_by", "has_finding"):
-            found += [each for each in graph.out(entity, predicate) if functional_steps(graph, each, visited)]
-    elif entity.kind == "gene":
-        found += [each for each in graph.out(entity, "causes") if functional_steps(graph, each, visited)]
-    return [relation for relation in found if relation.object.id not in visited]
+    if entity.kind == "disease":
+        return _only_ones(graph.out(entity, "caused_by"), visited) + _functional_findings(graph, entity, visited)
+    if entity.kind == "gene":
+        return _only_ones(graph.out(entity, "causes"), visited)
+    if entity.kind != "phenotype":
+        return []
+    carriers = graph.carriers.get(entity.id, frozenset()).difference(visited)
+    presented = _only_ones(graph.out(entity, "presents_in"), visited) if len(carriers) == 1 else []
+    return presented + _only_ones(graph.out(entity, "is_a"), visited)
+
+
+def _only_ones(relations: Sequence[Relation], visited: Collection[str]) -> list[Relation]:
+    left = [relation for relation in relations if relation.object.id not in visited]
+    return left if len(left) == 1 else []
+
+
+def _functional_findings(graph: KnowledgeGraph, disease: Entity, visited: Collection[str]) -> list[Relation]:
+    """Findings that are the only ones of their organ system or frequency class, counted in one pass."""
+    left = [relation for relation in graph.out(disease, "has_finding") if relation.object.id not in visited]
+    count: Counter[str] = Counter()
+    for relation in left:
+        count.update(graph.facts[relation.object.id].systems)
+        count[relation.clinical.get("frequency_class", "")] += 1
+    return [
+        relation
+        for relation in left
+        if count[relation.spatial.get("organ_system", "")] == 1
+        or ("frequency_class" in relation.clinical and count[relation.clinical["frequency_class"]] == 1)
+    ]

@@ -15,7 +15,7 @@ Every rule but the last three also holds for each prefix of a valid path, so a s
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from kisa.graph import KnowledgeGraph
@@ -61,7 +61,7 @@ class Validity:
         plain = not set(entity.name) & set(';:()[]"')
         return plain and len(entity.name) <= self.name_characters and self.named[normalise(entity.name)] == 1
 
-    def next_relations(self, entity: Entity, visited: tuple[Entity, ...]) -> list[Relation]:
+    def next_relations(self, entity: Entity, visited: Sequence[Entity]) -> list[Relation]:
         """N(e): relations over which a chain could go on from `entity`, looking at this hop alone."""
         identifiers = {each.id for each in visited} | {entity.id}
         return [
@@ -96,6 +96,18 @@ class Validity:
         if not any(each.id in self.splits for each in path):
             return False
         return all(self.may_extend(path[: end + 1]) for end in range(len(path)))
+
+    def reach(self, path: tuple[Entity, ...], limit: int) -> int:
+        """Length of the longest valid path on the whole graph that begins with `path`, `limit` if it is that or more.
+
+        Tells at once, without the retriever, whether a seed can give a chain; 0 if it cannot.
+        """
+        best = len(path) - 1 if self(path) else 0
+        if len(path) - 1 < limit:
+            for relation in self.next_relations(path[-1], path):
+                if best < limit and self.may_extend((*path, relation.object)):
+                    best = max(best, self.reach((*path, relation.object), limit))
+        return best
 
     def _linked(self, left: Entity, right: Entity) -> bool:
         return self.graph.between(left, right) is not None or self.graph.between(right, left) is not None

@@ -59,7 +59,7 @@ class KisaConfig(Section):
     uniform_probability: Fraction = Field(0.5, description="a known neighbour, else Discover through the retriever")
     heldout_fraction: Fraction = Field(0.15, description="share of disease-gene components kept for evaluation")
     path_budget: Positive = Field(20_000, description="search steps per seed before a chain is `optimal=False`")
-    walks: Positive = Field(3, description="random walks that grow the subgraph of a seed")
+    walks: Positive = Field(6, description="random walks that grow the subgraph of a seed")
     hop_shares: dict[int, Fraction] = Field(
         {2: 0.4, 3: 0.35, 4: 0.25}, description="share of questions by hops; those outside min and max are dropped"
     )
