@@ -28,7 +28,14 @@ def deepspeed_config(config: Config) -> dict[str, Any]:
         "communication_data_type": "fp32",
         "optimizer": {
             "type": "AdamW",
-            "params": {"lr": 0.0, "betas": [0.9, 0.999], "eps": 1e-8, "weight_decay": 0.0, "torch_adam": True, "fused": True},
+            "params": {
+                "lr": 0.0,
+                "betas": [0.9, 0.999],
+                "eps": 1e-8,
+                "weight_decay": 0.0,
+                "torch_adam": True,
+                "fused": True,
+            },
         },
         "zero_optimization": zero,
         "zero_allow_untested_optimizer": True,

@@ -59,7 +59,9 @@ class Learner:
         os.environ.update(rendezvous.environment())
         if config.device == "cpu":
             os.environ["DS_ACCELERATOR"] = "cpu"
-            torch.set_num_threads(config.learner.threads or max(1, len(os.sched_getaffinity(0)) // config.learner.ranks))
+            torch.set_num_threads(
+                config.learner.threads or max(1, len(os.sched_getaffinity(0)) // config.learner.ranks)
+            )
         self._config = config
         self._rank = rendezvous.rank
         self._world_size = rendezvous.world_size
@@ -71,7 +73,11 @@ class Learner:
         )
         network.train()
         self._pad_id: int = self._tokenizer.pad_token_id or self._tokenizer.eos_token_id or 0
-        policy = ActionLogProbs(network, gradient_checkpointing=config.learner.gradient_checkpointing)
+        policy = ActionLogProbs(
+            network,
+            gradient_checkpointing=config.learner.gradient_checkpointing,
+            ragged=config.device == "cpu",
+        )
         self._engine, *_ = deepspeed.initialize(
             model=policy, model_parameters=list(policy.parameters()), config=deepspeed_config(config)
         )
@@ -101,7 +107,9 @@ class Learner:
         totals: dict[str, float] = {"loss": 0.0, "entropy": 0.0}
         for indices in self._rounds(groups):
             batch = self._batch([samples[i] for i in indices])
-            scores = self._engine(batch.input_ids, batch.attention_mask, batch.action_mask, self._temperature(objective))
+            scores = self._engine(
+                batch.input_ids, batch.attention_mask, batch.action_mask, self._temperature(objective)
+            )
             if objective == "sft":
                 output = nll_loss(scores.logp, batch.action_mask, denominator=denominator)
             else:

@@ -1,8 +1,8 @@
 """The learner's Ray actors, one a DeepSpeed rank, and the driver's handle on all of them.
 
-    waits for                         unblocked by
-    a rank: the other ranks           the collectives of the same call on them
-    the driver: all ranks             their results, within learner.step_timeout_s
+waits for                         unblocked by
+a rank: the other ranks           the collectives of the same call on them
+the driver: all ranks             their results, within learner.step_timeout_s
 """
 
 import itertools

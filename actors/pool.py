@@ -1,16 +1,16 @@
 """The inference pool: vLLM engines behind the one `generate` that the rest of the system knows.
 
-    waits for                          unblocked by
-    a request: the engine's gate       the end of a weight update
-    a weight update: no request runs   the last running request's completion
-    a caller: a completion             the engine, within pool.request_timeout_s
+waits for                          unblocked by
+a request: the engine's gate       the end of a weight update
+a weight update: no request runs   the last running request's completion
+a caller: a completion             the engine, within pool.request_timeout_s
 """
 
 import asyncio
 import itertools
 import os
 from collections import OrderedDict
-from collections.abc import Awaitable, Coroutine
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -188,7 +188,7 @@ class InferencePool:
         return self.__dict__ | fresh
 
     async def generate(self, token_ids: list[int], *, sampling: Sampling, request_id: str) -> Completion:
-        """`medrl.types.Generate`. Raises Stalled after pool.request_timeout_s, InfrastructureError if the engine dies."""
+        """`medrl.types.Generate`. Raises Stalled after its deadline, InfrastructureError if the engine dies."""
         index = self._route(request_id)
         self._load[index] += 1
         unique_id = f"{request_id}#{os.getpid()}-{next(self._attempts)}"
@@ -205,7 +205,9 @@ class InferencePool:
 
     def update_weights(self, ref: WeightsRef) -> None:
         """Swap the weights of every engine; requests that run finish first, later ones see the new version."""
-        self._wait([engine.load_weights.remote(ref) for engine in self._engines], self._update_timeout_s, "load weights")
+        self._wait(
+            [engine.load_weights.remote(ref) for engine in self._engines], self._update_timeout_s, "load weights"
+        )
 
     def load(self, model: Path, version: int = 0) -> None:
         """Take the weights of a Hugging Face folder of the same architecture."""
@@ -218,10 +220,8 @@ class InferencePool:
     def close(self) -> None:
         """Stop the engines and their processes."""
         for engine in self._engines:
-            try:
+            with suppress(RayActorError, RayTaskError, GetTimeoutError):  # it is killed next
                 ray.get(engine.shutdown.remote(), timeout=30)
-            except (RayActorError, RayTaskError, GetTimeoutError):
-                pass  # it is killed next
             ray.kill(engine)
 
     def _route(self, request_id: str) -> int:

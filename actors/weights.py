@@ -30,7 +30,7 @@ class WeightsRef:
 
 
 def weights_folder(run: str, num_bytes: int = 0) -> Path:
-    """A new folder of this process in shared memory, or where temporary files go if there is no room for two versions."""
+    """A new folder in shared memory, or where temporary files go if there is no room for two versions."""
     roomy = SHARED_MEMORY.is_dir() and shutil.disk_usage(SHARED_MEMORY).free > 2 * num_bytes
     return Path(tempfile.mkdtemp(prefix=f"medrl-{run}-{os.getpid()}-", dir=SHARED_MEMORY if roomy else None))
 
@@ -59,21 +59,13 @@ def read_tensors(path: Path) -> Iterator[tuple[str, torch.Tensor]]:
     """Name and tensor, one at a time, of a file or of all files in a folder."""
     for file in sorted(path.glob("*.safetensors")) if path.is_dir() else [path]:
         with safe_open(file, framework="pt") as tensors:
-            for name in tensors.keys():
+            for name in tensors.keys():  # noqa: SIM118  (not a dict: it has no iterator)
                 yield name, tensors.get_tensor(name)
 
 
 class WeightLoader:
     """Mixed into vLLM's worker class (`worker_extension_cls`); its methods are called by name over `collective_rpc`."""
 
-    def load_published_weights(self: Any, path: str) -> int:
-        """Replace the model's weights by those at `path`. Returns the number of tensors read."""
-        count = 0
-
-        def counted() -> Iterator[tuple[str, torch.Tensor]]:
-            nonlocal count
-            for count, item in enumerate(read_tensors(Path(path)), start=1):
-                yield item
-
-        self.reload_weights(weights_iterator=counted(), is_checkpoint_format=True)
-        return count
+    def load_published_weights(self: Any, path: str) -> None:
+        """Replace the model's weights by those at `path`."""
+        self.reload_weights(weights_iterator=read_tensors(Path(path)), is_checkpoint_format=True)

@@ -1,4 +1,3 @@
-# ruff: noqa: F722  (jaxtyping axes are strings)
 """From episodes to tensors: micro-batches that fill a token budget, and shards of equal work for the ranks.
 
     samples, lengths [5, 9, 3], max_tokens 10  ->  micro_batches [[1], [0], [2]]  or  [[1], [0, 2]] (2 rows of 5)
@@ -74,7 +73,10 @@ def micro_batches(samples: Sequence[TrainSample], max_tokens: int) -> list[list[
 
 
 def shards(samples: Sequence[TrainSample], ranks: int) -> list[list[int]]:
-    """Indices of `samples`, each exactly once, in `ranks` shards of nearly equal tokens (longest to the least loaded)."""
+    """Indices of `samples`, each exactly once, in `ranks` shards of nearly equal tokens.
+
+    Longest first, each to the least loaded.
+    """
     if ranks < 1:
         raise ValueError(f"ranks={ranks}: must be above 0")
     parts: list[list[int]] = [[] for _ in range(ranks)]
