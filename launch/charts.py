@@ -6,6 +6,7 @@ Every chart has a title and a description for readers who do not see it. Lines d
 import math
 from collections.abc import Mapping, Sequence
 from html import escape
+from itertools import pairwise
 
 Point = tuple[float, float | None]
 """(step, value); None where the value is missing: the line breaks there."""
@@ -96,7 +97,7 @@ class _Frame:
         self.ticks_y = ticks(min(values), max(values))
         self.low, self.high = self.ticks_y[0], self.ticks_y[-1]
         self.steps = sorted(set(steps))
-        gaps = [after - before for before, after in zip(self.steps, self.steps[1:], strict=False)]
+        gaps = [after - before for before, after in pairwise(self.steps)]
         self.column = 0.86 * (WIDTH - _LEFT - _RIGHT) * min(gaps, default=1.0) / (self.last - self.first)
 
     def x(self, step: float) -> float:

@@ -85,15 +85,16 @@ def learner_memory(config: Config, shape: ModelShape) -> LearnerMemory:
     """One rank under ZeRO (arXiv:1910.02054, section 3), gradients summed in float32, AdamW with a float32 master copy.
 
     Stages 0 and 1 both share out the optimiser state, 2 the gradients too, 3 the weights too. Activations are
-    those kept for the backward pass of one micro-batch of `learner.micro_batch_tokens`: per token and layer six
-    vectors of the hidden size (two norms in float32 count double), keys and values, four of the MLP's width; with
-    gradient checkpointing, the input of each layer and all of one layer. Logits and their gradient exist at action
-    positions only, at most the share of actions in a turn.
+    those kept for the backward pass of one micro-batch of `learner.micro_batch_tokens`, with the kernels of
+    `medrl.kernels`: per token and layer six vectors of the hidden size (input and output of both norms, queries, what
+    attention returns), keys and values, three of the MLP's width; with gradient checkpointing, the input of each layer
+    and all of one layer. Logits and their gradient exist at action positions only, at most the share of actions in a
+    turn.
     """
     width, stage, ranks = BYTES[config.model.dtype], config.learner.zero_stage, config.learner.ranks
     tokens = config.learner.micro_batch_tokens
-    values = 6 * shape.hidden + 2 * shape.kv_heads * shape.head_dim + 4 * shape.intermediate
-    layer = tokens * (values * width + 2 * shape.hidden * 4)
+    values = 6 * shape.hidden + 2 * shape.kv_heads * shape.head_dim + 3 * shape.intermediate
+    layer = tokens * values * width
     if config.learner.gradient_checkpointing:
         activations = shape.layers * tokens * shape.hidden * width + layer
     else:

@@ -47,17 +47,17 @@ def test_zero_shares_out_over_four_ranks(stage: int, weights: float, gradients: 
 
 
 def test_activations_and_logits_by_hand() -> None:
-    """Per token and layer: 6·64 + 2·2·16 + 4·128 = 960 values of 2 bytes, and 2·64 of 4: 2432 bytes.
+    """Per token and layer: 6·64 + 2·2·16 + 3·128 = 832 values of 2 bytes: 1664 bytes.
 
-    2 layers × 1000 tokens: 4,864,000. Checkpointed: 2 × 1000 × 64 × 2 + one layer's 2,432,000 = 2,688,000.
+    2 layers × 1000 tokens: 3,328,000. Checkpointed: 2 × 1000 × 64 × 2 + one layer's 1,664,000 = 1,920,000.
     Logits: a quarter of the tokens are actions, 250 × 1000 × 2 bytes, and as much for their gradient.
     """
     env = {"max_turn_tokens": 50, "observation_tokens": 150}
     plain = learner_memory(config(env=env, learner={"micro_batch_tokens": 1000}), SHAPE)
-    assert plain.activations == 4_864_000
+    assert plain.activations == 3_328_000
     assert plain.logits == 1_000_000
     saving = learner_memory(config(learner={"micro_batch_tokens": 1000, "gradient_checkpointing": True}), SHAPE)
-    assert saving.activations == 2_688_000
+    assert saving.activations == 1_920_000
 
 
 def test_the_cache_by_hand() -> None:
