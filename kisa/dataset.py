@@ -109,7 +109,7 @@ def synthesize(config: Config, knowledge: Path, out: Path, tokenizer: Any) -> di
     frequency = load_frequencies(knowledge)
     tqdm.write(frequency.describe(config.kisa.rare_percentile))
     seeds = rare_seeds(graph, frequency, config.kisa.rare_percentile)
-    tools = open_toolbox(knowledge, config.knowledge)
+    tools = open_toolbox(knowledge, config.knowledge, threads=1)  # one query is too little for two cores
     selections = asyncio.run(select(config, graph, seeds, tools, ChatCodec(tokenizer)))
     train, heldout = selections
     shared = shared_entities(train.questions, heldout.questions)

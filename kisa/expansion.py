@@ -43,6 +43,7 @@ async def _next(
         options = [each for each in await discover(walk[-1]) if each not in walk and validity.admits(each)]
     if not options:  # the retriever had nothing new to say, or was not asked
         options = [relation.object for relation in validity.next_relations(walk[-1], walk)]
+        options += validity.previous_entities(walk[-1], walk)
     if not options:
         return None
     # A disease has one gene and dozens of findings: draw the kind first, or the gene would hardly ever be met.

@@ -7,7 +7,7 @@ Predicates, one for each pair of kinds, so that a path of entities fixes its rel
     disease inherited_as inheritance   disease has_onset onset
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,6 +15,7 @@ from typing import Any
 
 import networkx as nx
 
+from kisa.names import normalise
 from kisa.sources.hpo import Term
 from medrl.types import Entity, Relation
 
@@ -96,6 +97,12 @@ class KnowledgeGraph:
                 for ancestor in above[phenotype.id]:
                     gathered[ancestor].add(disease)
         return {phenotype: frozenset(diseases) for phenotype, diseases in gathered.items()}
+
+    @cached_property
+    def lay_owners(self) -> Counter[str]:
+        """Normalised everyday name -> how many findings it is used for."""
+        terms = [facts.term for facts in self.facts.values() if facts.term is not None]
+        return Counter(name for term in terms for name in {normalise(lay) for lay in term.lay})
 
     def ancestors(self, phenotype: Entity) -> set[str]:
         """Ids of all broader findings."""

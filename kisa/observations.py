@@ -9,8 +9,9 @@ from dataclasses import dataclass
 _LINE = re.compile(r"^\[(\d+)\] (.+)$", re.MULTILINE)
 _TITLE = re.compile(r"(?P<name>.+?) \((?P<mark>gene|finding|(?:OMIM|ORPHA|DECIPHER):\d+)\)(?:: |$)(?P<body>.*)")
 _LABEL = re.compile(
-    r"(?:^|(?<= ))((?:More )?(?:Genes?|Diseases|Seen in(?: \d+ diseases, among them)?|A kind of|Organ system|Inheritance"
-    r"|Onset|Absent|Also called|Also known as|In everyday words|[A-Z][a-z]+(?: [a-z]+)* findings(?: \([\d-]+%\))?)): "
+    r"(?:^|(?<= ))((?:More )?(?:Genes?|Diseases|Seen in(?: \d+ diseases, among them)?|A kind of|Organ system"
+    r"|Inheritance|Onset|Absent|Also called|Also known as|In everyday words"
+    r"|[A-Z][a-z]+(?: [a-z]+)* findings(?: \([\d-]+%\))?)): "
 )
 _DIAGNOSIS = re.compile(r"^1\. (.+?) \((?:OMIM|ORPHA|DECIPHER):\d+\)", re.MULTILINE)
 _GAP = "…"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from kisa.frequency import RANGES
 from kisa.graph import KnowledgeGraph
-from kisa.names import content, normalise
+from kisa.names import alike, content, normalise
 from kisa.query import Step, followers, functional_steps
 from medrl.seeds import derive_seed
 from medrl.types import Entity, Query, Question, Relation, Split
@@ -159,15 +159,16 @@ def _enumerate(names: Sequence[str]) -> str:
 
 
 def lay_name(graph: KnowledgeGraph, phenotype: Entity, rng: random.Random) -> str | None:
-    """An everyday name of a finding that does not give the medical one away; None if there is none."""
+    """An everyday name of a finding that is its alone and does not give the medical one away; None if there is none."""
     term = graph.facts[phenotype.id].term
-    if term is None:
-        return None
-    words = content(phenotype.name)
     usable = [
         lay
-        for lay in term.lay
-        if len(lay) <= 45 and not content(lay) & words and len(content(lay)) >= 2 and set(lay).isdisjoint('";:()[]')
+        for lay in (term.lay if term else ())
+        if len(lay) <= 60
+        and len(content(lay)) >= 2
+        and not alike(lay, phenotype.name)
+        and graph.lay_owners[normalise(lay)] == 1
+        and set(lay).isdisjoint('";:()[]')
     ]
     return rng.choice(usable) if usable else None
 

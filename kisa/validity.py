@@ -25,7 +25,9 @@ from kisa.splits import is_hub
 from medrl.types import Entity, Relation, Split
 
 #: A finding that more diseases present is a hub.
-MAX_CARRIERS = 150
+MAX_CARRIERS = 300
+#: Ways back to look at from one entity: a finding may have many diseases.
+_MOST_BACKWARD = 60
 _ANSWERS = ("gene", "disease", "phenotype")
 
 
@@ -86,27 +88,58 @@ class Validity:
             return False
         return bool(functional_steps(self.graph, relation, {each.id for each in before}))
 
-    def __call__(self, path: tuple[Entity, ...]) -> bool:
-        """MedicallyValid: all rules, for a complete path from anchor to answer."""
+    def completes(self, path: tuple[Entity, ...]) -> bool:
+        """The rules on a whole path that its prefixes need not keep: its length, its answer, no giveaway."""
         if not self.min_hops <= len(path) - 1 <= self.max_hops:
             return False
         anchor, answer = path[0], path[-1]
         if answer.kind not in _ANSWERS or len(answer.name) > self.answer_characters or alike(anchor.name, answer.name):
             return False
-        if not any(each.id in self.splits for each in path):
-            return False
-        return all(self.may_extend(path[: end + 1]) for end in range(len(path)))
+        return any(each.id in self.splits for each in path)
 
-    def reach(self, path: tuple[Entity, ...], limit: int) -> int:
-        """Length of the longest valid path on the whole graph that begins with `path`, `limit` if it is that or more.
+    def __call__(self, path: tuple[Entity, ...]) -> bool:
+        """MedicallyValid: all rules, for a complete path from anchor to answer."""
+        return self.completes(path) and all(self.may_extend(path[: end + 1]) for end in range(len(path)))
 
-        Tells at once, without the retriever, whether a seed can give a chain; 0 if it cannot.
+    def previous_entities(self, entity: Entity, visited: Sequence[Entity]) -> list[Entity]:
+        """Entities from which `entity` is a functional hop, so that a chain could come from there."""
+        predicates = {"disease": ("has_finding", "caused_by"), "gene": ("causes",), "phenotype": ("presents_in",)}
+        found: list[Entity] = []
+        for predicate in predicates[entity.kind]:
+            relations = self.graph.out(entity, predicate)
+            for other in (relation.object for relation in relations[:_MOST_BACKWARD]):
+                if other in visited or not self.admits(other) or alike(entity.name, other.name):
+                    continue
+                relation = self.graph.between(other, entity)
+                if relation is not None and functional_steps(self.graph, relation, {other.id}):
+                    found.append(other)
+        return found
+
+    def reach(self, entity: Entity, limit: int) -> int:
+        """Length of the longest valid path on the whole graph through `entity`, or `limit` if that is less.
+
+        Tells at once, without the retriever, whether a seed can give a chain; 0 if it cannot. Ways back from the seed
+        are followed only where each hop is functional by itself.
         """
-        best = len(path) - 1 if self(path) else 0
+        best, beginnings = 0, [(entity,)] if self.admits(entity) else []
+        while beginnings and best < limit:
+            best = max((self._forward(path, limit, best) for path in beginnings), default=best)
+            beginnings = [
+                (other, *path)
+                for path in beginnings
+                if len(path) <= limit
+                for other in self.previous_entities(path[0], path)
+                if all(self.may_extend((other, *path)[: end + 1]) for end in range(len(path) + 1))
+            ]
+        return best
+
+    def _forward(self, path: tuple[Entity, ...], limit: int, best: int) -> int:
+        if len(path) - 1 > best and self.completes(path):
+            best = len(path) - 1
         if len(path) - 1 < limit:
             for relation in self.next_relations(path[-1], path):
                 if best < limit and self.may_extend((*path, relation.object)):
-                    best = max(best, self.reach((*path, relation.object), limit))
+                    best = self._forward((*path, relation.object), limit, best)
         return best
 
     def _linked(self, left: Entity, right: Entity) -> bool:

@@ -1,9 +1,9 @@
 """A hand-written ontology, small enough to check every count by eye.
 
-    Alpha disease   gene AAA1   findings: Blue sclera (only here), Tall stature, Long fingers (7/10)
-    Beta syndrome   gene AAA1   findings: Tall stature, Heart murmur (very rare), Cleft lip (0/5: absent)
-    Gamma anomaly   genes BBB2, CCC3   findings: Heart murmur, Tall stature (NOT), Marbled iris
-    Delta disease   no gene     findings: Long fingers, Slender fingers
+Alpha disease   gene AAA1   findings: Blue sclera (only here), Tall stature, Long fingers (7/10)
+Beta syndrome   gene AAA1   findings: Tall stature, Heart murmur (very rare), Cleft lip (0/5: absent)
+Gamma anomaly   genes BBB2, CCC3   findings: Heart murmur, Tall stature (NOT), Marbled iris
+Delta disease   no gene     findings: Long fingers, Slender fingers
 """
 
 from pathlib import Path
@@ -66,7 +66,9 @@ def obo() -> str:
 
 
 def hpoa() -> str:
-    header = "database_id disease_name qualifier hpo_id reference evidence onset frequency sex modifier aspect biocuration"
+    header = (
+        "database_id disease_name qualifier hpo_id reference evidence onset frequency sex modifier aspect biocuration"
+    )
     rows = ["\t".join((*row[:9], "", *row[9:])) for row in ROWS]
     return "\n".join(["#description: a test", "\t".join(header.split()), *rows]) + "\n"
 

@@ -1,0 +1,108 @@
+import random
+from dataclasses import replace
+
+import pytest
+
+from kisa.differential import clue_findings, with_clues
+from kisa.graph import KnowledgeGraph
+from kisa.guidance import MASK, mask
+from kisa.names import occurs
+from kisa.proofs import flaw
+from kisa.questions import Chain, chain_of, lay_name, question_of
+from medrl.types import Question
+
+LONGEST = ("HP:1000001", "OMIM:1", "NCBIGene:11", "OMIM:2", "HP:1000005")
+
+
+def _question(graph: KnowledgeGraph, *identifiers: str, seed: int = 0, lay: str | None = None) -> Question:
+    rng = random.Random(seed)
+    chain = chain_of(graph, [graph.entities[each] for each in identifiers], rng)
+    chain = Chain(chain.relations, chain.steps, lay=lay)
+    return question_of(graph, chain, rng, seed=0, split="train", specialty="cardiology")
+
+
+@pytest.mark.parametrize("hops", [2, 3, 4])
+def test_every_wording_is_proved_and_keeps_the_chain_to_itself(graph: KnowledgeGraph, hops: int) -> None:
+    texts = set()
+    for seed in range(60):
+        question = _question(graph, *LONGEST[: hops + 1], seed=seed)
+        assert flaw(graph, question) is None
+        assert question.hops == hops
+        assert question.answer == graph.entities[LONGEST[hops]].name
+        assert question.text[-1] in "?." and question.text[0].isupper()
+        assert "{" not in question.text
+        texts.add(question.text)
+    assert len(texts) >= 10
+
+
+def test_wording_says_other_where_the_path_came_past_one(graph: KnowledgeGraph) -> None:
+    for seed in range(20):
+        text = _question(graph, *LONGEST[:4], seed=seed).text
+        assert " other " in text or " second " in text
+
+
+def test_a_golden_question(graph: KnowledgeGraph) -> None:
+    question = _question(graph, *LONGEST, seed=3)
+    assert question.query == (
+        ("HP:1000001",),
+        (("presents_in", "", ""), ("caused_by", "", ""), ("causes", "", ""), question.query[1][3]),
+    )
+    assert question.query[1][3] in {
+        ("has_finding", "organ_system", "cardiovascular"),
+        ("has_finding", "frequency_class", "very rare"),
+    }
+    assert [entity.id for entity in question.entities] == list(LONGEST)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"text": "Which disease of AAA1 shows blue sclera?"}, "the text names AAA1"),
+        ({"text": "Blue sclera, is it Disease, alpha?"}, "the text names Disease, alpha"),
+        ({"text": "Which gene is it?"}, "the anchor Blue sclera is not in the text"),
+        ({"hops": 3}, "another length"),
+        ({"query": (("HP:1000002",), (("presents_in", "", ""), ("caused_by", "", "")))}, None),
+        ({"query": (("HP:1000006",), (("presents_in", "", ""), ("caused_by", "", "")))}, "2 answers"),
+    ],
+)
+def test_flaws_are_found(graph: KnowledgeGraph, change: dict[str, object], says: str | None) -> None:
+    found = flaw(graph, replace(_question(graph, *LONGEST[:3]), **change))  # type: ignore[arg-type]
+    assert found is None if says is None else found is not None and says in found
+
+
+def test_lay_questions_name_the_finding_in_everyday_words_only(graph: KnowledgeGraph) -> None:
+    sclera = graph.entities["HP:1000001"]
+    lay = lay_name(graph, sclera, random.Random(0))
+    assert lay == "Skyish whites of the eyes"
+    question = _question(graph, *LONGEST[:3], lay=lay)
+    assert flaw(graph, question) is None
+    assert occurs(lay, question.text) and not occurs("Blue sclera", question.text)
+    assert [masked.relation for masked in mask(question)] == ["lay_term_of", "presents_in", "caused_by"]
+    assert lay_name(graph, graph.entities["HP:1000002"], random.Random(0)) is None
+
+
+def test_clues_single_out_one_disease(graph: KnowledgeGraph, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kisa.differential._FEWEST", 2)
+    alpha = graph.entities["OMIM:1"]
+    clues = clue_findings(graph, alpha, random.Random(0))
+    assert {clue.subject.name for clue in clues} == {"Tall stature", "Long fingers"}
+    rng = random.Random(0)
+    chain = with_clues(chain_of(graph, [alpha, graph.entities["NCBIGene:11"]], rng), clues)
+    question = question_of(graph, chain, rng, seed=0, split="train", specialty="cardiology")
+    assert flaw(graph, question) is None
+    assert question.hops == 2 and question.answer == "AAA1"
+    assert set(question.anchors) == {"Tall stature", "Long fingers"}
+    assert [masked.relation for masked in mask(question)] == ["presents_in/all", "caused_by"]
+    assert clue_findings(graph, graph.entities["OMIM:3"], random.Random(0)) == ()
+
+
+def test_the_mask_leaks_no_name(graph: KnowledgeGraph) -> None:
+    names = [entity.name for entity in graph.entities.values()]
+    names += [alias for facts in graph.facts.values() for alias in facts.aliases]
+    for hops in (2, 3, 4):
+        for seed in range(10):
+            masked = mask(_question(graph, *LONGEST[: hops + 1], seed=seed))
+            assert len(masked) == hops
+            assert all((each.subject, each.object) == (MASK, MASK) for each in masked)
+            shown = " ".join(" ".join(each) for each in masked)
+            assert not any(occurs(name, shown) for name in names)
