@@ -28,7 +28,7 @@ from medrl.records import read_jsonl, write_json
 
 #: Tokens that are embedded, of a document's name, and of its name and text.
 _NAME_TOKENS = 48
-_TEXT_TOKENS = 32
+_TEXT_TOKENS = 24
 _BUILDERS = ("corpus", "embedding", "index", "lexical", "text")
 _CHUNK = 4096
 
@@ -151,7 +151,7 @@ class Index:
         return covered
 
     def nearest(self, vector: Floats, count: int) -> Rows:
-        """The `count` rows nearest to a unit vector, ascending: for queries whose words no document has."""
+        """The `count` rows nearest to a unit vector, ascending: for queries with words that no document has."""
         chunks = [
             self.cosines(vector, np.arange(start, min(start + _CHUNK, len(self))))
             for start in range(0, len(self), _CHUNK)

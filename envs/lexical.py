@@ -38,6 +38,10 @@ class LexicalIndex:
         self._indptr: Rows = np.asarray(self._bm25.scores["indptr"])
         self.num_documents: int = self._bm25.scores["num_docs"]
 
+    def __contains__(self, word: str) -> bool:
+        """Whether any document has the word."""
+        return word in self._vocabulary
+
     def scores(self, query: Sequence[str]) -> Scores:
         """BM25 of every document, float32 [documents]; words that no document has count nothing."""
         known = [self._vocabulary[word] for word in query if word in self._vocabulary]

@@ -19,7 +19,7 @@ _ASKS_FOR = {
     **dict.fromkeys("disease disorder condition syndrome diagnosis".split(), ("disease", "seen")),
     **dict.fromkeys("synonym name alias called".split(), ("called", "known")),
     **dict.fromkeys("organ system".split(), ("organ", "system")),
-    **dict.fromkeys("broader parent category type".split(), ("kind",)),
+    **dict.fromkeys("broader parent category".split(), ("kind",)),
 }
 
 

@@ -13,12 +13,19 @@ STOPWORDS = frozenset(
     " where which who whose why with you".split()
 )
 
+#: Words that say what is asked about a subject, not which subject it is.
+KIND_WORDS = frozenset(
+    "age condition diagnosis disease disorder feature finding gene genetic inheritance inherited manifestation mutated"
+    " mutation onset phenotype sign symptom variant".split()
+)
+
 
 def fold(text: str) -> str:
     """Lower case without accents: "Sjögren" -> "sjogren"."""
     if text.isascii():
         return text.lower()
-    decomposed = unicodedata.normalize("NFKD", text.lower())
+    # Twice, as a decomposed letter may be a capital, and a lowered one may have an accent to lose.
+    decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).lower())
     return "".join(character for character in decomposed if not unicodedata.combining(character))
 
 
@@ -31,6 +38,12 @@ def content_words(text: str) -> list[str]:
     """The words of a query that carry its meaning, first occurrences in order; all its words if none does."""
     every = dict.fromkeys(words(text))
     return [word for word in every if word not in STOPWORDS] or list(every)
+
+
+def name_words(query: str) -> list[str]:
+    """The content words of a query that can name its subject; all its content words if none does."""
+    content = content_words(query)
+    return [word for word in content if word not in KIND_WORDS] or content
 
 
 def _singular(word: str) -> str:

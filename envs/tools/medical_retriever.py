@@ -4,13 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from envs.authority import authority
 from envs.corpus import Document
 from envs.embedding import Encoder
 from envs.index import Index
 from envs.lexical import LexicalIndex
 from envs.snippets import CountTokens, snippet, wanted
-from envs.text import content_words, estimate_tokens, words
+from envs.text import content_words, estimate_tokens, name_words, words
 from envs.tools.arguments import check_arguments, object_schema, text_schema
 from envs.tools.base import ToolResult
 from medrl.config import KnowledgeConfig
@@ -51,17 +53,16 @@ class MedicalRetriever:
         """The `k` best of the candidates, best first; ties go to the document that comes first in the corpus.
 
         The paper's Rel is the cosine alone: `knowledge.dense_share` = 1. One vector for a document does not tell
-        which of its many findings are there, so half of Rel is lexical by default. A query none of whose words occur
-        (a misspelt name) is ranked among its nearest neighbours by embedding.
+        which of its many findings are there, so half of Rel is lexical by default. Where a word of the query occurs
+        nowhere (a misspelt name), its nearest neighbours by embedding join the candidates.
         """
         if not 0.0 <= lam <= 1.0:
             raise ValueError(f"lam={lam}: must be within [0, 1]")
-        vector = self._encoder.encode([query])[0]
-        asked = content_words(query)
-        rows = self._index.candidates(asked, max(k, self._config.candidates))
-        if rows.size == 0:
-            rows = self._index.nearest(vector, max(k, self._config.candidates))
-        cosine, coverage = self._index.cosines(vector, rows), self._index.coverage(asked, rows)
+        vector, names = self._encoder.encode([query])[0], name_words(query)
+        rows = self._index.candidates(content_words(query), max(k, self._config.candidates))
+        if not all(name in self._index.text for name in names):
+            rows = np.union1d(rows, self._index.nearest(vector, max(k, self._config.candidates)))
+        cosine, coverage = self._index.cosines(vector, rows), self._index.coverage(names, rows)
         share = self._config.dense_share
         hits = []
         for row, cos, covered in zip(rows.tolist(), cosine.tolist(), coverage.tolist(), strict=True):

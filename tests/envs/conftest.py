@@ -3,11 +3,16 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from envs.embedding import PACKAGED, Encoder, encoder_path
 from envs.index import Index, build_index
 from envs.profiles import ProfileTable, build_profiles
 from tests.envs.small import write_knowledge
+
+# Examples share their cores with whatever else runs: a slow one is no failure.
+settings.register_profile("no_deadline", deadline=None)
+settings.load_profile("no_deadline")
 
 
 @pytest.fixture(scope="session")

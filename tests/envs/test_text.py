@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envs.text import content_words, estimate_tokens, fold, words
+from envs.text import content_words, estimate_tokens, fold, name_words, words
 
 
 def test_words_are_folded_and_singular() -> None:
@@ -21,6 +21,11 @@ def test_an_s_that_is_no_plural_stays(word: str) -> None:
 def test_content_words_drop_the_question_around_them() -> None:
     assert content_words("Which gene causes the Marfan syndrome, which gene?") == ["gene", "marfan", "syndrome"]
     assert content_words("what is it") == ["what", "is", "it"]
+
+
+def test_name_words_leave_out_what_is_asked() -> None:
+    assert name_words("gene of Marfan syndrome") == ["marfan", "syndrome"]
+    assert name_words("which disease genes") == ["disease", "gene"]
 
 
 @given(st.text())

@@ -5,7 +5,6 @@ import math
 
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from envs.profiles import ProfileTable
@@ -46,7 +45,6 @@ def assert_same(result: Posterior, expected: dict[str, float]) -> None:
 
 
 @given(findings=st.lists(st.sampled_from(IDS), unique=True), kept=st.sets(st.integers(0, 3), min_size=1))
-@hypothesis_settings(deadline=None)
 def test_posterior_is_bayes_rule(engine: ClinicalReasoningEngine, findings: list[str], kept: set[int]) -> None:
     everything = posterior(findings, PROFILES, BACKGROUND_SHARE, BACKGROUND_FLOOR)
     assert_same(engine.posterior(findings), everything)
