@@ -69,3 +69,15 @@ class WeightLoader:
     def load_published_weights(self: Any, path: str) -> None:
         """Replace the model's weights by those at `path`."""
         self.reload_weights(weights_iterator=read_tensors(Path(path)), is_checkpoint_format=True)
+        tie_head_again(self.get_model())
+
+
+def tie_head_again(model: Any) -> None:
+    """Give a tied LM head the embeddings that were just reloaded.
+
+    vLLM's reload replaces the modules that tensors came for. A tied head gets none, and would go on with the old
+    embeddings: its own reference, and on CPU the copy of them that it packed for its kernel.
+    """
+    if getattr(model.config, "tie_word_embeddings", False):
+        model.lm_head = model.lm_head.tie_weights(model.model.embed_tokens)
+        model.lm_head.quant_method.process_weights_after_loading(model.lm_head)

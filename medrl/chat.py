@@ -45,7 +45,7 @@ class Action:
 def system_prompt(tools: Sequence[ToolSignature]) -> str:
     """Instructions and one line a tool: kept short, since every token of it is in every episode."""
     lines = [
-        "You are a medical research agent. Find the answer with the tools, one step at a time. Each turn is one of:",
+        "You are a medical research agent. Find the answer step by step. Each turn is one of:",
         '<think>why</think><tool_call>{"name": "tool", "arguments": {...}}</tool_call>',
         "<think>why</think><answer>the answer alone</answer>",
         "Tools:",

@@ -26,7 +26,7 @@ def test_golden_conversation(codec: ChatCodec) -> None:
     ids += codec.encode_action(render_answer("Found.", "FBN1"))
     assert codec.tokenizer.decode(ids) == (
         "<|im_start|>system\n"
-        "You are a medical research agent. Find the answer with the tools, one step at a time. Each turn is one of:\n"
+        "You are a medical research agent. Find the answer step by step. Each turn is one of:\n"
         '<think>why</think><tool_call>{"name": "tool", "arguments": {...}}</tool_call>\n'
         "<think>why</think><answer>the answer alone</answer>\n"
         "Tools:\n"
