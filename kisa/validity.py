@@ -121,7 +121,8 @@ class Validity:
         Tells at once, without the retriever, whether a seed can give a chain; 0 if it cannot. Ways back from the seed
         are followed only where each hop is functional by itself.
         """
-        best, beginnings = 0, [(entity,)] if self.admits(entity) else []
+        best = 0
+        beginnings: list[tuple[Entity, ...]] = [(entity,)] if self.admits(entity) else []
         while beginnings and best < limit:
             best = max((self._forward(path, limit, best) for path in beginnings), default=best)
             beginnings = [

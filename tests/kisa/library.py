@@ -45,7 +45,7 @@ class Library:
         return self.name == "web_search" and any(query in section.lower() for section in document.sections)
 
     def _best(self, document: Document, query: str) -> list[str]:
-        words = set(re.findall(r"[a-z]+", query))
+        words = set(re.findall(r"[a-z]+", query)) - set(re.findall(r"[a-z]+", document.title.lower()))
         ranked = sorted(document.sections, key=lambda each: -len(words & set(re.findall(r"[a-z]+", each.lower()))))
         return ranked[: self._sections]
 

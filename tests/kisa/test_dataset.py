@@ -1,0 +1,144 @@
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kisa import dataset
+from kisa.dataset import load_dataset, quotas, synthesize
+from kisa.documents import medical_documents
+from kisa.entities import count_mentions
+from kisa.graph import KnowledgeGraph
+from kisa.knowledge import build_knowledge, knowledge_path, load_frequencies
+from kisa.proofs import flaw
+from kisa.splits import assign_splits, shared_entities
+from medrl.config import Config, KisaConfig
+from medrl.errors import DataError
+from medrl.types import Ending
+from tests.kisa.library import open_library
+from tests.tiny import tiny_tokenizer
+
+
+def _config(folder: Path, cache: Path, **kisa: Any) -> Config:
+    return Config.model_validate(
+        {
+            "name": "test",
+            "seed": 3,
+            "model": {"max_length": 9000},  # the test's tokenizer has a token for each byte
+            "env": {"max_turn_tokens": 400, "observation_tokens": 900},
+            "knowledge": {"ontology": str(folder), "cache": str(cache)},
+            "kisa": {
+                "train_questions": 3,
+                "heldout_questions": 1,
+                "rare_percentile": 100,
+                "heldout_fraction": 0.5,
+                "hop_shares": {2: 0.5, 3: 0.25, 4: 0.25},
+                "differential_fraction": 0.0,
+            }
+            | kisa,
+        }
+    )
+
+
+def test_quotas_follow_the_shares_and_lose_no_question() -> None:
+    config = KisaConfig()
+    assert quotas(config, 1200) == {2: 480, 3: 420, 4: 300}
+    for total in range(1, 50):
+        assert sum(quotas(config, total).values()) == total
+    assert quotas(KisaConfig(max_hops=3), 75) == {2: 40, 3: 35}
+    with pytest.raises(ValueError, match="hop_shares gives no share"):
+        KisaConfig(min_hops=5, max_hops=5)
+
+
+def test_knowledge_is_built_once_and_whole(folder: Path, tmp_path: Path, graph: KnowledgeGraph) -> None:
+    config = _config(folder, tmp_path / "cache").knowledge
+    built = build_knowledge(config)
+    assert built == knowledge_path(config)
+    names = {"corpus.jsonl", "web.jsonl", "profiles.jsonl", "findings.jsonl", "frequencies.json"}
+    assert {path.name for path in built.iterdir()} == names
+    before = {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in built.iterdir()}
+    assert build_knowledge(config) == built
+    assert before == {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in built.iterdir()}
+    assert load_frequencies(built) == count_mentions(graph, medical_documents(graph))
+    assert not list(built.parent.glob(".*"))
+    (built / "frequencies.json").write_text("{", encoding="utf-8")
+    with pytest.raises(DataError, match="delete"):
+        load_frequencies(built)
+    other = folder / "hp.obo"
+    other.write_bytes(other.read_bytes() + b"\n")
+    assert knowledge_path(config) != built
+
+
+def test_a_failed_build_leaves_nothing(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = _config(folder, tmp_path / "cache").knowledge
+
+    def fail(*_: object) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr("kisa.knowledge.count_mentions", fail)
+    with pytest.raises(OSError, match="disk full"):
+        build_knowledge(config)
+    assert not list((tmp_path / "cache").iterdir())
+
+
+@pytest.fixture
+def written(folder: Path, tmp_path: Path, graph: KnowledgeGraph, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A dataset of the small ontology, made with the library's tools."""
+    monkeypatch.setattr(dataset, "open_toolbox", lambda *_, **__: open_library(graph))
+    config = _config(folder, tmp_path / "cache")
+    knowledge = build_knowledge(config.knowledge)
+    counts = synthesize(config, knowledge, tmp_path / "data", tiny_tokenizer())
+    again = synthesize(config, knowledge, tmp_path / "again", tiny_tokenizer())
+    assert counts == again
+    for name in ("questions.jsonl", "trajectories.jsonl"):
+        assert (tmp_path / "data" / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
+    assert counts["train"]["questions"] == 3 and counts["heldout"]["questions"] == 1
+    return tmp_path / "data"
+
+
+def test_the_dataset_is_proved_solved_and_split(written: Path, graph: KnowledgeGraph) -> None:
+    data = load_dataset(written)
+    assert (len(data.train), len(data.heldout), len(data.trajectories)) == (3, 1, 3)
+    assert shared_entities(data.train, data.heldout) == set()
+    splits = assign_splits(graph, 0.5, 3)
+    for question in (*data.train, *data.heldout):
+        assert flaw(graph, question) is None
+        sides = {splits[entity.id] for entity in question.entities if entity.id in splits}
+        assert sides == {question.split}
+    assert {rollout.question_id for rollout in data.trajectories} == {question.id for question in data.train}
+    by_id = {question.id: question for question in data.train}
+    for rollout in data.trajectories:
+        assert rollout.ending is Ending.ANSWERED
+        assert rollout.answer == by_id[rollout.question_id].answer
+        assert not any(rollout.logprobs) and set(rollout.versions) == {-1}
+    assert len({question.query for question in data.train}) == 3
+    assert max(Counter(question.answer for question in data.train).values()) <= 2
+
+
+def test_reading_back_gives_the_same_questions(written: Path) -> None:
+    data = load_dataset(written)
+    lines = (written / "questions.jsonl").read_text(encoding="utf-8").splitlines()
+    first = json.loads(lines[0])
+    question = data.train[0]
+    assert first["query"] == [list(question.query[0]), [list(step) for step in question.query[1]]]
+    assert hash(question.query) == hash(load_dataset(written).train[0].query)
+
+
+def test_too_few_chains_are_said_with_what_to_change(
+    folder: Path, tmp_path: Path, graph: KnowledgeGraph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dataset, "open_toolbox", lambda *_, **__: open_library(graph))
+    config = _config(folder, tmp_path / "cache", train_questions=50)
+    with pytest.raises(DataError, match="of 50 train questions.*lower kisa.train_questions"):
+        synthesize(config, build_knowledge(config.knowledge), tmp_path / "data", tiny_tokenizer())
+    assert not (tmp_path / "data" / "questions.jsonl").exists()
+
+
+def test_with_the_real_tools(folder: Path, tmp_path: Path) -> None:
+    """Index, encoder and engine as they are: the whole synthesis on the small ontology."""
+    config = _config(folder, tmp_path / "cache")
+    knowledge = build_knowledge(config.knowledge)
+    counts = synthesize(config, knowledge, tmp_path / "data", tiny_tokenizer())
+    assert counts["train"]["questions"] == 3
+    assert counts["train"]["calls_per_trajectory"] >= 2
