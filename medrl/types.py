@@ -119,7 +119,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Reward:
-    """The reward by term, each in [0, 1], and their weighted sum `total` (spec: 1.0 task + 0.2 expert - 0.1 efficiency)."""
+    """The terms, each in [0, 1], and their weighted sum `total` (paper: 1.0 task + 0.2 expert - 0.1 efficiency)."""
 
     total: float
     task: float

@@ -1,4 +1,4 @@
-"""The whole pipeline on a random tiny model and a made-up ontology: every stage, every kind of actor, as users run it."""
+"""The whole pipeline on a random tiny model and a made-up ontology: every stage and every kind of actor."""
 
 import json
 from pathlib import Path
@@ -91,9 +91,7 @@ def test_every_stage_leaves_what_the_next_one_needs(tmp_path: Path) -> None:
         rollouts = list(read_jsonl(run / "trajectories" / f"grpo-{step:04d}.jsonl", Rollout))
         assert len(rollouts) == 8
         for rollout in rollouts:
-            sampled = {
-                version for version, acted in zip(rollout.versions, rollout.action_mask, strict=True) if acted
-            }
+            sampled = {version for version, acted in zip(rollout.versions, rollout.action_mask, strict=True) if acted}
             assert sampled == {step}
             assert rollout.reward is not None
 
