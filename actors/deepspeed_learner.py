@@ -65,6 +65,8 @@ class Learner:
         self._config = config
         self._rank = rendezvous.rank
         self._world_size = rendezvous.world_size
+        # Gloo does. Otherwise DeepSpeed compiles a C++ extension at the first start, and ranks spin while they wait.
+        deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
         deepspeed.init_distributed("nccl" if config.device == "cuda" else "gloo", auto_mpi_discovery=False)
         self._device = torch.device(get_accelerator().current_device_name())
         self._tokenizer = AutoTokenizer.from_pretrained(model)

@@ -1,0 +1,61 @@
+"""Run learner calls in a process of its own, as a Ray actor would, without Ray:  rank_main.py SPEC RANK OUT
+
+SPEC is JSON: model, world_size, port, and cases of {config, calls}; OUT gets one JSON file a case, and from rank 0 the
+gradients that AdamW saw at its first step, by parameter name.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from deepspeed.utils import safe_get_full_optimizer_state
+from safetensors.torch import save_file
+
+from actors.deepspeed_learner import Learner, Rendezvous
+from medrl.config import parse
+from medrl.packing import TrainSample, shards
+
+BETA1 = 0.9
+
+
+def gradients(learner: Learner) -> dict[str, Any]:
+    """After the first AdamW step exp_avg is (1 − β1) times the gradient."""
+    names = dict(learner._policy.named_parameters()).items()
+    return {name: safe_get_full_optimizer_state(p, "exp_avg").clone() / (1 - BETA1) for name, p in names}
+
+
+def call(learner: Learner, rank: int, world_size: int, name: str, arguments: dict[str, Any], out: Path) -> Any:
+    if "samples" in arguments:
+        samples = [TrainSample(**sample) for sample in arguments["samples"]]
+        part = shards(samples, world_size)[rank]
+        arguments = arguments | {"samples": [samples[i] for i in part]}
+        if "old_logprobs" in arguments:
+            arguments["old_logprobs"] = [arguments["old_logprobs"][i] for i in part]
+        if name == "logprobs":
+            return dict(zip(map(str, part), learner.logprobs(**arguments), strict=True))
+    if name == "gradients":
+        found = gradients(learner)
+        if rank == 0:
+            save_file(found, out.with_suffix(".safetensors"))
+        return None
+    arguments = {key: Path(value) if key == "folder" else value for key, value in arguments.items()}
+    result = getattr(learner, name)(**arguments)
+    return str(result.path) if name == "export_weights" and result else result
+
+
+def main() -> None:
+    spec, rank, out = json.loads(Path(sys.argv[1]).read_text()), int(sys.argv[2]), Path(sys.argv[3])
+    for index, case in enumerate(spec["cases"]):
+        config = parse(case["config"], "the test")
+        learner = Learner(config, Path(spec["model"]), Rendezvous(rank, spec["world_size"], port=spec["port"]))
+        results = [
+            call(learner, rank, spec["world_size"], name, arguments, out / f"{index}")
+            for name, arguments in case["calls"]
+        ]
+        (out / f"{index}-rank{rank}.json").write_text(json.dumps(results))
+    learner.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,170 @@
+"""Sampler and learner on the real packaged model: vLLM and DeepSpeed, each in its own actor, the same weights.
+
+0.05 nats is a tenth of what one AdamW step at 1e-4 moves the sampled tokens.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from transformers import AutoTokenizer
+
+from actors import placement
+from actors.learner import LearnerGroup
+from actors.pool import InferencePool
+from launch.model import resolve_model
+from medrl.config import Config, parse
+from medrl.errors import Stalled
+from medrl.packing import TrainSample
+from medrl.types import Completion, Sampling
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+MOST_NATS = 0.05
+TOPICS = ("genes", "fever", "rain", "Paris", "music", "iron", "dogs", "the sun")
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    config: Config
+    model: Path
+    pool: InferencePool
+    learner: LearnerGroup
+    prompts: list[list[int]]
+
+    def sample(self, temperature: float, name: str, tokens: int = 64) -> list[Completion]:
+        async def run() -> list[Completion]:
+            return await asyncio.gather(
+                *(
+                    self.pool.generate(
+                        prompt, sampling=Sampling(temperature, tokens, seed=i), request_id=f"{name}-{i}/0"
+                    )
+                    for i, prompt in enumerate(self.prompts)
+                )
+            )
+
+        return asyncio.run(run())
+
+    def train_samples(self, completions: list[Completion]) -> list[TrainSample]:
+        return [
+            TrainSample(
+                prompt + one.token_ids,
+                [False] * len(prompt) + [True] * len(one.token_ids),
+                [0.0] * len(prompt) + one.logprobs,
+                1.0 if index % 2 else -1.0,
+            )
+            for index, (prompt, one) in enumerate(zip(self.prompts, completions, strict=True))
+        ]
+
+    def mismatch(self, completions: list[Completion], temperature: float) -> float:
+        """Mean |sampler − learner| over the sampled tokens, nats."""
+        samples = self.train_samples(completions)
+        rows = self.learner.logprobs(samples, temperature)
+        differences = [
+            abs(own - other)
+            for sample, row in zip(samples, rows, strict=True)
+            for own, other, action in zip(sample.logprobs, row, sample.action_mask, strict=True)
+            if action
+        ]
+        assert len(differences) > 100
+        return sum(differences) / len(differences)
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    config = parse(
+        {
+            "name": "parity",
+            "run_dir": str(tmp_path_factory.mktemp("run")),
+            "model": {"max_length": 256},
+            "pool": {"max_sequences": 16, "kv_cache_gb": 0.2, "request_timeout_s": 300},
+            "learner": {"micro_batch_tokens": 1024},
+        },
+        "the test",
+    )
+    model = resolve_model(config.model, Path(config.knowledge.cache))
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    prompts = [
+        tokenizer.apply_chat_template(
+            [{"role": "user", "content": f"Tell me about {topic} in two sentences."}],
+            add_generation_prompt=True,
+            return_dict=False,
+        )
+        for topic in TOPICS
+    ]
+    with placement.session(config):
+        pool, learner = InferencePool(config, model), LearnerGroup(config, model)
+        yield Running(config, model, pool, learner, prompts)
+        learner.close()
+        pool.close()
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.7])
+def test_sampler_and_learner_agree(running: Running, temperature: float) -> None:
+    assert running.mismatch(running.sample(temperature, f"t{temperature}"), temperature) < MOST_NATS
+
+
+def test_greedy_log_probs_are_the_models_own(running: Running) -> None:
+    assert running.mismatch(running.sample(0.0, "greedy"), 1.0) < MOST_NATS
+
+
+def test_completions_end_at_the_turn_or_at_their_limit(running: Running) -> None:
+    end = AutoTokenizer.from_pretrained(running.model).eos_token_id
+    for one in running.sample(1.0, "ends", tokens=48):
+        assert end not in one.token_ids[:-1]
+        if one.finish_reason == "stop":
+            assert one.token_ids[-1] == end
+        else:
+            assert len(one.token_ids) == 48
+        assert len(one.logprobs) == len(one.token_ids)
+        assert all(value <= 0.0 for value in one.logprobs)
+
+
+def test_a_seed_is_enough_to_sample_the_same_again(running: Running) -> None:
+    first, second = (running.sample(1.0, f"seed-{attempt}", tokens=1) for attempt in range(2))
+    assert [one.token_ids for one in first] == [one.token_ids for one in second]
+    assert len({tuple(one.token_ids) for one in running.sample(1.0, "seeds", tokens=8)}) > 1
+
+
+def test_after_an_update_the_pool_is_the_new_policy(running: Running) -> None:
+    before = running.sample(1.0, "before")
+    assert {one.policy_version for one in before} == {0}
+    stats = running.learner.update(running.train_samples(before), "policy", 1e-4)
+    assert stats["rollout_corr/logp_diff_mean"] < MOST_NATS
+    assert running.mismatch(before, 1.0) > 2 * MOST_NATS  # the update moved the policy, as it should
+    running.pool.update_weights(running.learner.export_weights(1))
+    after = running.sample(1.0, "after")
+    assert {one.policy_version for one in after} == {1}
+    assert running.mismatch(after, 1.0) < MOST_NATS
+    running.pool.load(running.model, version=2)
+    assert [one.token_ids for one in running.sample(0.0, "back", tokens=4)] == [
+        one.token_ids for one in running.sample(0.0, "again", tokens=4)
+    ]
+    assert running.mismatch(running.sample(1.0, "base"), 1.0) > 2 * MOST_NATS  # the learner stayed where it was
+
+
+def test_requests_that_run_while_weights_change_end_on_one_version(running: Running) -> None:
+    ref = running.learner.export_weights(7)
+
+    async def run() -> list[Completion]:
+        async def one(i: int, delay_s: float) -> Completion:
+            await asyncio.sleep(delay_s)
+            prompt = running.prompts[i % len(running.prompts)]
+            return await running.pool.generate(prompt, sampling=Sampling(1.0, 32, seed=i), request_id=f"swap-{i}/0")
+
+        calls = [asyncio.create_task(one(i, 0.1 * i)) for i in range(24)]
+        await asyncio.sleep(0.5)
+        await asyncio.to_thread(running.pool.update_weights, ref)
+        return await asyncio.gather(*calls)
+
+    versions = [one.policy_version for one in asyncio.run(run())]
+    assert set(versions) == {2, 7} or set(versions) == {1, 7}
+    assert versions == sorted(versions)
+
+
+def test_a_learner_that_is_late_is_named(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running.learner, "_timeout_s", 0.001)
+    with pytest.raises(Stalled, match="learner-0 did not logprobs"):
+        running.learner.logprobs(running.train_samples(running.sample(1.0, "late", tokens=40)))

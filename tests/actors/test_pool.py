@@ -1,0 +1,148 @@
+"""The parts of the pool that need no engine; `test_parity.py` runs the real one."""
+
+import asyncio
+import pickle
+from collections import OrderedDict
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from actors import pool as pool_module
+from actors.pool import InferencePool, engine_arguments, stop_token_ids
+from medrl.config import parse
+from medrl.errors import InfrastructureError, Stalled
+from medrl.types import Completion, Sampling
+
+ANSWER = Completion([1], [-0.5], 0, "stop")
+
+
+class Call:
+    """A remote call's reference: its future, and whether it was cancelled."""
+
+    def __init__(self, result: Any = None) -> None:
+        self._future: Future[Any] = Future()
+        if isinstance(result, Exception):
+            self._future.set_exception(result)
+        elif result is not None:
+            self._future.set_result(result)
+
+    def future(self) -> "Future[Any]":
+        return self._future
+
+
+class Method:
+    def __init__(self, result: Any) -> None:
+        self.result = result
+        self.requests: list[str] = []
+
+    def remote(self, token_ids: list[int], sampling: Sampling, request_id: str) -> Call:
+        self.requests.append(request_id)
+        return Call(self.result)
+
+
+class Engine:
+    def __init__(self, result: Any = ANSWER) -> None:
+        self.generate = Method(result)
+
+
+def pool_of(*engines: Engine, timeout_s: float = 5.0) -> InferencePool:
+    """A pool around engines that are not there."""
+    pool = object.__new__(InferencePool)
+    pool._names = [f"engine-{index}" for index in range(len(engines))]
+    pool._timeout_s = timeout_s
+    pool._engines = list(engines)
+    pool.__dict__ |= pool.__getstate__()
+    return pool
+
+
+def generate(pool: InferencePool, *request_ids: str) -> list[Completion]:
+    async def run() -> list[Completion]:
+        calls = (pool.generate([1, 2], sampling=Sampling(1.0, 4), request_id=request) for request in request_ids)
+        return list(await asyncio.gather(*calls))
+
+    return asyncio.run(run())
+
+
+def test_turns_of_an_episode_go_to_one_engine_and_episodes_spread() -> None:
+    engines = [Engine(), Engine()]
+    pool = pool_of(*engines)
+    for turn in range(3):
+        generate(pool, *(f"episode-{number}/{turn}" for number in range(6)))
+    homes: dict[str, set[int]] = {}
+    for index, engine in enumerate(engines):
+        assert len(engine.generate.requests) == 9
+        for request in engine.generate.requests:
+            homes.setdefault(request.split("/")[0], set()).add(index)
+    assert all(len(home) == 1 for home in homes.values())
+
+
+def test_request_ids_are_never_used_twice() -> None:
+    engine = Engine()
+    generate(pool_of(engine), "a/0", "a/0", "a/0")
+    assert len(set(engine.generate.requests)) == 3
+
+
+def test_a_silent_engine_is_named_after_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    cancelled = []
+    monkeypatch.setattr(pool_module.ray, "cancel", cancelled.append)
+    with pytest.raises(Stalled, match="engine-0 did not complete a/0"):
+        generate(pool_of(Engine(result=None), timeout_s=0.05), "a/0")
+    assert len(cancelled) == 1
+
+
+def test_a_dead_engine_is_an_outage() -> None:
+    with pytest.raises(InfrastructureError, match="engine-0"):
+        generate(pool_of(Engine(pool_module.RayActorError())), "a/0")
+
+
+def test_load_is_given_back_whatever_happens() -> None:
+    pool = pool_of(Engine(pool_module.RayActorError()))
+    with pytest.raises(InfrastructureError):
+        generate(pool, "a/0")
+    assert pool._load == [0]
+
+
+def test_the_memory_of_episodes_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool_module, "STICKY_EPISODES", 3)
+    pool = pool_of(Engine())
+    generate(pool, *(f"{number}/0" for number in range(10)))
+    assert list(pool._sticky) == ["7", "8", "9"]
+
+
+def test_a_copy_starts_with_no_requests_of_its_own() -> None:
+    pool = pool_of()
+    pool._load = [3]
+    pool._sticky = OrderedDict(a=0)
+    copy = pickle.loads(pickle.dumps(pool))  # noqa: S301  (what Ray does with it)
+    assert copy._load == [] and not copy._sticky
+
+
+def test_log_probs_are_asked_for_at_the_sampling_temperature() -> None:
+    arguments = engine_arguments(parse({"name": "t"}, "test"), Path("m"))
+    assert arguments["logprobs_mode"] == "processed_logprobs"
+    assert arguments["trust_remote_code"] is False
+    assert arguments["enable_chunked_prefill"] is False
+    assert arguments["max_num_batched_tokens"] >= arguments["max_model_len"]
+
+
+def test_on_gpu_memory_is_a_share_and_the_model_may_be_split() -> None:
+    config = parse(
+        {"name": "t", "device": "cuda", "pool": {"tensor_parallel": 4, "gpu_memory_utilization": 0.5}}, "test"
+    )
+    arguments = engine_arguments(config, Path("m"))
+    assert (arguments["tensor_parallel_size"], arguments["gpu_memory_utilization"]) == (4, 0.5)
+    assert "kv_cache_memory_bytes" not in arguments
+
+
+def test_engine_arguments_are_ones_that_vllm_knows() -> None:
+    known = pytest.importorskip("vllm.engine.arg_utils").AsyncEngineArgs.__dataclass_fields__
+    for device in ("cpu", "cuda"):
+        assert set(engine_arguments(parse({"name": "t", "device": device}, "test"), Path("m"))) <= set(known)
+
+
+def test_turns_stop_at_the_tokenizers_end_of_turn(tiny_folder: Path) -> None:
+    from transformers import AutoTokenizer
+
+    assert AutoTokenizer.from_pretrained(tiny_folder).convert_tokens_to_ids("<|im_end|>") in stop_token_ids(tiny_folder)
