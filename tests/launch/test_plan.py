@@ -67,6 +67,9 @@ def test_the_quickstart_has_nothing_silly() -> None:
         (["pool.kv_cache_gb=0.001", "pool.max_sequences=80"], "wait for each other"),
     ],
 )
-def test_silly_settings_are_told(overrides: list[str], named: str) -> None:
-    (warning,) = warnings(load_recipe("quickstart", overrides), SHAPE)
+def test_silly_settings_are_told(overrides: list[str], named: str, tmp_path: Path) -> None:
+    defaults = tmp_path / "defaults.yaml"
+    defaults.write_text("name: defaults\n")
+    assert warnings(load(defaults), SHAPE) == []
+    (warning,) = warnings(load(defaults, tuple(overrides)), SHAPE)
     assert named in warning

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from launch.recipe import find_recipe, load_recipe, recipe_names
-from medrl.config import Config, parse
+from medrl.config import Config
 from medrl.errors import ConfigError
 
 
@@ -14,9 +14,12 @@ def test_every_shipped_recipe_is_valid_and_named_like_its_file(name: str) -> Non
     assert config.run_path == Path("runs") / name
 
 
-def test_quickstart_repeats_only_what_matters() -> None:
-    """What the recipe states are the defaults, so that the defaults are what is tried most."""
-    assert load_recipe("quickstart") == parse({"name": "quickstart"}, "defaults")
+def test_quickstart_judges_on_enough_questions() -> None:
+    """Three models on the same 150 held-out questions or more of 2 to 4 hops; they must be there to be asked."""
+    config = load_recipe("quickstart")
+    assert 150 <= config.eval.questions <= config.kisa.heldout_questions
+    assert (config.kisa.min_hops, config.kisa.max_hops) == (2, 4)
+    assert config.grpo.baseline == "mean" and not config.grpo.divide_by_std
 
 
 def test_a_path_works_and_overrides_win(tmp_path: Path) -> None:
