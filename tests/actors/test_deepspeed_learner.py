@@ -129,6 +129,7 @@ def lives(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> tuple[
     return folder, dict(zip(cases, results, strict=True))
 
 
+@torch.no_grad()
 def model_logprobs(folder: Path, samples: list[TrainSample]) -> list[list[float]]:
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     rows = []
