@@ -29,7 +29,8 @@ class ActionLogProbs(nn.Module):
     The LM head runs at action positions only. Log-softmax is in float32 over logits / temperature, the distribution
     the sampler drew from. Rows are right-padded; a row without actions costs nothing and harms nothing.
 
-    On CPU (`ragged`) the padding is taken out before the model and nothing is computed for it; see `medrl.attention`.
+    On CPU (`ragged`) nothing is computed for padding, and the tokens that all rows begin with (the system prompt, or a
+    group's whole prompt) are computed once; see `medrl.attention`.
     """
 
     def __init__(self, model: Any, *, gradient_checkpointing: bool = False, ragged: bool = False) -> None:
@@ -79,16 +80,21 @@ class ActionLogProbs(nn.Module):
             states_BTH = body(input_ids=input_ids, attention_mask=attention_mask.long(), use_cache=False)[0]
             picked: Tensor = states_BTH[rows, columns]
             return picked
-        lengths = [int(length) for length in attention_mask.sum(dim=1)]
-        positions = torch.cat([torch.arange(length, device=input_ids.device) for length in lengths])
+        lengths = attention_mask.sum(dim=1)
+        shared = _common_prefix(input_ids, attention_mask)
+        own = [int(length) - shared if length else 0 for length in lengths]
+        offsets = torch.arange(input_ids.shape[1], device=input_ids.device).expand_as(input_ids)
+        keep = attention_mask & (offsets >= shared)
         states_MH = body(
-            input_ids=input_ids[attention_mask][None],
-            position_ids=positions[None],
+            input_ids=torch.cat([input_ids[0, :shared], input_ids[keep]])[None],
+            position_ids=torch.cat([offsets[0, :shared], offsets[keep]])[None],
             use_cache=False,
-            lengths=tuple(length for length in lengths if length),
+            lengths=tuple(own),
+            shared=shared,
         )[0][0]
-        starts = torch.tensor([0, *lengths[:-1]], device=input_ids.device).cumsum(dim=0)
-        packed: Tensor = states_MH[starts[rows] + columns]
+        # A row's own tokens begin where those of the rows before it end.
+        starts = torch.tensor([0, *own[:-1]], device=input_ids.device).cumsum(dim=0)
+        packed: Tensor = states_MH[torch.where(columns < shared, columns, starts[rows] + columns)]
         return packed
 
     def _head(
@@ -101,6 +107,15 @@ class ActionLogProbs(nn.Module):
             scores = _LogitScores.apply(head(hidden_NH), targets_N, temperature)  # type: ignore[no-untyped-call]
         logp_N, entropy_N = scores
         return logp_N, entropy_N
+
+
+def _common_prefix(input_ids: Int[Tensor, "B T"], attention_mask: Bool[Tensor, "B T"]) -> int:
+    """How many tokens all rows that have any begin with; 0 where there is one row, which shares with nobody."""
+    filled = attention_mask.any(dim=1)
+    if int(filled.sum()) < 2 or not bool(filled[0]):
+        return 0
+    same = ((input_ids == input_ids[0]) & attention_mask)[filled].all(dim=0)
+    return int(same.long().cumprod(dim=0).sum())
 
 
 class _LogitScores(torch.autograd.Function):

@@ -53,10 +53,12 @@ def make(build: Callable[[], PreTrainedModel]) -> PreTrainedModel:
     return model
 
 
-def batch() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def batch(shared: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """`shared`: how many tokens all rows begin with."""
     torch.manual_seed(1)
     shape = (len(LENGTHS), max(LENGTHS))
     input_ids = torch.randint(0, SIZES["vocab_size"], shape)
+    input_ids[:, :shared] = input_ids[0, :shared]
     attention_mask = torch.arange(shape[1]) < torch.tensor(LENGTHS)[:, None]
     action_mask = (torch.rand(shape) < 0.5) & attention_mask
     action_mask[:, 0] = False
@@ -64,9 +66,9 @@ def batch() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     return input_ids, attention_mask, action_mask
 
 
-def oracle(model: PreTrainedModel, temperature: float) -> tuple[torch.Tensor, torch.Tensor]:
+def oracle(model: PreTrainedModel, temperature: float, shared: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
     """Every row alone, without padding, all logits at once."""
-    input_ids, _, action_mask = batch()
+    input_ids, _, action_mask = batch(shared)
     logp = torch.zeros(input_ids.shape)
     entropy = torch.zeros(input_ids.shape)
     for row, length in enumerate(LENGTHS):
@@ -87,16 +89,16 @@ models = pytest.mark.parametrize(
 
 @paths
 @models
-@pytest.mark.parametrize("temperature", [1.0, 0.7])
+@pytest.mark.parametrize(("temperature", "shared"), [(1.0, 0), (0.7, 1), (1.0, 2)])
 def test_log_probs_entropy_and_gradient_equal_the_full_table(
-    build: Callable[[], PreTrainedModel], ragged: bool, temperature: float
+    build: Callable[[], PreTrainedModel], ragged: bool, temperature: float, shared: int
 ) -> None:
     reference, model = make(build), make(build)
-    logp, entropy = oracle(reference, temperature)
+    logp, entropy = oracle(reference, temperature, shared)
     weights = torch.randn(logp.shape, generator=torch.Generator().manual_seed(2))
     (logp * weights).sum().backward()
 
-    scores = ActionLogProbs(model, ragged=ragged)(*batch(), temperature)
+    scores = ActionLogProbs(model, ragged=ragged)(*batch(shared), temperature)
     (scores.logp * weights).sum().backward()
 
     torch.testing.assert_close(scores.logp, logp, rtol=1e-4, atol=1e-4)
@@ -163,3 +165,11 @@ def test_a_head_that_does_more_than_multiply_is_refused() -> None:
     model.config.final_logit_softcapping = 30.0
     with pytest.raises(ValueError, match="final_logit_softcapping"):
         ActionLogProbs(model)
+
+
+def test_tokens_that_rows_begin_with_are_computed_once() -> None:
+    seen = []
+    model = make(llama)
+    model.model.embed_tokens.register_forward_hook(lambda module, args, out: seen.append(args[0].numel()))
+    ActionLogProbs(model, ragged=True)(*batch(shared=2))
+    assert seen == [sum(LENGTHS) - 2 * (len(LENGTHS) - 1)]
