@@ -148,6 +148,7 @@ def engine_arguments(config: Config, model: Path) -> dict[str, Any]:
         "enable_chunked_prefill": False,
         "max_num_batched_tokens": max(2048, config.model.max_length),
         "distributed_executor_backend": "uni",
+        "block_size": 32,  # an episode's next turn computes its last partial block again; vLLM's default here is 128
     }
 
 
