@@ -52,21 +52,17 @@ def wanted(query: str, title: str) -> Wanted:
 def snippet(
     sections: Sequence[str], want: Wanted, weight: Callable[[str], float], limit: int, count: CountTokens
 ) -> str:
-    """The best one or two sections within `limit` tokens, the first one cut if it must be; may be empty.
+    """The best section within `limit` tokens, cut if it must be, and the next if it too holds what is wanted.
 
-    Best: the highest sum of `weight` over the wanted words in it, then the earliest.
+    Best: the highest sum of `weight` over the wanted words in it, then the earliest. May be empty.
     """
     held = [want.in_section(section) for section in sections]
     order = sorted(range(len(sections)), key=lambda number: -sum(map(weight, held[number])))
     shown: list[str] = []
     for number in order:
-        room = limit - sum(map(count, shown))
-        if count(sections[number]) <= room:
-            shown.append(sections[number])
-        elif not shown or held[number]:
-            shown += filter(None, [fit(sections[number], want, room, count)])
         if len(shown) == 2 or (shown and not held[number]):
             break
+        shown += filter(None, [fit(sections[number], want, limit - sum(map(count, shown)), count)])
     return " ".join(shown)
 
 

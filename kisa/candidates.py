@@ -10,7 +10,7 @@ from kisa.expansion import Discover, grow
 from kisa.graph import KnowledgeGraph
 from kisa.paths import longest_valid_path
 from kisa.proofs import flaw
-from kisa.questions import Chain, chain_of, lay_name, question_of
+from kisa.questions import Chain, chain_of, lay_names, question_of
 from kisa.validity import Validity
 from medrl.config import KisaConfig
 from medrl.seeds import derive_seed
@@ -50,6 +50,10 @@ class Candidates:
         sides = {self.validity.splits.get(each) for each in self.graph.carriers.get(entity.id, frozenset())}
         return sides.pop() if len(sides) == 1 else None
 
+    def may_be_lay(self, entity: Entity) -> bool:
+        """Whether a chain that begins at this seed can begin with everyday words: few can, so they are tried first."""
+        return len(self.graph.carriers.get(entity.id, ())) == 1 and bool(lay_names(self.graph, entity))
+
     async def make(self, entity: Entity, attempt: int, wanted: Wanted) -> Question | None:
         """A proved question from `entity`, or None if none of the wanted kind is found. Raises ToolOutage."""
         rng = random.Random(derive_seed(self.seed, "seed", entity.id, attempt))
@@ -63,9 +67,9 @@ class Candidates:
             if not shows_no_clue(self.validity, chain):
                 return None
         anchor = chain.relations[0].subject
-        if wanted.lay and anchor.kind == "phenotype" and not clues:
-            lay = lay_name(self.graph, anchor, rng)
-            chain = Chain(chain.relations, chain.steps, lay=lay)
+        everyday = lay_names(self.graph, anchor) if wanted.lay and not clues else []
+        if everyday:
+            chain = Chain(chain.relations, chain.steps, lay=rng.choice(everyday))
         question = question_of(
             self.graph,
             chain,

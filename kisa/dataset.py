@@ -147,7 +147,9 @@ async def select(
     discover = RetrieverDiscovery(remembered["medical_retriever"], graph)
     candidates = Candidates(graph, validity, discover, kisa, config.seed)
     queues: dict[Split, dict[str, list[Entity]]] = {"train": defaultdict(list), "heldout": defaultdict(list)}
-    for entity in sorted(seeds, key=lambda each: derive_seed(config.seed, "order", each.id)):
+    for entity in sorted(
+        seeds, key=lambda each: (not candidates.may_be_lay(each), derive_seed(config.seed, "order", each.id))
+    ):
         split = candidates.start_split(entity)
         if split is not None:
             queues[split][graph.facts[entity.id].specialty].append(entity)

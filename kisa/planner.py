@@ -61,10 +61,13 @@ class _Search:
 
 
 def teach(text: str, anchors: Sequence[str], structure: Sequence[MaskedRelation]) -> Turns:
-    """Turns that answer the question, or as many as there are until the teacher is stuck."""
+    """Turns that answer the question, or as many as there are until the teacher is stuck.
+
+    The first entity is searched for; the documents of those found later are read by their name. The last thought says
+    which entity the answer belongs to, so the answer can be checked against that entity's document.
+    """
     # The outermost noun phrase comes first in the text and is the last hop, so values are met in reverse.
     search = _Search([match[1] for match in _VALUE.finditer(text)][::-1], list(anchors))
-    thought = ""
     for masked in structure:
         predicate, _, constraint = masked.relation.partition("/")
         if predicate == "lay_term_of":
@@ -72,14 +75,16 @@ def teach(text: str, anchors: Sequence[str], structure: Sequence[MaskedRelation]
         elif constraint == "all":
             found = yield from _together(search, anchors)
         elif predicate == "has_finding":
-            found = yield from _read_finding(search, thought, constraint)
+            found = yield from _read_finding(search, constraint)
+        elif search.met[-1] in anchors:
+            found = yield from _search_for(search, HOPS[predicate])
         else:
-            found = yield from _look_up(search, thought, HOPS[predicate])
+            found = yield from _read_about(search, HOPS[predicate])
         if found is None:
             return
         search.met.append(found)
-        thought = f"The {search.kind} is {found}."
-    yield render_answer(thought, search.met[-1])
+    subject, answer = search.met[-2:]
+    yield render_answer(f"{answer} is the {search.kind} of {subject}.", answer)
 
 
 def _plain_words(search: _Search) -> Generator[str, str, str | None]:
@@ -100,11 +105,10 @@ def _together(search: _Search, findings: Sequence[str]) -> Generator[str, str, s
     return read_diagnosis(observation)
 
 
-def _read_finding(search: _Search, thought: str, constraint: str) -> Generator[str, str, str | None]:
+def _read_finding(search: _Search, constraint: str) -> Generator[str, str, str | None]:
     value = search.values.pop(0) if search.values else ""
     goal = f"{value} findings"
-    thought = f"{thought} I need its {value} finding.".strip()
-    observation = yield _call(thought, "document_read", document=search.met[-1], goal=goal)
+    observation = yield _call(f"I need its {value} finding.", "document_read", document=search.met[-1], goal=goal)
     search.kind = "finding"
     wanted = goal.capitalize()
     for label, names in read_lists(_body(observation)):
@@ -114,24 +118,37 @@ def _read_finding(search: _Search, thought: str, constraint: str) -> Generator[s
     return None
 
 
-def _look_up(search: _Search, thought: str, hop: Hop) -> Generator[str, str, str | None]:
+def _search_for(search: _Search, hop: Hop) -> Generator[str, str, str | None]:
+    """Search; read the document that was found if its snippet does not hold the whole list."""
     subject = search.met[-1]
-    thought = f"{thought} I need the {hop.target}.".strip()
-    observation = yield _call(thought, "medical_retriever", query=hop.query.format(x=subject))
+    query = hop.query.format(x=subject)
+    observation = yield _call(f"I need the {hop.target}.", "medical_retriever", query=query)
     own = next((hit for hit in read_hits(observation) if _is_about(hit, subject, hop)), None)
     names = own.listed(*hop.labels) if own else ()
     if not is_complete(names):
-        document = own.title if own else subject
-        thought = f"The list for {subject} is cut. I read it." if names else f"I read about {subject}."
-        observation = yield _call(thought, "document_read", document=document, goal=hop.goal)
-        lists = read_lists(_body(observation))
-        names = next((each for wanted in hop.labels for label, each in lists if label == wanted), ())
-    if not is_complete(names):
-        observation = yield _call("I search with other words.", "medical_retriever", query=f"{subject} {hop.goal}")
-        own = next((hit for hit in read_hits(observation) if _is_about(hit, subject, hop)), None)
-        names = own.listed(*hop.labels) if own else ()
-    fresh = search.new(names) if is_complete(names) else []
+        thought = "The list is cut. I read it." if names else "I read about it."
+        names = yield from _read(thought, own.title if own else subject, hop)
+    return _only_new(search, names, hop)
+
+
+def _read_about(search: _Search, hop: Hop) -> Generator[str, str, str | None]:
+    """Read the document by its name; search where that name is not one document's alone."""
+    names = yield from _read(f"I need its {hop.target}.", search.met[-1], hop)
+    if names:
+        return _only_new(search, names, hop)
+    return (yield from _search_for(search, hop))
+
+
+def _read(thought: str, document: str, hop: Hop) -> Generator[str, str, tuple[str, ...]]:
+    observation = yield _call(thought, "document_read", document=document, goal=hop.goal)
+    lists = read_lists(_body(observation))
+    return next((names for wanted in hop.labels for label, names in lists if label == wanted), ())
+
+
+def _only_new(search: _Search, names: tuple[str, ...], hop: Hop) -> str | None:
+    """The one name of a list that is shown whole and was not met before; None if there are none or several."""
     search.kind = hop.target
+    fresh = search.new(names) if is_complete(names) else []
     return fresh[0] if len(fresh) == 1 else None
 
 

@@ -158,10 +158,10 @@ def _enumerate(names: Sequence[str]) -> str:
     return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def lay_name(graph: KnowledgeGraph, phenotype: Entity, rng: random.Random) -> str | None:
-    """An everyday name of a finding that is its alone and does not give the medical one away; None if there is none."""
+def lay_names(graph: KnowledgeGraph, phenotype: Entity) -> list[str]:
+    """The everyday names of a finding that are its alone and do not give the medical one away."""
     term = graph.facts[phenotype.id].term
-    usable = [
+    return [
         lay
         for lay in (term.lay if term else ())
         if len(lay) <= 60
@@ -170,7 +170,6 @@ def lay_name(graph: KnowledgeGraph, phenotype: Entity, rng: random.Random) -> st
         and graph.lay_owners[normalise(lay)] == 1
         and set(lay).isdisjoint('";:()[]')
     ]
-    return rng.choice(usable) if usable else None
 
 
 def question_of(

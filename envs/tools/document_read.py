@@ -61,12 +61,12 @@ class DocumentRead:
         return ToolResult(self.condense(document, arguments["goal"]), (document.id,))
 
     def condense(self, document: Document, goal: str) -> str:
-        """Heading and chosen sections. Sections are taken by merit until the limit; the first is cut if it must be."""
+        """Heading and the sections that serve the goal, by merit, within the limit; the first is cut if it must be."""
         text = heading(document) + ":"
         want = wanted(goal, document.title)
         left = self._limit - self._count(text)
         chosen: dict[int, str] = {}
-        for number in self._by_merit(document, goal, want):
+        for number in self._serving(document, goal, want):
             section = document.sections[number]
             if self._count(section) > left and chosen:
                 continue
@@ -74,12 +74,18 @@ class DocumentRead:
             left -= self._count(chosen[number])
         return " ".join([text, *(chosen[number] for number in sorted(chosen))])
 
-    def _by_merit(self, document: Document, goal: str, want: Wanted) -> list[int]:
-        """Section numbers, best first: share·cosine with the goal + (1 − share)·idf-weighted overlap with it."""
+    def _serving(self, document: Document, goal: str, want: Wanted) -> list[int]:
+        """Section numbers, best first: share·cosine with the goal + (1 − share)·idf-weighted overlap with it.
+
+        Where words of the goal occur, sections with less than half of the best one's overlap are left out.
+        """
         idf = self._index.text.idf
         total = sum(map(idf, want.names | want.labels)) or 1.0
         overlap = np.array([sum(map(idf, want.in_section(section))) / total for section in document.sections])
         listed = np.argsort(-overlap, kind="stable")[:_MOST_SECTIONS]
+        listed = listed[overlap[listed] >= overlap.max() / 2]
+        if len(listed) == 1:
+            return [int(listed[0])]
         vectors = self._encoder.encode([goal, *(document.sections[number] for number in listed)], _SECTION_TOKENS)
         merit = _DENSE_SHARE * (vectors[1:] @ vectors[0]) + (1.0 - _DENSE_SHARE) * overlap[listed]
         return [int(listed[place]) for place in np.argsort(-merit, kind="stable")]

@@ -92,13 +92,18 @@ def heading(document: Document) -> str:
 def render_hits(
     documents: list[Document], query: str, lexical: LexicalIndex, limit: int, count: CountTokens
 ) -> ToolResult:
-    """One line each, "[1] Title (ID): snippet", sharing `limit` tokens; what one line leaves the next may use."""
+    """One line each, "[1] Title (ID): snippet", within `limit` tokens.
+
+    The best document takes what it needs, the next what is left; those whose heading does not fit are left out.
+    """
     lines: list[str] = []
     left = limit
     for number, document in enumerate(documents, start=1):
         lead = f"[{number}] {heading(document)}"
-        room = left // (len(documents) - number + 1) - count(lead) - 2
+        room = left - count(lead) - 2
+        if lines and room < 0:
+            break
         said = snippet(document.sections, wanted(query, document.title), lexical.idf, room, count)
         lines.append(f"{lead}: {said}" if said else lead)
         left -= count(lines[-1]) + 1
-    return ToolResult("\n".join(lines), tuple(document.id for document in documents))
+    return ToolResult("\n".join(lines), tuple(document.id for document in documents[: len(lines)]))

@@ -11,6 +11,7 @@ from kisa.questions import Chain, chain_of, question_of
 from kisa.trajectories import demonstrate
 from medrl.chat import ChatCodec
 from medrl.config import Config
+from medrl.rewards import RubricScore, efficiency_penalty, expert_rubric
 from medrl.types import Ending, Question, Rollout
 from tests.kisa.library import Library, open_library
 from tests.tiny import tiny_tokenizer
@@ -49,7 +50,7 @@ def test_the_teacher_finds_the_answer_with_one_call_a_hop(graph: KnowledgeGraph,
         assert all(step.status == "ok" for step in rollout.steps[:-1])
         assert rollout.duration_s == rollout.tools_s == sum(step.latency_s for step in rollout.steps) == 0.0
         assert len(rollout.token_ids) == len(rollout.action_mask)
-        expected = ["medical_retriever"] * 3 + ["document_read"]
+        expected = ["medical_retriever"] + ["document_read"] * 3
         assert [step.call.name for step in rollout.steps if step.call] == expected[:hops]
 
 
@@ -70,9 +71,9 @@ def test_everyday_words_go_to_the_web_first(graph: KnowledgeGraph) -> None:
     rollout = _play(question, open_library(graph))
     assert rollout is not None
     calls = [step.call for step in rollout.steps if step.call]
-    assert [call.name for call in calls] == ["web_search", "medical_retriever", "medical_retriever"]
+    assert [call.name for call in calls] == ["web_search", "document_read", "document_read"]
     assert calls[0].arguments == {"query": "Skyish whites of the eyes"}
-    assert "Blue sclera" in calls[1].arguments["query"]
+    assert calls[1].arguments["document"] == "Blue sclera"
 
 
 def test_a_snippet_without_the_entity_is_followed_by_a_reading(graph: KnowledgeGraph) -> None:
@@ -81,7 +82,26 @@ def test_a_snippet_without_the_entity_is_followed_by_a_reading(graph: KnowledgeG
     rollout = _play(_question(graph, *LONGEST[:3]), tools)
     assert rollout is not None and rollout.answer == "AAA1"
     names = [step.call.name for step in rollout.steps if step.call]
-    assert names == ["medical_retriever", "document_read"] * 2
+    assert names == ["medical_retriever", "document_read", "document_read"]
+
+
+def test_a_name_that_no_document_has_alone_is_searched_for(graph: KnowledgeGraph) -> None:
+    question = _question(graph, *LONGEST[:3])
+    turns = teach(question.text, question.anchors, mask(question))
+    next(turns)
+    assert '"document": "Omega disease"' in turns.send("[1] Blue sclera (finding): Seen in: Omega disease.")
+    said = turns.send("document_read: 'Omega disease' is the name of 2 documents: …")
+    assert '"medical_retriever"' in said and "Omega disease gene" in said
+    assert turns.send("[1] Omega disease (OMIM:5): Gene: ZZZ9.").endswith("<answer>ZZZ9</answer>")
+
+
+def test_the_rubric_gives_the_teacher_full_marks(graph: KnowledgeGraph) -> None:
+    for hops in (2, 3, 4):
+        question = _question(graph, *LONGEST[: hops + 1])
+        rollout = _play(question, open_library(graph))
+        assert rollout is not None
+        assert expert_rubric(rollout, question) == RubricScore(1.0, 1.0, 1.0)
+        assert efficiency_penalty(rollout, question) == 0.0
 
 
 def test_a_wrong_answer_and_a_dead_end_leave_no_trajectory(graph: KnowledgeGraph) -> None:
@@ -98,5 +118,5 @@ def test_the_teacher_sees_text_anchors_and_mask_alone(graph: KnowledgeGraph) -> 
     turns = teach(question.text, question.anchors, mask(question))
     assert '"query": "Blue sclera seen in"' in next(turns)
     said = turns.send("[1] Blue sclera (finding): Seen in: Omega disease.")
-    assert "Omega disease gene" in said
-    assert turns.send("[1] Omega disease (OMIM:5): Gene: ZZZ9.").endswith("<answer>ZZZ9</answer>")
+    assert '"document": "Omega disease"' in said
+    assert turns.send("Omega disease (OMIM:5): Gene: ZZZ9.").endswith("<answer>ZZZ9</answer>")

@@ -74,7 +74,7 @@ def test_same_query_same_hits(retriever: MedicalRetriever) -> None:
 def test_what_the_policy_is_shown(retriever: MedicalRetriever) -> None:
     result = asyncio.run(retriever.call({"query": "Marfan syndrome gene"}))
     first, second, third = result.text.splitlines()
-    assert first == "[1] Marfan syndrome (OMIM:154700): Gene: FBN1. Inheritance: Autosomal dominant."
+    assert first == "[1] Marfan syndrome (OMIM:154700): Gene: FBN1."
     assert second.startswith("[2] ") and third.startswith("[3] ")
     assert result.sources[0] == "OMIM:154700" and len(result.sources) == 3 and not result.is_mistake
 
@@ -84,7 +84,8 @@ def test_hits_keep_to_the_limit(index: Index, encoder: Encoder, query: str) -> N
     for limit in (60, 100, 150):
         retriever = MedicalRetriever(index, encoder, KnowledgeConfig(tool_tokens=limit))
         result = asyncio.run(retriever.call({"query": query}))
-        assert len(result.text.splitlines()) == len(result.sources) >= 2 and estimate_tokens(result.text) <= limit + 3
+        assert len(result.text.splitlines()) == len(result.sources) >= (2 if limit == 150 else 1)
+        assert estimate_tokens(result.text) <= limit + 3
 
 
 def test_a_query_without_words_is_a_mistake(retriever: MedicalRetriever) -> None:
