@@ -25,6 +25,15 @@ from medrl.types import Question, Rollout, RolloutGroup, Sampling
 
 
 @dataclass(frozen=True, slots=True)
+class Play:
+    """A question to be played `samples` times at a temperature; 0 is greedy."""
+
+    question: Question
+    samples: int
+    temperature: float
+
+
+@dataclass(frozen=True, slots=True)
 class GroupOutcome:
     """The episodes of one question that came to an end of the policy's own, and why others did not."""
 
@@ -34,39 +43,50 @@ class GroupOutcome:
 
 @ray.remote
 class RolloutWorker:
-    """Plays episodes, many at a time; while one waits for tokens the others go on."""
+    """Plays episodes, many at a time; while one waits for tokens the others go on.
+
+    Its share of what the engines decode together is under way at once, no more: the turns of more episodes would push
+    each other's prefixes out of the engines' cache.
+    """
 
     def __init__(self, config: Config, model: Path, knowledge: Path, pool: InferencePool) -> None:
         self._config = config
         self._pool = pool
         self._codec = ChatCodec(AutoTokenizer.from_pretrained(model))
         self._tools = open_toolbox(knowledge, config.knowledge)
+        together = config.pool.max_sequences * config.pool.engines
+        self._places = asyncio.Semaphore(-(-together // config.rollout.workers))
 
-    async def run_group(self, question: Question, samples: int, temperature: float, seed: int) -> GroupOutcome:
-        """Play `samples` episodes of one question at once."""
-        plays = (self._play(question, sample, temperature, derive_seed(seed, sample)) for sample in range(samples))
-        results = await asyncio.gather(*plays)
+    async def run_group(self, play: Play, seed: int) -> GroupOutcome:
+        """The episodes of one question."""
+        episodes = (
+            self._play(play.question, sample, play.temperature, derive_seed(seed, sample))
+            for sample in range(play.samples)
+        )
+        results = await asyncio.gather(*episodes)
         rollouts = tuple(result for result in results if isinstance(result, Rollout))
         outages = tuple(str(result) for result in results if isinstance(result, InfrastructureError))
-        return GroupOutcome(RolloutGroup(question, rollouts), outages)
+        return GroupOutcome(RolloutGroup(play.question, rollouts), outages)
 
     async def _play(
         self, question: Question, sample: int, temperature: float, seed: int
     ) -> Rollout | InfrastructureError:
         """One episode, tried again when infrastructure fails under it; the last failure is returned, not scored."""
         limits, max_length = self._config.env, self._config.model.max_length
+        sampling = Sampling(temperature, limits.max_turn_tokens, seed=seed)
         for attempt in range(self._config.rollout.attempts):
-            env = ReactEnv(question, self._tools, self._codec, limits, max_length, sample)
-            sampling = Sampling(temperature, limits.max_turn_tokens, seed=seed)
-            try:
-                return await run_episode(env, self._pool.generate, sampling, f"{question.id}-{sample}-{seed}-{attempt}")
-            except InfrastructureError as error:
-                failure = error
+            name = f"{question.id}-{sample}-{seed}-{attempt}"
+            async with self._places:
+                env = ReactEnv(question, self._tools, self._codec, limits, max_length, sample)
+                try:
+                    return await run_episode(env, self._pool.generate, sampling, name)
+                except InfrastructureError as error:
+                    failure = error
         return failure
 
 
 class RolloutWorkers:
-    """The driver's handle on all workers. Questions are dealt round robin; results come back in question order."""
+    """The driver's handle on all workers. Questions are dealt round robin; results come back in the order of the plays."""
 
     def __init__(self, config: Config, model: Path, knowledge: Path, pool: InferencePool) -> None:
         """Start `rollout.workers` processes. `model` is the folder of the tokenizer, `knowledge` of the documents."""
@@ -76,21 +96,19 @@ class RolloutWorkers:
 
     def collect(
         self,
-        questions: Sequence[Question],
-        samples: int,
-        temperature: float,
+        plays: Sequence[Play],
         seed: int,
         on_group: Callable[[int], None] = lambda episodes: None,
     ) -> list[GroupOutcome]:
-        """Play `samples` episodes of each question; `on_group(episodes done)` is called as groups finish.
+        """The outcomes of `plays`, in their order; `on_group(episodes done)` is called as groups finish.
 
         An episode's seed depends on the run's seed, the question and the sample alone, so the number of workers does
         not change the data. Raises Stalled, naming the workers, after rollout.timeout_s.
         """
         pending = {}
-        for index, question in enumerate(questions):
+        for index, play in enumerate(plays):
             worker = self._workers[index % len(self._workers)]
-            reference = worker.run_group.remote(question, samples, temperature, derive_seed(seed, question.id))
+            reference = worker.run_group.remote(play, derive_seed(seed, play.question.id))
             pending[reference] = index
         outcomes: dict[int, GroupOutcome] = {}
         while pending:
@@ -101,5 +119,5 @@ class RolloutWorkers:
             for reference in ready:
                 index = pending.pop(reference)
                 outcomes[index] = ray.get(reference)
-                on_group(samples)
-        return [outcomes[index] for index in range(len(questions))]
+                on_group(plays[index].samples)
+        return [outcomes[index] for index in range(len(plays))]

@@ -7,7 +7,9 @@ import re
 from dataclasses import dataclass
 
 _LINE = re.compile(r"^\[(\d+)\] (.+)$", re.MULTILINE)
-_TITLE = re.compile(r"(?P<name>.+?) \((?P<mark>gene|finding|(?:OMIM|ORPHA|DECIPHER):\d+)\)(?:: |$)(?P<body>.*)")
+_TITLE = re.compile(
+    r"(?P<name>.+?) \((?P<mark>gene|finding|(?:OMIM|ORPHA|DECIPHER):\d+|web:[\w:]+)\)(?:: |$)(?P<body>.*)"
+)
 _LABEL = re.compile(
     r"(?:^|(?<= ))((?:More )?(?:Genes?|Diseases|Seen in(?: \d+ diseases, among them)?|A kind of|Organ system"
     r"|Inheritance|Onset|Absent|Also called|Also known as|In everyday words"
@@ -19,7 +21,7 @@ _GAP = "…"
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One result. `mark`: gene, finding, a catalogue id, or "" for a general page. `lists`: label -> names."""
+    """One result. `mark`: gene, finding, a catalogue id, or that of a general page. `lists`: label -> names."""
 
     name: str
     mark: str

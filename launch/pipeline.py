@@ -115,7 +115,9 @@ class Pipeline:
 
     def _evaluate(self, checkpoint: str) -> dict[str, Any]:
         questions = self._dataset.heldout[: self._config.eval.questions]
-        return asdict(evaluate(self._config, self._playing(checkpoint), questions, checkpoint, self._log))
+        # The base model is measured greedily alone: at temperature 1 it does no better, and takes its time.
+        samples = 0 if checkpoint == "base" else self._config.eval.samples
+        return asdict(evaluate(self._config, self._playing(checkpoint), questions, checkpoint, samples, self._log))
 
     @cached_property
     def _knowledge(self) -> Path:

@@ -39,10 +39,13 @@ def write_summary(config: Config, run_dir: RunDirectory, dataset: Dataset) -> di
 def entry(evaluation: Evaluation, rng: np.random.Generator, resamples: int) -> dict[str, Any]:
     """One model's line of the table."""
     passed, n = int(sum(evaluation.greedy)), len(evaluation.greedy)
-    mean, low, high = bootstrap_mean(evaluation.sampled, rng=rng, n=resamples)
+    sampled = None
+    if evaluation.sampled is not None:
+        mean, low, high = bootstrap_mean(evaluation.sampled, rng=rng, n=resamples)
+        sampled = {"pass_at_1": mean, "ci95": [low, high]}
     return {
         "greedy": {"pass_at_1": passed / n, "ci95": list(wilson(passed, n))},
-        "sampled": {"pass_at_1": mean, "ci95": [low, high]},
+        "sampled": sampled,
         "mean_tool_calls": evaluation.mean_tool_calls,
         "n": n,
     }
@@ -62,7 +65,8 @@ def headline(summary: dict[str, Any]) -> str:
     lines = [f"{'':6}{'greedy pass@1':>24}{'sampled pass@1':>24}{'tool calls':>12}   n"]
     for part in ("base", "sft", "rl"):
         row = summary[part]
-        cells = "".join(f"{_cell(row[mode]['pass_at_1'], row[mode]['ci95']):>24}" for mode in MODES)
+        shown = (_cell(row[mode]["pass_at_1"], row[mode]["ci95"]) if row[mode] else "not measured" for mode in MODES)
+        cells = "".join(f"{each:>24}" for each in shown)
         lines.append(f"{part:6}{cells}{row['mean_tool_calls']:>12.2f}{row['n']:>6}")
     gain = summary["rl_minus_sft"]
     cells = "".join(f"{_cell(gain[mode]['mean'], gain[mode]['ci95'], sign='+'):>24}" for mode in MODES)

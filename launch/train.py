@@ -15,6 +15,7 @@ from statistics import fmean
 import torch
 
 from actors.learner import LearnerGroup
+from actors.rollout import Play
 from launch.players import Players
 from launch.progress import Progress
 from launch.tracking import Tracker
@@ -45,8 +46,8 @@ def grpo(
         for step in range(settings.steps):
             timer = StepTimer()
             batch = curriculum.sample(rng, questions, settings.groups_per_step)
-            seed = derive_seed(config.seed, "grpo", step)
-            outcomes = players.workers.collect(batch, settings.group_size, settings.temperature, seed, progress.advance)
+            plays = [Play(question, settings.group_size, settings.temperature) for question in batch]
+            outcomes = players.workers.collect(plays, derive_seed(config.seed, "grpo", step), progress.advance)
             timer.lap("rollout")
             groups = players.reward.score([outcome.group for outcome in outcomes])
             timer.lap("reward")

@@ -6,7 +6,7 @@ def test_read_hits() -> None:
         "[1] Marfan syndrome (OMIM:154700): Gene: FBN1. Inheritance: Autosomal dominant.\n"
         "[2] FBN1 (gene): Diseases: Marfan syndrome; …; Weill-Marchesani syndrome 2\n"
         "[3] Ectopia lentis (finding)\n"
-        "[4] Dislocated lens: In everyday words: Slipped lens."
+        "[4] Dislocated lens (web:HP:0001083): In everyday words: Slipped lens."
     )
     first, second, third, fourth = read_hits(text)
     assert (first.title, first.mark) == ("Marfan syndrome (OMIM:154700)", "OMIM:154700")

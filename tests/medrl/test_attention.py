@@ -7,9 +7,7 @@ from torch import Tensor
 from medrl.attention import ragged_attention
 
 
-def oracle(
-    query: Tensor, key: Tensor, value: Tensor, scaling: float, lengths: tuple[int, ...], shared: int
-) -> Tensor:
+def oracle(query: Tensor, key: Tensor, value: Tensor, scaling: float, lengths: tuple[int, ...], shared: int) -> Tensor:
     """Vaswani et al. 2017, eq. 1, with a mask that keeps episodes apart; [1, H, N, D] -> [1, N, H, D]."""
     groups = query.shape[1] // key.shape[1]
     own = [index for index, length in enumerate(lengths) for _ in range(length)]
