@@ -10,9 +10,8 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import deepspeed
 import torch
@@ -22,33 +21,13 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from actors.checkpoint import replace_folder
 from actors.deepspeed_config import deepspeed_config
+from actors.rendezvous import Objective, Rendezvous
 from actors.weights import WeightsRef, publish
 from medrl.config import Config
 from medrl.grpo import LossOutput, policy_loss, reduce_stats
 from medrl.packing import MicroBatch, TrainSample, collate, empty_micro_batch, micro_batches
 from medrl.policy import ActionLogProbs
 from medrl.sft import nll_loss
-
-Objective = Literal["policy", "sft"]
-
-
-@dataclass(frozen=True, slots=True)
-class Rendezvous:
-    """How the ranks of a learner find each other: torch.distributed over TCP."""
-
-    rank: int = 0
-    world_size: int = 1
-    address: str = "127.0.0.1"
-    port: int = 29500
-
-    def environment(self) -> dict[str, str]:
-        return {
-            "RANK": str(self.rank),
-            "LOCAL_RANK": "0",
-            "WORLD_SIZE": str(self.world_size),
-            "MASTER_ADDR": self.address,
-            "MASTER_PORT": str(self.port),
-        }
 
 
 class Learner:

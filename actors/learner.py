@@ -16,7 +16,7 @@ import ray
 from ray.exceptions import RayActorError, RayTaskError
 
 from actors import placement
-from actors.deepspeed_learner import Learner, Objective, Rendezvous
+from actors.rendezvous import Objective, Rendezvous
 from actors.weights import WeightsRef, weights_folder
 from medrl.config import Config
 from medrl.errors import InfrastructureError, Stalled
@@ -34,6 +34,8 @@ class LearnerRank:
             return ray.util.get_node_ip_address(), listener.getsockname()[1]
 
     def start(self, config: Config, model: Path, rendezvous: Rendezvous) -> None:
+        from actors.deepspeed_learner import Learner  # DeepSpeed, which the driver does without
+
         self._learner = Learner(config, model, rendezvous)
 
     def call(self, method: str, *arguments: Any) -> Any:

@@ -86,7 +86,7 @@ class RolloutWorker:
 
 
 class RolloutWorkers:
-    """The driver's handle on all workers. Questions are dealt round robin; results come back in the order of the plays."""
+    """The driver's handle on all workers. Plays are dealt round robin; their outcomes come back in order."""
 
     def __init__(self, config: Config, model: Path, knowledge: Path, pool: InferencePool) -> None:
         """Start `rollout.workers` processes. `model` is the folder of the tokenizer, `knowledge` of the documents."""

@@ -87,7 +87,8 @@ class Pipeline:
         with self._learner(self._base_model) as learner:
             finetune(self._config, learner, trajectories, self._tracker)
             learner.save_pretrained(self._checkpoint("sft"))
-        return {"trajectories": len(trajectories), "updates": self._config.sft.updates}
+        used = min(len(trajectories), self._config.sft.updates * self._config.sft.batch_trajectories)
+        return {"trajectories": used, "updates": self._config.sft.updates}
 
     def grpo(self) -> dict[str, Any]:
         """checkpoints/sft -> checkpoints/rl."""

@@ -12,7 +12,8 @@ from typing import Any
 from deepspeed.utils import safe_get_full_optimizer_state
 from safetensors.torch import save_file
 
-from actors.deepspeed_learner import Learner, Rendezvous
+from actors.deepspeed_learner import Learner
+from actors.rendezvous import Rendezvous
 from medrl.config import parse
 from medrl.packing import TrainSample, shards
 

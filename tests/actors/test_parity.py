@@ -122,11 +122,17 @@ def test_completions_end_at_the_turn_or_at_their_limit(running: Running) -> None
         assert all(value <= 0.0 for value in one.logprobs)
 
 
-@pytest.mark.xfail(strict=False, reason="seen to fail once on a loaded machine; cause not yet found, see docs/log.md")
 def test_a_seed_is_enough_to_sample_the_same_again(running: Running) -> None:
-    first, second = (running.sample(1.0, f"seed-{attempt}", tokens=1) for attempt in range(2))
-    assert [one.token_ids for one in first] == [one.token_ids for one in second]
-    assert len({tuple(one.token_ids) for one in running.sample(1.0, "seeds", tokens=8)}) > 1
+    """One request at a time: the company of others, or a prefix not yet in the cache, moves bf16 logits by rounding."""
+
+    def alone(seed: int) -> list[int]:
+        sampling = Sampling(1.0, 16, seed=seed)
+        request = running.pool.generate(running.prompts[0], sampling=sampling, request_id=f"alone-{seed}/0")
+        return asyncio.run(request).token_ids
+
+    alone(0)
+    assert alone(1) == alone(1)
+    assert len({tuple(alone(seed)) for seed in range(4)}) > 1
 
 
 def test_after_an_update_the_pool_is_the_new_policy(running: Running) -> None:
