@@ -44,7 +44,7 @@ def _episodes(config: Config) -> Iterator[str]:
 
 def _learning(config: Config) -> Iterator[str]:
     grpo = config.grpo
-    sequences = grpo.groups_per_step * grpo.group_size
+    sequences = grpo.samples_per_step
     if sequences % grpo.updates_per_batch:
         yield (
             f"{sequences} episodes a step do not divide by grpo.updates_per_batch={grpo.updates_per_batch}: "

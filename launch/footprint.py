@@ -157,7 +157,7 @@ def disk_bytes(config: Config, shape: ModelShape) -> dict[str, float]:
 
 
 def episodes(config: Config) -> int:
-    """Episodes played in a whole run: training, and the evaluation of three models."""
+    """Episodes played in a whole run: training, and the evaluation of three models, of the base greedily alone."""
     questions = min(config.eval.questions, config.kisa.heldout_questions)
     training = config.grpo.steps * config.grpo.groups_per_step * config.grpo.group_size
-    return training + 3 * questions * (1 + config.eval.samples)
+    return training + questions * (3 + 2 * config.eval.samples)

@@ -53,7 +53,7 @@ def _run(config: Config, model_path: Path, shape: ModelShape) -> Iterable[tuple[
 def _work(config: Config) -> Iterable[tuple[str, str]]:
     grpo, sft = config.grpo, config.sft
     a_step = grpo.groups_per_step * grpo.group_size
-    an_update = a_step / grpo.updates_per_batch
+    an_update = grpo.samples_per_step / grpo.updates_per_batch
     asked = min(config.eval.questions, config.kisa.heldout_questions)
     yield "questions", f"{config.kisa.train_questions:,} to train on, {config.kisa.heldout_questions:,} held out"
     epochs = sft.updates * sft.batch_trajectories / config.kisa.train_questions
@@ -63,12 +63,13 @@ def _work(config: Config) -> Iterable[tuple[str, str]]:
         "",
         (
             f"{'':26}{grpo.updates_per_batch} optimiser update(s) of {an_update:g} sequences"
+            + (f", {grpo.train_per_group} of each question" if grpo.train_per_group else "")
             + (", less the groups without spread" if grpo.skip_constant_groups else "")
         ),
     )
     updates = grpo.steps * grpo.updates_per_batch
     yield "GRPO, in all", f"{grpo.steps} steps, {grpo.steps * a_step:,} episodes, {updates} updates"
-    yield "evaluation", f"3 models × {asked} questions × (1 greedy + {config.eval.samples} sampled)"
+    yield "evaluation", f"base, SFT and RL on {asked} questions: 1 greedy, {config.eval.samples} sampled (not base)"
     yield "episodes", f"{episodes(config):,} in all, of at most {config.model.max_length:,} tokens"
 
 

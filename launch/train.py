@@ -22,7 +22,7 @@ from launch.tracking import Tracker
 from launch.trajectories import TrajectoryLog
 from medrl.config import Config, GRPOConfig
 from medrl.curriculum import Curriculum
-from medrl.grpo import group_advantages
+from medrl.grpo import group_advantages, most_varied
 from medrl.metrics import rollout_metrics
 from medrl.packing import TrainSample
 from medrl.seeds import derive_seed
@@ -68,8 +68,14 @@ def grpo(
 
 
 def train_samples(groups: Sequence[RolloutGroup], settings: GRPOConfig) -> list[TrainSample]:
-    """Every episode with its advantage; groups without spread teach nothing and are left out if so configured."""
-    scored = [(rollout, index) for index, group in enumerate(groups) for rollout in group.rollouts]
+    """Episodes with their advantages among those kept of their group; without spread, none if so configured."""
+    scored = [
+        (group.rollouts[kept], index)
+        for index, group in enumerate(groups)
+        for kept in most_varied(
+            [rollout.reward.total for rollout in group.rollouts], settings.train_per_group or settings.group_size
+        )
+    ]
     rewards = torch.tensor([rollout.reward.total for rollout, _ in scored], dtype=torch.float64)
     group_ids = torch.tensor([index for _, index in scored])
     advantages = group_advantages(

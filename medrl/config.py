@@ -123,6 +123,9 @@ class GRPOConfig(Section):
     steps: Positive = 20
     groups_per_step: Positive = 10
     group_size: Positive = 8
+    train_per_group: Positive | None = Field(
+        None, description="episodes of a group that are learnt from, those whose rewards vary most; null: all (paper)"
+    )
     updates_per_batch: Positive = Field(1, description="optimiser updates made from one step's rollouts")
     temperature: Annotated[float, Field(gt=0)] = 1.0
     lr: Annotated[float, Field(gt=0)] = 5e-5
@@ -143,6 +146,17 @@ class GRPOConfig(Section):
         if value < 2:
             raise ValueError("every advantage would be 0 in a group of one; use 2 or more")
         return value
+
+    @model_validator(mode="after")
+    def _kept(self) -> "GRPOConfig":
+        if self.train_per_group is not None and not 2 <= self.train_per_group <= self.group_size:
+            raise ValueError(f"train_per_group={self.train_per_group}: use 2 to group_size={self.group_size}, or null")
+        return self
+
+    @property
+    def samples_per_step(self) -> int:
+        """Episodes that one step learns from, if every group has spread."""
+        return self.groups_per_step * (self.train_per_group or self.group_size)
 
 
 class CurriculumConfig(Section):

@@ -7,8 +7,9 @@ several updates; at ratio 1 both have the same gradient. Everything here is pure
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from statistics import pvariance
 from typing import Literal
 
 import torch
@@ -46,6 +47,22 @@ class LossOutput:
 
     loss: Float[Tensor, ""]
     stats: dict[str, float]
+
+
+def most_varied(rewards: Sequence[float], count: int) -> list[int]:
+    """Indices, ascending, of the `count` rewards that vary the most; all if there are no more.
+
+    Such a choice takes some of the highest and the rest from the lowest (PODS, arXiv:2504.13818, theorem 1), so there
+    are `count` + 1 to compare. Among equals the most even one wins, then the earlier rewards.
+    """
+    if count < 2:
+        raise ValueError(f"count={count}: a single reward has nothing to be compared with; keep 2 or more")
+    order = sorted(range(len(rewards)), key=lambda index: rewards[index])
+    if len(order) <= count:
+        return sorted(order)
+    choices = [order[: count - high] + order[len(order) - high :] for high in range(count + 1)]
+    choices.sort(key=lambda choice: abs(sum(each in order[len(order) // 2 :] for each in choice) - count / 2))
+    return sorted(max(choices, key=lambda choice: pvariance([rewards[index] for index in choice])))
 
 
 def group_advantages(

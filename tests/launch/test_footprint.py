@@ -79,16 +79,16 @@ def test_host_memory_grows_by_what_is_added() -> None:
 
 
 def test_episodes_and_disk() -> None:
-    """3 steps × 4 × 2 = 24 episodes of training; 3 models × 5 questions × (1 + 2) = 45 of evaluation."""
+    """3 steps × 4 × 2 = 24 episodes of training; 5 questions × (3 greedy + 2 models × 2) = 35 of evaluation."""
     small = config(
         grpo={"steps": 3, "groups_per_step": 4, "group_size": 2},
         kisa={"heldout_questions": 5},
         eval={"questions": 160, "samples": 2},
     )
-    assert episodes(small) == 69
+    assert episodes(small) == 59
     disk = disk_bytes(small, SHAPE)
     assert disk["checkpoints"] == 3 * 2e6
-    assert disk["trajectories"] == 69 * 1536 * 45
+    assert disk["trajectories"] == 59 * 1536 * 45
 
 
 def write_model(folder: Path, **changed: object) -> None:

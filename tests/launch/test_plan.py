@@ -23,6 +23,9 @@ def test_work_by_hand(tmp_path: Path) -> None:
     text = plan(tmp_path, "grpo.groups_per_step=6", "grpo.group_size=4", "grpo.updates_per_batch=3", "grpo.steps=5")
     assert row(text, "GRPO, a step") == "6 questions × 4 samples = 24 episodes"
     assert "3 optimiser update(s) of 8 sequences" in text
+    assert "3 optimiser update(s) of 4 sequences, 2 of each question" in plan(
+        tmp_path, "grpo.groups_per_step=6", "grpo.group_size=4", "grpo.updates_per_batch=3", "grpo.train_per_group=2"
+    )
     assert row(text, "GRPO, in all") == "5 steps, 120 episodes, 15 updates"
 
 

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from statistics import pvariance
 
 import pytest
 import torch
@@ -9,7 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from medrl.grpo import MAX_LOG_RATIO, Aggregation, LossOutput, TruncatedIS, group_advantages, policy_loss, reduce_stats
+from medrl.grpo import (
+    MAX_LOG_RATIO,
+    Aggregation,
+    LossOutput,
+    TruncatedIS,
+    group_advantages,
+    most_varied,
+    policy_loss,
+    reduce_stats,
+)
 from tests import oracles
 
 AGGREGATIONS: list[Aggregation] = ["sequence_sum", "token_mean", "sequence_mean"]
@@ -280,3 +290,18 @@ def test_bad_shapes_are_refused_by_name() -> None:
         policy_loss(logp, old, advantages, mask.long(), **CLIP, aggregation="token_mean")
     with pytest.raises(ValueError, match="denominator=0"):
         policy_loss(logp, old, advantages, mask, **CLIP, aggregation="token_mean", denominator=0)
+
+
+@given(st.lists(st.sampled_from([0.0, 0.06, 0.2, 1.0, 1.14]), min_size=2, max_size=9), st.integers(2, 5))
+def test_the_kept_rewards_vary_as_much_as_any_choice(rewards: list[float], count: int) -> None:
+    kept = most_varied(rewards, count)
+    assert kept == sorted(set(kept)) and len(kept) == min(count, len(rewards))
+    best = max(pvariance(choice) for choice in itertools.combinations(rewards, len(kept)))
+    assert pvariance([rewards[index] for index in kept]) == pytest.approx(best)
+
+
+def test_one_success_among_failures_is_always_kept() -> None:
+    assert 2 in most_varied([0.0, 0.0, 1.0, 0.0, 0.1, 0.0, 0.0, 0.0], 4)
+    assert most_varied([], 4) == []
+    with pytest.raises(ValueError, match="2 or more"):
+        most_varied([1.0, 2.0], 1)
