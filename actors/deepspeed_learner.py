@@ -69,11 +69,14 @@ class Learner:
         objective: Objective,
         lr: float,
         old_logprobs: Sequence[list[float]] | None = None,
+        sequences: float | None = None,
     ) -> dict[str, float]:
         """(collective) One optimiser step over the samples of all ranks; this rank's are `samples`.
 
         `old_logprobs`: of the weights before this batch's first update, when there are several; None: the current ones,
-        so that the ratio is exactly 1. Returns statistics of the whole batch, the same on every rank.
+        so that the ratio is exactly 1. `sequences`: how many episodes the policy loss is averaged over, those without
+        advantage included, which need not be given; None: those given. Returns statistics of the whole batch, the same
+        on every rank.
         """
         started = time.monotonic()
         groups = micro_batches(samples, self._config.learner.micro_batch_tokens)
@@ -83,7 +86,7 @@ class Learner:
         if num_actions == 0:
             raise ValueError("no action tokens in this batch: nothing to learn from")
         tokenwise = objective == "sft" or self._config.grpo.aggregation == "token_mean"
-        denominator = num_actions if tokenwise else num_sequences
+        denominator = num_actions if tokenwise else sequences or num_sequences
         self._set_optimiser(lr, self._config.sft.weight_decay if objective == "sft" else self._config.grpo.weight_decay)
         totals: dict[str, float] = {"loss": 0.0, "entropy": 0.0}
         for indices in self._rounds(groups):

@@ -17,7 +17,7 @@ from ray.exceptions import RayActorError, RayTaskError
 
 from actors import placement
 from actors.rendezvous import Objective, Rendezvous
-from actors.weights import WeightsRef, weights_folder
+from actors.weights import WeightsRef, pretrained_weights, weights_folder
 from medrl.config import Config
 from medrl.errors import InfrastructureError, Stalled
 from medrl.packing import TrainSample, shards
@@ -58,7 +58,7 @@ class LearnerGroup:
             LearnerRank.options(**placement.learner_needs(config, rank, cores).options).remote()
             for rank in range(config.learner.ranks)
         ]
-        self._weights_folder = weights_folder(config.name)
+        self._weights_folder = weights_folder(config.name, pretrained_weights(model, 0).num_bytes)
         [(host, port)] = self._wait([self._ranks[0].address.remote()])
         self._wait(
             [
@@ -73,6 +73,7 @@ class LearnerGroup:
         objective: Objective,
         lr: float,
         old_logprobs: Sequence[list[float]] | None = None,
+        sequences: float | None = None,
     ) -> dict[str, float]:
         """One optimiser step over `samples`; see `Learner.update`."""
         parts = shards(samples, len(self._ranks))
@@ -84,6 +85,7 @@ class LearnerGroup:
                     objective,
                     lr,
                     None if old_logprobs is None else [old_logprobs[i] for i in part],
+                    sequences,
                 )
                 for part in parts
             ],

@@ -143,11 +143,13 @@ def engine_arguments(config: Config, model: Path) -> dict[str, Any]:
         }
     # vLLM cannot rewind a seeded CPU generator after a partial prefill, so a prompt is prefilled whole. One process
     # does both scheduling and computing ("uni"): with two, the scheduler's busy wait takes a core from the other.
+    # Uncompiled, its own kernels ("all") do in one pass what torch does in several.
     return arguments | {
         "kv_cache_memory_bytes": int(config.pool.kv_cache_gb * 2**30),
         "enable_chunked_prefill": False,
         "max_num_batched_tokens": max(2048, config.model.max_length),
         "distributed_executor_backend": "uni",
+        "compilation_config": {"custom_ops": ["all"]} if config.pool.enforce_eager else {},
         "block_size": 32,  # an episode's next turn computes its last partial block again; vLLM's default here is 128
     }
 

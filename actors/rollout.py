@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import ray
+from ray.exceptions import RayActorError
 from transformers import AutoTokenizer
 
 from actors.placement import light_needs
@@ -118,6 +119,10 @@ class RolloutWorkers:
                 raise Stalled(f"no episode finished in {self._timeout_s:.0f} s; {', '.join(names)} still at work")
             for reference in ready:
                 index = pending.pop(reference)
-                outcomes[index] = ray.get(reference)
+                try:
+                    outcomes[index] = ray.get(reference)
+                except RayActorError as error:
+                    name = f"rollout-{index % len(self._workers)}"
+                    raise InfrastructureError(f"{name} died: {str(error).splitlines()[0]}") from error
                 on_group(plays[index].samples)
         return [outcomes[index] for index in range(len(plays))]

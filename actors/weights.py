@@ -29,7 +29,7 @@ class WeightsRef:
     num_bytes: int
 
 
-def weights_folder(run: str, num_bytes: int = 0) -> Path:
+def weights_folder(run: str, num_bytes: int) -> Path:
     """A new folder in shared memory, or where temporary files go if there is no room for two versions."""
     roomy = SHARED_MEMORY.is_dir() and shutil.disk_usage(SHARED_MEMORY).free > 2 * num_bytes
     return Path(tempfile.mkdtemp(prefix=f"medrl-{run}-{os.getpid()}-", dir=SHARED_MEMORY if roomy else None))

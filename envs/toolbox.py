@@ -32,12 +32,12 @@ def open_toolbox(
     `config.tool_tokens`; give the policy's tokenizer for an exact limit. `threads` sets torch's threads for the whole
     process; a rollout worker wants 1. Raises DataError, ConfigError.
     """
-    if threads is not None:
-        torch.set_num_threads(threads)
     cache = Path(config.cache).expanduser()
     medical = Index.open(build_index(knowledge / "corpus.jsonl", cache, config.encoder))
     general = Index.open(build_index(knowledge / "web.jsonl", cache, None))
     profiles = ProfileTable(build_profiles(knowledge, cache))
+    if threads is not None:  # after the indexes, whose building wants all cores
+        torch.set_num_threads(threads)
     encoder = Encoder(encoder_path(config.encoder))
     limit = config.tool_tokens
     tools: list[Tool] = [

@@ -5,11 +5,14 @@ It is a generator of turns. Each turn it yields is sent back the observation tha
     turns = teach(question.text, question.anchors, mask(question))
     text = next(turns);  text = turns.send(observation);  ...  until StopIteration
 
-Its turns are short and alike on purpose: a small model has to learn them from some hundreds of trajectories.
+Its turns are short and alike on purpose: a small model has to learn them from some hundreds of trajectories. Each
+thought says what is still to be found, so that the last hop is known to be the last:
+
+    Need: disease, gene.    ->    Need: gene.    ->    FBN1 is the gene of Marfan syndrome.
 """
 
 import re
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from kisa.frequency import BANDS
@@ -49,11 +52,15 @@ _VALUE = re.compile(rf"\b(?:only|one|single) (?:other )?({'|'.join((*sorted(BAND
 
 @dataclass
 class _Search:
-    """What the teacher knows: the names it has met, in order, and what the last one is."""
+    """What the teacher knows: the kinds it has yet to find, and the names it has met, both in order."""
 
-    values: list[str]
+    needs: list[str]
     met: list[str] = field(default_factory=list)
-    kind: str = "finding"
+
+    @property
+    def plan(self) -> str:
+        """The thought that goes with a call."""
+        return f"Need: {', '.join(self.needs)}."
 
     def new(self, names: Sequence[str]) -> list[str]:
         known = {normalise(name) for name in self.met}
@@ -66,8 +73,8 @@ def teach(text: str, anchors: Sequence[str], structure: Sequence[MaskedRelation]
     The first entity is searched for; the documents of those found later are read by their name. The last thought says
     which entity the answer belongs to, so the answer can be checked against that entity's document.
     """
-    # The outermost noun phrase comes first in the text and is the last hop, so values are met in reverse.
-    search = _Search([match[1] for match in _VALUE.finditer(text)][::-1], list(anchors))
+    search = _Search(list(_needs(text, structure)), list(anchors))
+    kind = ""
     for masked in structure:
         predicate, _, constraint = masked.relation.partition("/")
         if predicate == "lay_term_of":
@@ -75,7 +82,7 @@ def teach(text: str, anchors: Sequence[str], structure: Sequence[MaskedRelation]
         elif constraint == "all":
             found = yield from _together(search, anchors)
         elif predicate == "has_finding":
-            found = yield from _read_finding(search, constraint)
+            found = yield from _read_finding(search)
         elif search.met[-1] in anchors:
             found = yield from _search_for(search, HOPS[predicate])
         else:
@@ -83,14 +90,26 @@ def teach(text: str, anchors: Sequence[str], structure: Sequence[MaskedRelation]
         if found is None:
             return
         search.met.append(found)
+        kind = search.needs.pop(0)
     subject, answer = search.met[-2:]
-    yield render_answer(f"{answer} is the {search.kind} of {subject}.", answer)
+    yield render_answer(f"{answer} is the {kind} of {subject}.", answer)
+
+
+def _needs(text: str, structure: Sequence[MaskedRelation]) -> Iterator[str]:
+    """What each hop is to find, as the thoughts call it."""
+    # The outermost noun phrase comes first in the text and is the last hop, so values are met in reverse.
+    values = [match[1] for match in _VALUE.finditer(text)][::-1]
+    for masked in structure:
+        predicate, _, _ = masked.relation.partition("/")
+        if predicate == "has_finding":
+            yield f"{values.pop(0) if values else ''} finding".strip()
+        else:
+            yield "medical term" if predicate == "lay_term_of" else HOPS[predicate].target
 
 
 def _plain_words(search: _Search) -> Generator[str, str, str | None]:
     words = search.met[-1]
-    observation = yield _call("I need the medical term.", "web_search", query=words)
-    search.kind = "finding"
+    observation = yield _call(search.plan, "web_search", query=words)
     for hit in read_hits(observation):
         said = [name for name in hit.listed("In everyday words") if normalise(name) == normalise(words)]
         if said:
@@ -99,17 +118,13 @@ def _plain_words(search: _Search) -> Generator[str, str, str | None]:
 
 
 def _together(search: _Search, findings: Sequence[str]) -> Generator[str, str, str | None]:
-    thought = "I need the disease with all the findings."
-    observation = yield render_call(thought, ToolCall("clinical_reasoning", {"findings": list(findings)}))
-    search.kind = "disease"
+    observation = yield render_call(search.plan, ToolCall("clinical_reasoning", {"findings": list(findings)}))
     return read_diagnosis(observation)
 
 
-def _read_finding(search: _Search, constraint: str) -> Generator[str, str, str | None]:
-    value = search.values.pop(0) if search.values else ""
-    goal = f"{value} findings"
-    observation = yield _call(f"I need its {value} finding.", "document_read", document=search.met[-1], goal=goal)
-    search.kind = "finding"
+def _read_finding(search: _Search) -> Generator[str, str, str | None]:
+    goal = f"{search.needs[0]}s"
+    observation = yield _call(search.plan, "document_read", document=search.met[-1], goal=goal)
     wanted = goal.capitalize()
     for label, names in read_lists(_body(observation)):
         if label.partition(" (")[0] == wanted and is_complete(names):
@@ -122,20 +137,20 @@ def _search_for(search: _Search, hop: Hop) -> Generator[str, str, str | None]:
     """Search; read the document that was found if its snippet does not hold the whole list."""
     subject = search.met[-1]
     query = hop.query.format(x=subject)
-    observation = yield _call(f"I need the {hop.target}.", "medical_retriever", query=query)
+    observation = yield _call(search.plan, "medical_retriever", query=query)
     own = next((hit for hit in read_hits(observation) if _is_about(hit, subject, hop)), None)
     names = own.listed(*hop.labels) if own else ()
     if not is_complete(names):
         thought = "The list is cut. I read it." if names else "I read about it."
         names = yield from _read(thought, own.title if own else subject, hop)
-    return _only_new(search, names, hop)
+    return _only_new(search, names)
 
 
 def _read_about(search: _Search, hop: Hop) -> Generator[str, str, str | None]:
     """Read the document by its name; search where that name is not one document's alone."""
-    names = yield from _read(f"I need its {hop.target}.", search.met[-1], hop)
+    names = yield from _read(search.plan, search.met[-1], hop)
     if names:
-        return _only_new(search, names, hop)
+        return _only_new(search, names)
     return (yield from _search_for(search, hop))
 
 
@@ -145,9 +160,8 @@ def _read(thought: str, document: str, hop: Hop) -> Generator[str, str, tuple[st
     return next((names for wanted in hop.labels for label, names in lists if label == wanted), ())
 
 
-def _only_new(search: _Search, names: tuple[str, ...], hop: Hop) -> str | None:
+def _only_new(search: _Search, names: tuple[str, ...]) -> str | None:
     """The one name of a list that is shown whole and was not met before; None if there are none or several."""
-    search.kind = hop.target
     fresh = search.new(names) if is_complete(names) else []
     return fresh[0] if len(fresh) == 1 else None
 

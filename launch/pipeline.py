@@ -42,8 +42,8 @@ QUICKSTART = (*SYNTHESIZE, "eval_base", "sft", "eval_sft", "grpo", "eval_rl", "r
 def run(config: Config, stages: Sequence[str]) -> RunDirectory:
     """Do those of `stages` that are not done yet, in order."""
     base_model = preflight.check(config)
-    run_dir = RunDirectory(config)
     with ExitStack() as stack:
+        run_dir = stack.enter_context(RunDirectory(config))
         memory = stack.enter_context(MemoryMeter())
         tracker = stack.enter_context(Tracker(config, run_dir.path))
         pipeline = Pipeline(config, run_dir, tracker, base_model, stack)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import psutil
 
+from envs.embedding import encoder_path
 from kisa.sources import hpo
 from launch.footprint import ModelShape, disk_bytes, host_memory, read_shape
 from launch.model import resolve_model
@@ -19,6 +20,7 @@ def check(config: Config) -> Path:
     """The folder of the model to start from, once everything else is in order. Raises ConfigError or DataError."""
     Curriculum(range(config.kisa.min_hops, config.kisa.max_hops + 1), config.curriculum)
     hpo.locate(config.knowledge.ontology)
+    encoder_path(config.knowledge.encoder)
     run_path, cache = config.run_path, Path(config.knowledge.cache).expanduser()
     check_writable(run_path, "run_dir")
     check_writable(cache, "knowledge.cache")

@@ -1,5 +1,6 @@
 """What a person sees while waiting, and what the run cost in memory."""
 
+import itertools
 import sys
 import threading
 from types import TracebackType
@@ -10,6 +11,7 @@ from tqdm import tqdm
 
 LINE_EVERY_S = 10.0
 _STEP = 1.01
+_AT_LEAST_EVERY = 20
 _FORMAT = "{desc}: {n_fmt}/{total_fmt}{unit} [{elapsed}<{remaining}, {rate_fmt}{postfix}]"
 
 
@@ -64,8 +66,8 @@ class MemoryMeter:
     over in shared memory count once. Page cache does not count. Where the system keeps no PSS (macOS), the unique set
     size (USS) is taken instead, which leaves shared pages out. Sampled, so a peak shorter than `every_s` may be missed.
 
-    To add up PSS the kernel walks every page, half a core's work for a run of this size. So it is asked for only when
-    the resident set size, which is at hand, stands above where it stood at the last time, by `_STEP`.
+    To add up PSS the kernel walks every page, half a core's work for a run of this size. So it is asked for when the
+    resident set size, which is at hand, has grown by `_STEP` since the last time, and every `_AT_LEAST_EVERY` samples.
     """
 
     def __init__(self, every_s: float = 2.0) -> None:
@@ -90,9 +92,9 @@ class MemoryMeter:
         self._thread.join()
 
     def _run(self) -> None:
-        while True:
+        for number in itertools.count():
             resident = sum(map(_resident, _family()))
-            if resident > _STEP * self._resident:
+            if resident > _STEP * self._resident or number % _AT_LEAST_EVERY == 0:
                 self._resident = resident
                 self.sample()
             if self._stop.wait(self._every_s):

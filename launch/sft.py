@@ -16,7 +16,7 @@ from medrl.types import Rollout
 def finetune(config: Config, learner: LearnerGroup, trajectories: Sequence[Rollout], tracker: Tracker) -> None:
     """`sft.updates` optimiser steps of `sft.batch_trajectories`, AdamW with a cosine schedule."""
     batches = shuffled_batches(trajectories, config.sft.batch_trajectories, derive_seed(config.seed, "sft"))
-    warmup = round(config.sft.warmup_fraction * config.sft.updates)
+    warmup = min(round(config.sft.warmup_fraction * config.sft.updates), config.sft.updates - 1)
     with Progress("sft", config.sft.updates, "update") as progress:
         for update in range(config.sft.updates):
             lr = cosine_lr(update, config.sft.updates, config.sft.lr, warmup)

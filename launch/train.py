@@ -8,11 +8,13 @@ pass rates                 RewardService            | weights, versioned
 """
 
 import random
+import sys
 import time
 from collections.abc import Sequence
 from statistics import fmean
 
 import torch
+from tqdm import tqdm
 
 from actors.learner import LearnerGroup
 from actors.rollout import Play
@@ -22,6 +24,7 @@ from launch.tracking import Tracker
 from launch.trajectories import TrajectoryLog
 from medrl.config import Config, GRPOConfig
 from medrl.curriculum import Curriculum
+from medrl.errors import InfrastructureError
 from medrl.grpo import group_advantages, most_varied
 from medrl.metrics import rollout_metrics
 from medrl.packing import TrainSample
@@ -49,6 +52,11 @@ def grpo(
             plays = [Play(question, settings.group_size, settings.temperature) for question in batch]
             outcomes = players.workers.collect(plays, derive_seed(config.seed, "grpo", step), progress.advance)
             timer.lap("rollout")
+            outages = [reason for outcome in outcomes for reason in outcome.outages]
+            if outages:
+                tqdm.write(f"step {step}: {len(outages)} episodes dropped; the first: {outages[0]}", file=sys.stderr)
+            if not any(outcome.group.rollouts for outcome in outcomes):
+                raise InfrastructureError(f"step {step}: no episode could be played; the first: {outages[0]}")
             groups = players.reward.score([outcome.group for outcome in outcomes])
             timer.lap("reward")
             curriculum.observe(groups)
@@ -57,9 +65,12 @@ def grpo(
             players.pool.update_weights(learner.export_weights(step + 1))
             timer.lap("sync")
             log.write(f"grpo-{step:04d}", groups)
-            outages = sum(len(outcome.outages) for outcome in outcomes)
             tracker.log(
-                rollout_metrics(groups) | stats | curriculum.metrics() | timer.metrics() | {"rollout/outages": outages},
+                rollout_metrics(groups)
+                | stats
+                | curriculum.metrics()
+                | timer.metrics()
+                | {"rollout/outages": len(outages)},
                 step=step,
                 stage="grpo",
             )
@@ -68,7 +79,7 @@ def grpo(
 
 
 def train_samples(groups: Sequence[RolloutGroup], settings: GRPOConfig) -> list[TrainSample]:
-    """Episodes with their advantages among those kept of their group; without spread, none if so configured."""
+    """The episodes that are kept of each group, with their advantages among those."""
     scored = [
         (group.rollouts[kept], index)
         for index, group in enumerate(groups)
@@ -84,23 +95,28 @@ def train_samples(groups: Sequence[RolloutGroup], settings: GRPOConfig) -> list[
     return [
         TrainSample(rollout.token_ids, rollout.action_mask, rollout.logprobs, advantage)
         for (rollout, _), advantage in zip(scored, advantages, strict=True)
-        if advantage != 0.0 or not settings.skip_constant_groups
     ]
 
 
 def learn(learner: LearnerGroup, samples: list[TrainSample], settings: GRPOConfig, step: int) -> dict[str, float]:
     """One step's optimiser updates, `grpo.updates_per_batch` of them, over disjoint shares of the samples.
 
-    A step in which no group had spread has nothing to teach, and says so. With several updates the ratio is taken
-    against the weights before the first. Returns the means over the updates.
+    Samples without advantage teach nothing and are left out if so configured; the loss is averaged over all the same.
+    A step in which no group had spread says so. With several updates the ratio is taken against the weights before
+    the first. Returns the means over the updates.
     """
+    given = len(samples)
+    if settings.skip_constant_groups:
+        samples = [sample for sample in samples if sample.advantage != 0.0]
     if not samples:
         return {"actor/samples": 0.0}
     lr = settings.lr * min(1.0, (step + 1) / (settings.warmup_steps + 1))
     updates = min(settings.updates_per_batch, len(samples))
     old = learner.logprobs(samples) if updates > 1 else None
     stats = [
-        learner.update(samples[share::updates], "policy", lr, None if old is None else old[share::updates])
+        learner.update(
+            samples[share::updates], "policy", lr, None if old is None else old[share::updates], given / updates
+        )
         for share in range(updates)
     ]
     means = {f"actor/{name}" if "/" not in name else name: fmean(each[name] for each in stats) for name in stats[0]}

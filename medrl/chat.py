@@ -76,8 +76,11 @@ def parse_action(text: str) -> Action:
 def _parse_call(text: str) -> Action:
     try:
         value = json.loads(text)
+        json.dumps(value, ensure_ascii=False).encode()
     except json.JSONDecodeError as error:
         return Action(error=f"the call is not JSON ({error.msg} at character {error.pos})")
+    except (ValueError, RecursionError):  # half an emoji, a number of thousands of digits, brackets without end
+        return Action(error="the call is not JSON that can be read")
     if not isinstance(value, dict) or not isinstance(value.get("name"), str):
         return Action(error='a call needs a "name", a string')
     if not isinstance(value.get("arguments"), dict):

@@ -85,7 +85,9 @@ class EnvConfig(Section):
     max_turns: Positive = 8
     max_turn_tokens: Positive = Field(96, description="one completion, tokens")
     observation_tokens: Positive = Field(160, description="one tool response, tokens; longer ones are cut")
-    timeout_s: Seconds = 120.0
+    timeout_s: Seconds = Field(
+        600.0, description="wall-clock; far above what an episode takes, or a slow machine changes the results"
+    )
 
 
 class SFTConfig(Section):
@@ -138,7 +140,9 @@ class GRPOConfig(Section):
     aggregation: Literal["sequence_sum", "token_mean", "sequence_mean"] = Field(
         "sequence_sum", description="sequence_sum is the paper's log π(y|x)·A"
     )
-    skip_constant_groups: bool = Field(True, description="do not run the learner on groups whose advantages are all 0")
+    skip_constant_groups: bool = Field(
+        True, description="spare the learner episodes without advantage: same loss, less work"
+    )
 
     @field_validator("group_size")
     @classmethod
@@ -219,7 +223,7 @@ class TrackingConfig(Section):
 class Config(Section):
     """A recipe, resolved."""
 
-    name: str
+    name: Annotated[str, Field(pattern=r"^[\w.-]+$", description="letters, digits, dots, dashes")]
     seed: int = 0
     device: Literal["cpu", "cuda"] = "cpu"
     run_dir: str = Field("runs/{name}", description="where everything of this run is written")
@@ -239,7 +243,7 @@ class Config(Section):
 
     @property
     def run_path(self) -> Path:
-        return Path(self.run_dir.format(name=self.name)).expanduser()
+        return Path(self.run_dir.replace("{name}", self.name)).expanduser()
 
     def to_yaml(self) -> str:
         """The resolved configuration; reading it back gives an equal Config."""
@@ -260,7 +264,7 @@ def load(path: Path, overrides: tuple[str, ...] = ()) -> Config:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(values, dict):
         raise ConfigError(f"{path}: expected keys and values, found {type(values).__name__}")

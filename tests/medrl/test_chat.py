@@ -88,6 +88,9 @@ def test_well_formed_turns(text: str, expected: Action) -> None:
     ("text", "said"),
     [
         ("<tool_call>{nope}</tool_call>", "not JSON"),
+        ('<tool_call>{"name": "t", "arguments": {"query": "\\ud83d"}}</tool_call>', "not JSON that can be read"),
+        (f"<tool_call>{'[' * 100_000}</tool_call>", "not JSON that can be read"),
+        (f"<tool_call>{'9' * 5000}</tool_call>", "not JSON that can be read"),
         ('<tool_call>["a"]</tool_call>', '"name"'),
         ('<tool_call>{"name": "x"}</tool_call>', '"arguments"'),
         ('<tool_call>{"name": "x", "arguments": "y"}</tool_call>', '"arguments"'),

@@ -1,0 +1,41 @@
+from pathlib import Path
+
+import pytest
+
+from launch.rundir import RunDirectory
+from medrl.config import Config, load
+from medrl.errors import ConfigError
+
+
+def config(path: Path, **settings: object) -> Config:
+    return Config.model_validate({"name": "test", "run_dir": str(path), **settings})
+
+
+def test_a_finished_stage_is_not_done_again(tmp_path: Path) -> None:
+    with RunDirectory(config(tmp_path)) as first:
+        with first.stage("data") as kept:
+            kept["questions"] = 3
+        with pytest.raises(RuntimeError), first.stage("sft"):
+            raise RuntimeError("interrupted")
+    with RunDirectory(config(tmp_path)) as again:
+        assert again.done("data") and again.stages["data"]["questions"] == 3 and again.wall_s["data"] >= 0.0
+        assert not again.done("sft")
+
+
+def test_other_settings_are_refused_and_named(tmp_path: Path) -> None:
+    RunDirectory(config(tmp_path)).close()
+    with pytest.raises(ConfigError, match=r"other settings \(seed\)"):
+        RunDirectory(config(tmp_path, seed=1))
+    RunDirectory(config(tmp_path)).close()
+
+
+def test_a_run_may_go_on_with_other_deadlines(tmp_path: Path) -> None:
+    RunDirectory(config(tmp_path)).close()
+    RunDirectory(config(tmp_path, pool={"request_timeout_s": 900.0})).close()
+    assert load(tmp_path / "config.yaml").pool.request_timeout_s == 900.0
+
+
+def test_two_commands_do_not_work_in_one_folder(tmp_path: Path) -> None:
+    with RunDirectory(config(tmp_path)), pytest.raises(ConfigError, match="another medrl is at work"):
+        RunDirectory(config(tmp_path))
+    RunDirectory(config(tmp_path)).close()
