@@ -38,6 +38,9 @@ class ExpertJudge:
                 time.sleep(RETRY_AFTER_S * attempt)
             try:
                 reply = self._ask(messages)
+            except httpx.HTTPStatusError as error:
+                failure = f"HTTP status {error.response.status_code}"
+                continue
             except (httpx.HTTPError, LookupError, TypeError, ValueError) as error:
                 failure = f"{type(error).__name__}: {error}"
                 continue
@@ -45,7 +48,8 @@ class ExpertJudge:
             if rating is not None:
                 return rating
             failure = f"no rating in the reply {reply[:80]!r}"
-        raise InfrastructureError(f"judge {self._model} at {self._url}: {failure} ({ATTEMPTS} attempts)")
+        host = httpx.URL(self._url).host  # the whole address may hold a password
+        raise InfrastructureError(f"judge {self._model} at {host}: {failure} ({ATTEMPTS} attempts)")
 
     def _ask(self, messages: list[dict[str, str]]) -> str:
         body = {"model": self._model, "messages": messages, "temperature": 0.0, "max_tokens": 256}

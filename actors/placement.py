@@ -116,10 +116,15 @@ def session(config: Config) -> Iterator[None]:
             "object_store_memory": 256 * 2**20,
             "num_cpus": len(allowed_cores()),
         }
+        os.environ |= {"VLLM_HOST_IP": "127.0.0.1", "GLOO_SOCKET_IFNAME": "lo"}
     # Actors unpickle functions of this project, so they must find it where this process does.
     options["runtime_env"] = {"env_vars": {"PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}}
     ray.init(**options)
     try:
+        if sum(node["Alive"] for node in ray.nodes()) > 1:
+            raise ConfigError(
+                "this Ray cluster has several nodes, and weights travel through one machine's memory: use one node"
+            )
         require(config, ray.cluster_resources())
         yield
     finally:

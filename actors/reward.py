@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import ray
+from ray.exceptions import RayActorError
 
 from actors.judge import ExpertJudge
 from actors.placement import light_needs
 from medrl.config import Config, RewardConfig
-from medrl.errors import Stalled
+from medrl.errors import InfrastructureError, Stalled
 from medrl.rewards import Expert, rubric_expert, score
 from medrl.types import Reward, RolloutGroup
 
@@ -31,15 +32,26 @@ class RewardService:
 
     def __init__(self, config: Config) -> None:
         self._timeout_s = config.rollout.timeout_s
-        self._actor = RewardActor.options(**light_needs(config, "reward").options).remote(config.reward)
+        # A judge is asked about several groups at once; the rubric is quick, and one at a time is as good.
+        together = {"max_concurrency": 16} if config.reward.judge_url else {}
+        options = light_needs(config, "reward").options | together
+        self._actor = RewardActor.options(**options).remote(config.reward)
 
     def score(self, groups: Sequence[RolloutGroup]) -> list[RolloutGroup]:
-        """The same groups, every rollout with its reward. Raises Stalled after rollout.timeout_s."""
+        """The same groups, every rollout with its reward.
+
+        Raises Stalled when none was scored for rollout.timeout_s, InfrastructureError when the actor dies.
+        """
         references = [self._actor.score.remote(group) for group in groups]
+        pending = references
+        while pending:
+            ready, pending = ray.wait(pending, timeout=self._timeout_s)
+            if not ready:
+                raise Stalled(f"reward: {len(pending)} groups wait, none was scored in {self._timeout_s:.0f} s")
         try:
-            rewards = ray.get(references, timeout=self._timeout_s)
-        except ray.exceptions.GetTimeoutError as error:
-            raise Stalled(f"reward: {len(groups)} groups not scored in {self._timeout_s:.0f} s") from error
+            rewards = ray.get(references)
+        except RayActorError as error:
+            raise InfrastructureError(f"reward died: {str(error).splitlines()[0]}") from error
         return [
             RolloutGroup(group.question, tuple(replace(r, reward=w) for r, w in zip(group.rollouts, each, strict=True)))
             for group, each in zip(groups, rewards, strict=True)

@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+
+from medrl.errors import DataError
 
 SHARED_MEMORY = Path("/dev/shm")
 
@@ -36,10 +38,13 @@ def weights_folder(run: str, num_bytes: int) -> Path:
 
 
 def publish(tensors: Mapping[str, torch.Tensor], version: int, folder: Path) -> WeightsRef:
-    """Write `tensors` as `version`, atomically, and remove the versions before it."""
+    """Write `tensors` as `version`, atomically, and remove the versions before it. Raises DataError without room."""
     path = folder / f"v{version}.safetensors"
     partial = path.with_suffix(".partial")
-    save_file(dict(tensors), partial)
+    try:
+        save_file(dict(tensors), partial)
+    except SafetensorError as error:
+        raise DataError(f"{folder}: the weights could not be written ({error}); make room there") from error
     os.replace(partial, path)
     for old in folder.glob("v*.safetensors"):
         if old != path:

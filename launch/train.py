@@ -55,6 +55,7 @@ def grpo(
             outages = [reason for outcome in outcomes for reason in outcome.outages]
             if outages:
                 tqdm.write(f"step {step}: {len(outages)} episodes dropped; the first: {outages[0]}", file=sys.stderr)
+            curriculum.give_back([outcome.group.question for outcome in outcomes if not outcome.group.rollouts])
             if not any(outcome.group.rollouts for outcome in outcomes):
                 raise InfrastructureError(f"step {step}: no episode could be played; the first: {outages[0]}")
             groups = players.reward.score([outcome.group for outcome in outcomes])

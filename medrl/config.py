@@ -202,7 +202,7 @@ class RolloutConfig(Section):
 
     workers: Positive = 1
     attempts: Positive = Field(3, description="tries per episode when infrastructure fails, before it is dropped")
-    timeout_s: Seconds = Field(600.0, description="deadline of one step's rollouts")
+    timeout_s: Seconds = Field(600.0, description="longest wait for the next finished group")
 
 
 class EvalConfig(Section):
