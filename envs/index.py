@@ -11,6 +11,7 @@ The hash covers the corpus, the encoder's weights and the source of what builds 
 import hashlib
 import json
 import shutil
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,6 @@ from medrl.records import read_jsonl, write_json
 _NAME_TOKENS = 48
 _TEXT_TOKENS = 24
 _BUILDERS = ("corpus", "embedding", "index", "lexical", "text")
-_CHUNK = 4096
 
 Floats = npt.NDArray[np.float32]
 
@@ -152,11 +152,14 @@ class Index:
 
     def nearest(self, vector: Floats, count: int) -> Rows:
         """The `count` rows nearest to a unit vector, ascending: for queries with words that no document has."""
-        chunks = [
-            self.cosines(vector, np.arange(start, min(start + _CHUNK, len(self))))
-            for start in range(0, len(self), _CHUNK)
-        ]
-        return np.sort(top_rows(np.concatenate(chunks) + 1.0, count))
+        return np.sort(top_rows(self._whole @ vector + 1.0, count))
+
+    @cached_property
+    def _whole(self) -> Floats:
+        """All embeddings in float32, 4 bytes a number: made at the first misspelt query, it halves those after it."""
+        if self.embeddings is None:
+            raise ValueError("this index was built without an encoder")
+        return np.asarray(self.embeddings, np.float32)
 
     def find(self, name: str) -> tuple[int, ...]:
         """Rows of the documents with this id, title or bare name, whatever its case."""

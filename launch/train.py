@@ -10,7 +10,8 @@ pass rates                 RewardService            | weights, versioned
 import random
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import compress
 from statistics import fmean
 
 import torch
@@ -80,14 +81,8 @@ def grpo(
 
 
 def train_samples(groups: Sequence[RolloutGroup], settings: GRPOConfig) -> list[TrainSample]:
-    """The episodes that are kept of each group, with their advantages among those."""
-    scored = [
-        (group.rollouts[kept], index)
-        for index, group in enumerate(groups)
-        for kept in most_varied(
-            [rollout.reward.total for rollout in group.rollouts], settings.train_per_group or settings.group_size
-        )
-    ]
+    """The episodes that are kept of each group, with their advantages in the whole of it."""
+    scored = [(rollout, index) for index, group in enumerate(groups) for rollout in group.rollouts]
     rewards = torch.tensor([rollout.reward.total for rollout, _ in scored], dtype=torch.float64)
     group_ids = torch.tensor([index for _, index in scored])
     advantages = group_advantages(
@@ -95,8 +90,16 @@ def train_samples(groups: Sequence[RolloutGroup], settings: GRPOConfig) -> list[
     ).tolist()
     return [
         TrainSample(rollout.token_ids, rollout.action_mask, rollout.logprobs, advantage)
-        for (rollout, _), advantage in zip(scored, advantages, strict=True)
+        for (rollout, _), advantage in compress(zip(scored, advantages, strict=True), _kept(groups, settings))
     ]
+
+
+def _kept(groups: Sequence[RolloutGroup], settings: GRPOConfig) -> Iterator[bool]:
+    """For each episode, group by group, whether it is among the `train_per_group` that vary most."""
+    for group in groups:
+        rewards = [rollout.reward.total for rollout in group.rollouts]
+        kept = most_varied(rewards, settings.train_per_group or settings.group_size)
+        yield from (index in kept for index in range(len(rewards)))
 
 
 def learn(learner: LearnerGroup, samples: list[TrainSample], settings: GRPOConfig, step: int) -> dict[str, float]:

@@ -20,7 +20,7 @@ from envs.tools.medical_retriever import heading
 #: Share of a section's merit that is the embedding's; the rest is lexical overlap with the goal.
 _DENSE_SHARE = 0.5
 #: Sections worth embedding; of a longer document, those with the most words of the goal.
-_MOST_SECTIONS = 24
+_MOST_SECTIONS = 8
 #: Tokens of a section that are embedded: its label and first items.
 _SECTION_TOKENS = 24
 _SUGGESTIONS = 3
