@@ -16,10 +16,11 @@ import ray
 from ray.exceptions import RayActorError, RayTaskError
 
 from actors import placement
+from actors.failures import actor_died
 from actors.rendezvous import Objective, Rendezvous
 from actors.weights import WeightsRef, pretrained_weights, weights_folder
 from medrl.config import Config
-from medrl.errors import InfrastructureError, Stalled
+from medrl.errors import Stalled
 from medrl.packing import TrainSample, shards
 
 
@@ -155,6 +156,5 @@ class LearnerGroup:
                 except RayTaskError as error:
                     raise error.as_instanceof_cause() from error
                 except RayActorError as error:
-                    name = self._names[references.index(reference)]
-                    raise InfrastructureError(f"{name} died in {what}: {str(error).strip().splitlines()[0]}") from error
+                    raise actor_died(self._names[references.index(reference)], error, what) from error
         return [ray.get(reference) for reference in references]

@@ -6,10 +6,11 @@ from dataclasses import replace
 import ray
 from ray.exceptions import RayActorError
 
+from actors.failures import actor_died
 from actors.judge import ExpertJudge
 from actors.placement import light_needs
 from medrl.config import Config, RewardConfig
-from medrl.errors import InfrastructureError, Stalled
+from medrl.errors import Stalled
 from medrl.rewards import Expert, rubric_expert, score
 from medrl.types import Reward, RolloutGroup
 
@@ -51,7 +52,7 @@ class RewardService:
         try:
             rewards = ray.get(references)
         except RayActorError as error:
-            raise InfrastructureError(f"reward died: {str(error).splitlines()[0]}") from error
+            raise actor_died("reward", error) from error
         return [
             RolloutGroup(group.question, tuple(replace(r, reward=w) for r, w in zip(group.rollouts, each, strict=True)))
             for group, each in zip(groups, rewards, strict=True)

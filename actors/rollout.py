@@ -14,6 +14,7 @@ import ray
 from ray.exceptions import RayActorError
 from transformers import AutoTokenizer
 
+from actors.failures import actor_died
 from actors.placement import light_needs
 from actors.pool import InferencePool
 from envs.react import ReactEnv, run_episode
@@ -122,7 +123,6 @@ class RolloutWorkers:
                 try:
                     outcomes[index] = ray.get(reference)
                 except RayActorError as error:
-                    name = f"rollout-{index % len(self._workers)}"
-                    raise InfrastructureError(f"{name} died: {str(error).splitlines()[0]}") from error
+                    raise actor_died(f"rollout-{index % len(self._workers)}", error) from error
                 on_group(plays[index].samples)
         return [outcomes[index] for index in range(len(plays))]

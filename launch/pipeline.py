@@ -116,7 +116,7 @@ class Pipeline:
 
     def _evaluate(self, checkpoint: str) -> dict[str, Any]:
         questions = self._dataset.heldout[: self._config.eval.questions]
-        # The base model is measured greedily alone: at temperature 1 it does no better, and takes its time.
+        # The base model is measured greedily alone: only SFT and RL are compared at the training temperature.
         samples = 0 if checkpoint == "base" else self._config.eval.samples
         return asdict(evaluate(self._config, self._playing(checkpoint), questions, checkpoint, samples, self._log))
 

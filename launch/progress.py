@@ -3,6 +3,8 @@
 import itertools
 import sys
 import threading
+from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -79,7 +81,7 @@ class MemoryMeter:
 
     def sample(self) -> float:
         """Memory in use now, GB; raises the peak if it is above."""
-        used = sum(map(_bytes, _family())) / 1e9
+        used = _total(_proportional) / 1e9
         self.peak_gb = max(self.peak_gb, used)
         return used
 
@@ -93,7 +95,7 @@ class MemoryMeter:
 
     def _run(self) -> None:
         for number in itertools.count():
-            resident = sum(map(_resident, _family()))
+            resident = _total(lambda process: process.memory_info().rss)
             if resident > _STEP * self._resident or number % _AT_LEAST_EVERY == 0:
                 self._resident = resident
                 self.sample()
@@ -101,21 +103,15 @@ class MemoryMeter:
                 return
 
 
-def _family() -> list[psutil.Process]:
-    root = psutil.Process()
-    return [root, *root.children(recursive=True)]
+def _total(read: Callable[[psutil.Process], int]) -> int:
+    """Bytes that `read` gives, over this process and its descendants; one that has ended meanwhile holds nothing."""
+    root, total = psutil.Process(), 0
+    for process in (root, *root.children(recursive=True)):
+        with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+            total += read(process)
+    return total
 
 
-def _resident(process: psutil.Process) -> int:
-    try:
-        return int(process.memory_info().rss)
-    except (psutil.NoSuchProcess, psutil.ZombieProcess):
-        return 0
-
-
-def _bytes(process: psutil.Process) -> int:
-    try:
-        info = process.memory_full_info()
-    except (psutil.NoSuchProcess, psutil.ZombieProcess):  # it ended while we looked, and holds nothing now
-        return 0
+def _proportional(process: psutil.Process) -> int:
+    info = process.memory_full_info()
     return int(info.pss if hasattr(info, "pss") else info.uss)
