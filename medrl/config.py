@@ -83,6 +83,9 @@ class EnvConfig(Section):
     """Limits of one episode."""
 
     max_turns: Positive = 8
+    max_mistakes: Positive = Field(
+        3, description="malformed turns and refused calls in a row; who has made as many goes on making them"
+    )
     max_turn_tokens: Positive = Field(96, description="one completion, tokens")
     observation_tokens: Positive = Field(160, description="one tool response, tokens; longer ones are cut")
     timeout_s: Seconds = Field(
@@ -190,7 +193,9 @@ class LearnerConfig(Section):
 
     ranks: Positive = 1
     zero_stage: Literal[0, 1, 2, 3] = 0
-    micro_batch_tokens: Positive = Field(8192, description="padded tokens in one forward and backward")
+    micro_batch_tokens: Positive = Field(
+        8192, description="computed tokens in one forward and backward: on GPU with padding, on CPU without"
+    )
     max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
     gradient_checkpointing: bool = False
     threads: Annotated[int, Field(ge=0)] = Field(0, description="CPU threads a rank; 0: all cores over the ranks")

@@ -2,7 +2,7 @@
 
     samples, lengths [5, 9, 3], max_tokens 10  ->  micro_batches [[1], [0], [2]]  or  [[1], [0, 2]] (2 rows of 5)
 
-Everything is right-padded. The order within a micro-batch does not change the gradient, only the time it takes.
+Tensors are right-padded. The order within a micro-batch does not change the gradient, only the time it takes.
 """
 
 from collections.abc import Sequence
@@ -54,14 +54,24 @@ class MicroBatch:
         return MicroBatch(*(tensor.to(device, non_blocking=True) for tensor in tensors))
 
 
-def micro_batches(samples: Sequence[TrainSample], max_tokens: int) -> list[list[int]]:
-    """Indices of `samples`, each exactly once, in micro-batches of at most `max_tokens` padded tokens.
+def micro_batches(samples: Sequence[TrainSample], max_tokens: int, *, ragged: bool = False) -> list[list[int]]:
+    """Indices of `samples`, each exactly once, in micro-batches of at most `max_tokens` computed tokens.
 
-    Longest first, so that rows of like length meet and the first micro-batch shows the peak of memory. A sample longer
-    than the budget stands alone.
+    Padded, a micro-batch computes rows × the longest row. Longest first, so that rows of like length meet and the
+    first micro-batch shows the peak of memory.
+
+    `ragged`, nothing is computed for padding, and what all rows begin with is computed once (`medrl.attention`). Rows
+    with the longest common beginning meet, those of one question first of all, and a micro-batch ends where the next
+    row shares so little that it would cost the others more than it saves.
+
+    A sample longer than the budget stands alone.
     """
     if max_tokens < 1:
         raise ValueError(f"max_tokens={max_tokens}: must be above 0")
+    return _ragged_batches(samples, max_tokens) if ragged else _padded_batches(samples, max_tokens)
+
+
+def _padded_batches(samples: Sequence[TrainSample], max_tokens: int) -> list[list[int]]:
     batches: list[list[int]] = []
     width = 0
     for index in sorted(range(len(samples)), key=lambda i: (-len(samples[i].token_ids), i)):
@@ -70,6 +80,29 @@ def micro_batches(samples: Sequence[TrainSample], max_tokens: int) -> list[list[
             width = len(samples[index].token_ids)
         batches[-1].append(index)
     return batches
+
+
+def _ragged_batches(samples: Sequence[TrainSample], max_tokens: int) -> list[list[int]]:
+    batches: list[list[int]] = []
+    total = shared = 0  # of the last batch: tokens in all rows together, tokens that they begin with
+    for index in sorted(range(len(samples)), key=lambda i: (samples[i].token_ids, i)):  # neighbours share the most
+        row = samples[index].token_ids
+        if batches:
+            count = len(batches[-1])
+            common = min(shared, _common_prefix(samples[batches[-1][-1]].token_ids, row))
+            apart = total - (count - 1) * shared + len(row)
+            together = total + len(row) - count * common
+            if together <= min(apart, max_tokens):
+                batches[-1].append(index)
+                total, shared = total + len(row), common
+                continue
+        batches.append([index])
+        total = shared = len(row)
+    return batches
+
+
+def _common_prefix(a: Sequence[int], b: Sequence[int]) -> int:
+    return next((place for place, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
 
 
 def shards(samples: Sequence[TrainSample], ranks: int) -> list[list[int]]:

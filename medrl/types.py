@@ -90,12 +90,13 @@ class ToolCall:
 
 
 class Ending(StrEnum):
-    """Why an episode ended. The first five are the policy's doing and are scored; an outage is not."""
+    """Why an episode ended. All but an outage are the policy's doing and are scored."""
 
     ANSWERED = "answered"
     TURN_LIMIT = "turn_limit"
     TOKEN_LIMIT = "token_limit"
     TIME_LIMIT = "time_limit"
+    MISTAKE_LIMIT = "mistake_limit"
     NO_TOOL_CALL = "no_tool_call"
     TOOL_OUTAGE = "tool_outage"
 

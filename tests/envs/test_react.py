@@ -57,6 +57,8 @@ def test_turns_have_seeds_of_their_own_but_repeatable(codec: ChatCodec) -> None:
         (["It is FBN1."], Ending.NO_TOOL_CALL),
         (["word " * 100], Ending.TOKEN_LIMIT),
         ([call("a")] * 4, Ending.TURN_LIMIT),
+        ([call("zzz"), "<tool_call>{nope}</tool_call>", call("zzz")], Ending.MISTAKE_LIMIT),
+        ([call("zzz"), call("zzz"), call("a"), call("zzz")], Ending.TURN_LIMIT),  # not in a row
     ],
 )
 def test_endings(codec: ChatCodec, turns: list[str], ending: Ending) -> None:

@@ -31,6 +31,47 @@ def test_micro_batches_could_not_take_the_next_sample_too(sizes: list[int], budg
         assert (len(batch) + 1) * max(sizes[i] for i in batch) > budget
 
 
+def computed(samples: list[TrainSample], batch: list[int]) -> int:
+    """Tokens that ragged attention computes: what all rows begin with, once, and the rest of each."""
+    rows = [samples[i].token_ids for i in batch]
+    shared = 0
+    while all(len(row) > shared and row[shared] == rows[0][shared] for row in rows):
+        shared += 1
+    return shared + sum(len(row) - shared for row in rows)
+
+
+rows = st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=12), min_size=1, max_size=20)
+
+
+def unmasked(ids: list[int]) -> TrainSample:
+    return TrainSample(ids, [False] * len(ids), [0.0] * len(ids), 0.0)
+
+
+@given(rows, st.integers(1, 60))
+def test_ragged_micro_batches_hold_every_sample_once_within_the_budget(ids: list[list[int]], budget: int) -> None:
+    samples = [unmasked(row) for row in ids]
+    batches = micro_batches(samples, budget, ragged=True)
+    assert sorted(i for batch in batches for i in batch) == list(range(len(samples)))
+    for batch in batches:
+        assert computed(samples, batch) <= budget or len(batch) == 1
+
+
+@given(rows)
+def test_ragged_micro_batches_compute_no_more_than_one_batch_of_all(ids: list[list[int]]) -> None:
+    samples = [unmasked(row) for row in ids]
+    batches = micro_batches(samples, 10_000, ragged=True)
+    assert sum(computed(samples, batch) for batch in batches) <= computed(samples, list(range(len(samples))))
+
+
+def test_groups_of_one_question_stay_together_and_unlike_ones_apart() -> None:
+    """Two questions behind a common system prompt: 4 + 3 · 2 tokens of each are cheaper apart than 2 + 6 · 4 at once;
+    single trajectories still share the system prompt."""
+    groups = [unmasked([9, 9, question, question, sample, 5]) for sample in range(3) for question in (1, 2)]
+    assert micro_batches(groups, 1000, ragged=True) == [[0, 2, 4], [1, 3, 5]]
+    single = [unmasked([9, 9, question, question, 5]) for question in range(4)]
+    assert micro_batches(single, 1000, ragged=True) == [[0, 1, 2, 3]]
+
+
 @given(st.lists(st.integers(1, 50), min_size=1, max_size=30), st.integers(1, 6))
 def test_shards_hold_every_sample_once_and_differ_by_less_than_the_longest(sizes: list[int], ranks: int) -> None:
     parts = shards([sample(size) for size in sizes], ranks)
