@@ -49,7 +49,9 @@ class Encoder:
 
         Raises DataError if the folder does not hold a model.
         """
-        dtype = torch.bfloat16 if torch.cpu.get_capabilities().get("amx_bf16") else torch.float32
+        processor = torch.cpu.get_capabilities()
+        fast = processor.get("amx_bf16") or processor.get("avx512_bf16")
+        dtype = torch.bfloat16 if fast else torch.float32
         try:
             self._tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True)
             self._model = AutoModel.from_pretrained(
