@@ -27,6 +27,7 @@ from medrl.config import Config
 from medrl.grpo import LossOutput, policy_loss, reduce_stats
 from medrl.packing import MicroBatch, TrainSample, collate, empty_micro_batch, micro_batches
 from medrl.policy import ActionLogProbs
+from medrl.records import writing_tensors
 from medrl.sft import nll_loss
 
 
@@ -46,7 +47,13 @@ class Learner:
         self._world_size = rendezvous.world_size
         # Gloo does. Otherwise DeepSpeed compiles a C++ extension at the first start, and ranks spin while they wait.
         deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
-        deepspeed.init_distributed("nccl" if config.device == "cuda" else "gloo", auto_mpi_discovery=False)
+        deepspeed.init_distributed(
+            "nccl" if config.device == "cuda" else "gloo",
+            auto_mpi_discovery=False,
+            init_method=rendezvous.init_method,
+            rank=rendezvous.rank,
+            world_size=rendezvous.world_size,
+        )
         self._device = torch.device(get_accelerator().current_device_name())
         self._tokenizer = AutoTokenizer.from_pretrained(model)
         network = AutoModelForCausalLM.from_pretrained(
@@ -69,14 +76,14 @@ class Learner:
         objective: Objective,
         lr: float,
         old_logprobs: Sequence[list[float]] | None = None,
-        sequences: float | None = None,
+        denominator: float | None = None,
     ) -> dict[str, float]:
         """(collective) One optimiser step over the samples of all ranks; this rank's are `samples`.
 
         `old_logprobs`: of the weights before this batch's first update, when there are several; None: the current ones,
-        so that the ratio is exactly 1. `sequences`: how many episodes the policy loss is averaged over, those without
-        advantage included, which need not be given; None: those given. Returns statistics of the whole batch, the same
-        on every rank.
+        so that the ratio is exactly 1. `denominator`: what the loss is averaged over, action tokens for SFT and
+        `token_mean`, else episodes; those without advantage, which need not be given, included. None: those given.
+        Returns statistics of the whole batch, the same on every rank.
         """
         started = time.monotonic()
         groups = self._micro_batches(samples)
@@ -86,7 +93,7 @@ class Learner:
         if num_actions == 0:
             raise ValueError("no action tokens in this batch: nothing to learn from")
         tokenwise = objective == "sft" or self._config.grpo.aggregation == "token_mean"
-        denominator = num_actions if tokenwise else sequences or num_sequences
+        denominator = denominator or (num_actions if tokenwise else num_sequences)
         self._set_optimiser(lr, self._config.sft.weight_decay if objective == "sft" else self._config.grpo.weight_decay)
         totals: dict[str, float] = {"loss": 0.0, "entropy": 0.0}
         for indices in self._rounds(groups):
@@ -132,17 +139,6 @@ class Learner:
                 results[index] = scores.logp[row, : len(samples[index].token_ids)].tolist()
         return results
 
-    def reset_optimizer(self) -> None:
-        """Fresh AdamW state: moments and step count at 0. Between SFT and RL; with moments carried over, RL stalls."""
-        optimizer = self._engine.basic_optimizer
-        for state in optimizer.state.values():
-            for value in state.values():
-                if isinstance(value, torch.Tensor):
-                    value.zero_()
-        for group in optimizer.param_groups:
-            if "step" in group:
-                group["step"] = 0
-
     def export_weights(self, version: int, folder: Path) -> WeightsRef | None:
         """(collective) Rank 0 publishes the weights as policy `version`; the others help to gather and return None."""
         tensors = self._state_dict()
@@ -152,7 +148,7 @@ class Learner:
         """(collective) Rank 0 writes a Hugging Face folder, safetensors and tokenizer, whole or not at all."""
         tensors = self._state_dict()
         if self._rank == 0:
-            with replace_folder(folder) as partial:
+            with replace_folder(folder) as partial, writing_tensors(folder):
                 self._policy.model.save_pretrained(partial, state_dict=tensors, safe_serialization=True)
                 self._tokenizer.save_pretrained(partial)
         self._barrier()
@@ -173,9 +169,6 @@ class Learner:
         if path is None:
             raise FileNotFoundError(f"{folder} holds no checkpoint of the learner")
         return {key: value for key, value in state.items() if not key.startswith("ds_")}
-
-    def pid(self) -> int:
-        return os.getpid()
 
     def close(self) -> None:
         """Leave the process group."""

@@ -37,7 +37,8 @@ class ExpertJudge:
             if attempt:
                 time.sleep(RETRY_AFTER_S * attempt)
             try:
-                reply = self._ask(messages)
+                # Asked again just so, a model would most likely say the same again.
+                reply = self._ask(messages, temperature=0.7 if attempt else 0.0)
             except httpx.HTTPStatusError as error:
                 failure = f"HTTP status {error.response.status_code}"
                 continue
@@ -51,8 +52,8 @@ class ExpertJudge:
         host = httpx.URL(self._url).host  # the whole address may hold a password
         raise InfrastructureError(f"judge {self._model} at {host}: {failure} ({ATTEMPTS} attempts)")
 
-    def _ask(self, messages: list[dict[str, str]]) -> str:
-        body = {"model": self._model, "messages": messages, "temperature": 0.0, "max_tokens": 256}
+    def _ask(self, messages: list[dict[str, str]], temperature: float) -> str:
+        body = {"model": self._model, "messages": messages, "temperature": temperature, "max_tokens": 256}
         response = self._client.post(self._url, json=body)
         response.raise_for_status()
         return str(response.json()["choices"][0]["message"]["content"])

@@ -7,7 +7,6 @@ the driver: all ranks             their results, within learner.step_timeout_s
 
 import itertools
 import shutil
-import socket
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -27,12 +26,6 @@ from medrl.packing import TrainSample, shards
 @ray.remote
 class LearnerRank:
     """One rank, in a process of its own. See `Learner` for the methods."""
-
-    def address(self) -> tuple[str, int]:
-        """This node's address and a free port on it, for rank 0 to listen on."""
-        with socket.socket() as listener:
-            listener.bind(("", 0))
-            return ray.util.get_node_ip_address(), listener.getsockname()[1]
 
     def start(self, config: Config, model: Path, rendezvous: Rendezvous) -> None:
         from actors.deepspeed_learner import Learner  # DeepSpeed, which the driver does without
@@ -60,13 +53,15 @@ class LearnerGroup:
             for rank in range(config.learner.ranks)
         ]
         self._weights_folder = weights_folder(config.name, pretrained_weights(model, 0).num_bytes)
-        [(host, port)] = self._wait([self._ranks[0].address.remote()])
-        self._wait(
-            [
-                actor.start.remote(config, model, Rendezvous(rank, len(self._ranks), host, port))
-                for rank, actor in enumerate(self._ranks)
-            ]
-        )
+        store = self._weights_folder / "rendezvous"
+        places = [Rendezvous(store, rank, len(self._ranks)) for rank in range(len(self._ranks))]
+        try:
+            self._wait(
+                [actor.start.remote(config, model, place) for actor, place in zip(self._ranks, places, strict=True)]
+            )
+        except BaseException:
+            self.close()
+            raise
 
     def update(
         self,
@@ -74,7 +69,7 @@ class LearnerGroup:
         objective: Objective,
         lr: float,
         old_logprobs: Sequence[list[float]] | None = None,
-        sequences: float | None = None,
+        denominator: float | None = None,
     ) -> dict[str, float]:
         """One optimiser step over `samples`; see `Learner.update`."""
         parts = shards(samples, len(self._ranks))
@@ -86,7 +81,7 @@ class LearnerGroup:
                     objective,
                     lr,
                     None if old_logprobs is None else [old_logprobs[i] for i in part],
-                    sequences,
+                    denominator,
                 )
                 for part in parts
             ],
@@ -100,10 +95,6 @@ class LearnerGroup:
         results = self._each("logprobs", [([samples[i] for i in part], temperature) for part in parts])
         found = dict(zip(itertools.chain(*parts), itertools.chain(*results), strict=True))
         return [found[index] for index in range(len(samples))]
-
-    def reset_optimizer(self) -> None:
-        """Fresh AdamW state, between SFT and RL."""
-        self._all("reset_optimizer")
 
     def export_weights(self, version: int) -> WeightsRef:
         """Publish the weights as policy `version`, for `InferencePool.update_weights`."""
@@ -122,10 +113,6 @@ class LearnerGroup:
         """Back to what `save_checkpoint` wrote; returns its `state`."""
         state: dict[str, Any] = self._all("load_checkpoint", folder)[0]
         return state
-
-    def pids(self) -> list[int]:
-        """Processes of all ranks, for memory accounting."""
-        return [int(pid) for pid in self._all("pid")]
 
     def close(self) -> None:
         """Stop the ranks and remove the published weights."""
@@ -154,7 +141,7 @@ class LearnerGroup:
                 try:
                     ray.get(reference)
                 except RayTaskError as error:
-                    raise error.as_instanceof_cause() from error
+                    raise error.cause from error
                 except RayActorError as error:
                     raise actor_died(self._names[references.index(reference)], error, what) from error
         return [ray.get(reference) for reference in references]

@@ -75,12 +75,6 @@ class EngineActor:
         finally:
             self._open.set()
 
-    def pids(self) -> list[int]:
-        """This process and its children, for memory accounting."""
-        import psutil
-
-        return [os.getpid(), *(child.pid for child in psutil.Process().children(recursive=True))]
-
     def shutdown(self) -> None:
         """Stop the engine's own processes."""
         self._engine.shutdown()
@@ -215,10 +209,6 @@ class InferencePool:
     def load(self, model: Path, version: int = 0) -> None:
         """Take the weights of a Hugging Face folder of the same architecture."""
         self.update_weights(pretrained_weights(model, version))
-
-    def pids(self) -> list[int]:
-        """Processes of all engines."""
-        return [pid for engine in self._engines for pid in ray.get(engine.pids.remote(), timeout=30)]
 
     def close(self) -> None:
         """Stop the engines and their processes."""

@@ -1,6 +1,7 @@
 """How the ranks of a learner find each other, and what they may be asked to learn; imported without DeepSpeed."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 Objective = Literal["policy", "sft"]
@@ -8,18 +9,20 @@ Objective = Literal["policy", "sft"]
 
 @dataclass(frozen=True, slots=True)
 class Rendezvous:
-    """How the ranks of a learner find each other: torch.distributed over TCP."""
+    """One rank's place among the others, and the file over which they meet.
 
+    `store` is new, in a folder that only this user may enter. A store over TCP would listen on every interface.
+    """
+
+    store: Path
     rank: int = 0
     world_size: int = 1
-    address: str = "127.0.0.1"
-    port: int = 29500
+
+    @property
+    def init_method(self) -> str:
+        """As torch.distributed takes it."""
+        return f"file://{self.store}"
 
     def environment(self) -> dict[str, str]:
-        return {
-            "RANK": str(self.rank),
-            "LOCAL_RANK": "0",
-            "WORLD_SIZE": str(self.world_size),
-            "MASTER_ADDR": self.address,
-            "MASTER_PORT": str(self.port),
-        }
+        """What DeepSpeed reads beside it."""
+        return {"RANK": str(self.rank), "LOCAL_RANK": "0", "WORLD_SIZE": str(self.world_size)}

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import chain
 
 import ray
 from ray.exceptions import RayActorError
@@ -10,9 +11,9 @@ from actors.failures import actor_died
 from actors.judge import ExpertJudge
 from actors.placement import light_needs
 from medrl.config import Config, RewardConfig
-from medrl.errors import Stalled
+from medrl.errors import InfrastructureError, Stalled
 from medrl.rewards import Expert, rubric_expert, score
-from medrl.types import Reward, RolloutGroup
+from medrl.types import Question, Reward, Rollout, RolloutGroup
 
 
 @ray.remote
@@ -23,9 +24,17 @@ class RewardActor:
         self._config = config
         self._expert: Expert = ExpertJudge(config) if config.judge_url else rubric_expert
 
-    def score(self, group: RolloutGroup) -> list[Reward]:
-        """One reward an episode. Raises InfrastructureError when the judge cannot be reached: nothing is guessed."""
-        return [score(group.question, rollout, self._config, expert=self._expert) for rollout in group.rollouts]
+    def score(self, question: Question, rollout: Rollout) -> Reward | InfrastructureError:
+        """The reward of one episode, or why there is none: `rate`."""
+        return rate(question, rollout, self._config, self._expert)
+
+
+def rate(question: Question, rollout: Rollout, config: RewardConfig, expert: Expert) -> Reward | InfrastructureError:
+    """The reward of one episode; what the expert raised if it could not be asked, since nothing is guessed."""
+    try:
+        return score(question, rollout, config, expert=expert)
+    except InfrastructureError as error:
+        return error
 
 
 class RewardService:
@@ -33,27 +42,30 @@ class RewardService:
 
     def __init__(self, config: Config) -> None:
         self._timeout_s = config.rollout.timeout_s
-        # A judge is asked about several groups at once; the rubric is quick, and one at a time is as good.
+        # A judge is asked about several episodes at once; the rubric is quick, and one at a time is as good.
         together = {"max_concurrency": 16} if config.reward.judge_url else {}
         options = light_needs(config, "reward").options | together
         self._actor = RewardActor.options(**options).remote(config.reward)
 
-    def score(self, groups: Sequence[RolloutGroup]) -> list[RolloutGroup]:
-        """The same groups, every rollout with its reward.
+    def score(self, groups: Sequence[RolloutGroup]) -> tuple[list[RolloutGroup], list[str]]:
+        """The same groups, every rollout with its reward; those that the judge could not rate are left out, and why.
 
         Raises Stalled when none was scored for rollout.timeout_s, InfrastructureError when the actor dies.
         """
-        references = [self._actor.score.remote(group) for group in groups]
-        pending = references
+        references = [[self._actor.score.remote(group.question, each) for each in group.rollouts] for group in groups]
+        pending = list(chain.from_iterable(references))
         while pending:
             ready, pending = ray.wait(pending, timeout=self._timeout_s)
             if not ready:
-                raise Stalled(f"reward: {len(pending)} groups wait, none was scored in {self._timeout_s:.0f} s")
+                raise Stalled(f"reward: {len(pending)} episodes wait, none was scored in {self._timeout_s:.0f} s")
         try:
-            rewards = ray.get(references)
+            results = [ray.get(each) for each in references]
         except RayActorError as error:
             raise actor_died("reward", error) from error
-        return [
-            RolloutGroup(group.question, tuple(replace(r, reward=w) for r, w in zip(group.rollouts, each, strict=True)))
-            for group, each in zip(groups, rewards, strict=True)
-        ]
+        scored = [_scored(group, each) for group, each in zip(groups, results, strict=True)]
+        return scored, [str(each) for each in chain.from_iterable(results) if isinstance(each, InfrastructureError)]
+
+
+def _scored(group: RolloutGroup, results: Sequence[Reward | InfrastructureError]) -> RolloutGroup:
+    rated = zip(group.rollouts, results, strict=True)
+    return RolloutGroup(group.question, tuple(replace(r, reward=w) for r, w in rated if isinstance(w, Reward)))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import ray
-from ray.exceptions import RayActorError
+from ray.exceptions import OutOfMemoryError, RayActorError, TaskCancelledError
 from transformers import AutoTokenizer
 
 from actors.failures import actor_died
@@ -104,8 +104,9 @@ class RolloutWorkers:
     ) -> list[GroupOutcome]:
         """The outcomes of `plays`, in their order; `on_group(episodes done)` is called as groups finish.
 
-        An episode's seed depends on the run's seed, the question and the sample alone, so the number of workers does
-        not change the data. Raises Stalled, naming the workers, after rollout.timeout_s.
+        An episode's seed depends on the run's seed, the question and the sample alone, whatever the number of workers.
+        (What an engine makes of it may still differ in the last bits with the company it is computed in.) Raises
+        Stalled, naming the workers, after rollout.timeout_s.
         """
         pending = {}
         for index, play in enumerate(plays):
@@ -122,7 +123,7 @@ class RolloutWorkers:
                 index = pending.pop(reference)
                 try:
                     outcomes[index] = ray.get(reference)
-                except RayActorError as error:
+                except (RayActorError, OutOfMemoryError, TaskCancelledError) as error:
                     raise actor_died(f"rollout-{index % len(self._workers)}", error) from error
                 on_group(plays[index].samples)
         return [outcomes[index] for index in range(len(plays))]

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save_file
 
-from medrl.errors import DataError
+from medrl.records import writing_tensors
 
 SHARED_MEMORY = Path("/dev/shm")
 
@@ -32,7 +32,14 @@ class WeightsRef:
 
 
 def weights_folder(run: str, num_bytes: int) -> Path:
-    """A new folder in shared memory, or where temporary files go if there is no room for two versions."""
+    """A new folder in shared memory, or where temporary files go if there is no room for two versions.
+
+    Its name says whose it is; those of processes that were killed are removed.
+    """
+    for left in SHARED_MEMORY.glob("medrl-*-*-*"):
+        owner = left.name.split("-")[-2]
+        if owner.isdigit() and not Path(f"/proc/{owner}").exists() and Path("/proc/self").exists():
+            shutil.rmtree(left, ignore_errors=True)
     roomy = SHARED_MEMORY.is_dir() and shutil.disk_usage(SHARED_MEMORY).free > 2 * num_bytes
     return Path(tempfile.mkdtemp(prefix=f"medrl-{run}-{os.getpid()}-", dir=SHARED_MEMORY if roomy else None))
 
@@ -41,10 +48,8 @@ def publish(tensors: Mapping[str, torch.Tensor], version: int, folder: Path) -> 
     """Write `tensors` as `version`, atomically, and remove the versions before it. Raises DataError without room."""
     path = folder / f"v{version}.safetensors"
     partial = path.with_suffix(".partial")
-    try:
+    with writing_tensors(folder):
         save_file(dict(tensors), partial)
-    except SafetensorError as error:
-        raise DataError(f"{folder}: the weights could not be written ({error}); make room there") from error
     os.replace(partial, path)
     for old in folder.glob("v*.safetensors"):
         if old != path:

@@ -41,17 +41,21 @@ def encoder_path(name: str) -> Path:
     return Path(package.origin).parent / "model"
 
 
+def encoder_dtype() -> torch.dtype:
+    """bfloat16 where the processor multiplies it fast, else float32."""
+    processor = torch.cpu.get_capabilities()
+    return torch.bfloat16 if processor.get("amx_bf16") or processor.get("avx512_bf16") else torch.float32
+
+
 class Encoder:
     """Texts to unit vectors. One query takes about ten milliseconds on one core."""
 
     def __init__(self, path: Path) -> None:
-        """Load from `path`, offline, safetensors only; bfloat16 where the processor multiplies it fast, else float32.
+        """Load from `path`, offline, safetensors only, in `encoder_dtype`.
 
         Raises DataError if the folder does not hold a model.
         """
-        processor = torch.cpu.get_capabilities()
-        fast = processor.get("amx_bf16") or processor.get("avx512_bf16")
-        dtype = torch.bfloat16 if fast else torch.float32
+        dtype = encoder_dtype()
         try:
             self._tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True)
             self._model = AutoModel.from_pretrained(

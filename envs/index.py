@@ -5,7 +5,8 @@
                        title/, text/                   BM25 (envs.lexical)
                        embeddings.npy                  float16 [documents, dimensions], unit length
 
-The hash covers the corpus, the encoder's weights and the source of what builds the index, so one is never stale.
+The hash covers the corpus, the encoder's weights, the precision this processor runs it in and the source of what builds
+the index, so one is never stale.
 """
 
 import hashlib
@@ -19,7 +20,7 @@ import numpy.typing as npt
 from pydantic import TypeAdapter, ValidationError
 
 from envs.corpus import Document
-from envs.embedding import Encoder, encoder_path
+from envs.embedding import Encoder, encoder_dtype, encoder_path
 from envs.folders import build_once
 from envs.lexical import LexicalIndex, Rows, build_lexical, top_rows
 from envs.names import NameTable
@@ -54,6 +55,7 @@ def _digest(corpus: Path, encoder: str | None) -> str:
     digest = hashlib.blake2b(digest_size=8)
     files = [corpus, *(Path(__file__).with_name(f"{name}.py") for name in _BUILDERS)]
     if encoder is not None:
+        digest.update(str(encoder_dtype()).encode())
         files += sorted(encoder_path(encoder).glob("*.safetensors"))
     for path in files:
         try:

@@ -90,7 +90,7 @@ class ReactEnv:
             self.ending = Ending.MISTAKE_LIMIT
         elif len(self.token_ids) + len(token_ids) >= self._max_length:
             self.ending = Ending.TOKEN_LIMIT
-        elif time.monotonic() - self._started > self._limits.timeout_s:
+        elif self._tools_s > self._limits.timeout_s:
             self.ending = Ending.TIME_LIMIT
         else:  # an observation that nothing follows would only lengthen the sequence
             self._append(token_ids, False, [0.0] * len(token_ids), -1)

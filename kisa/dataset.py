@@ -3,7 +3,8 @@
     <out>/questions.jsonl      training and held-out questions
           trajectories.jsonl   the teacher's episodes on training questions
 
-Same seed, same bytes. Questions are taken round robin over the specialties, so they are as even as the data allow.
+Same seed and precision of the encoder (`envs.embedding`), same bytes. Questions are taken round robin over the
+specialties, so they are as even as the data allow. No answer of a training question is that of a held-out one.
 """
 
 import asyncio
@@ -76,6 +77,10 @@ class Selection:
         """Whether neither the formal question nor the answer has been asked often enough."""
         return question.query not in self._known and self._answers[question.answer] < _SAME_ANSWER
 
+    def refuse(self, answers: Iterable[str]) -> None:
+        """Ask for none of `answers`."""
+        self._answers.update(dict.fromkeys(answers, _SAME_ANSWER))
+
     def take(self, question: Question, rollout: Rollout) -> None:
         self._known.add(question.query)
         self._answers[question.answer] += 1
@@ -88,6 +93,8 @@ class Selection:
     def reopen(self) -> None:
         """Let any length fill what is missing: the data hold too few chains of the wanted ones."""
         missing = self.total - len(self.questions)
+        if missing:
+            tqdm.write(f"{self.split}: {missing} questions may have any length, too few chains have the wanted one")
         self.quotas = dict.fromkeys(self.quotas, missing)
 
 
@@ -162,6 +169,8 @@ async def select(
             round(total * kisa.differential_fraction),
             round(total * kisa.lay_fraction),
         )
+        for earlier in selections:  # an answer learnt by heart must not pass for one that was found
+            selection.refuse({question.answer for question in earlier.questions})
         await _fill(selection, queues[selection.split], candidates, remembered, codec, config)
         selections.append(selection)
     return selections[0], selections[1]

@@ -65,11 +65,7 @@ _TOGETHER = (
     "the only disorder known to show {x}",
 )
 _LAY = ("what people call {x}", "the finding known to patients as {x}", "what laypeople call {x}")
-_QUESTIONS: Mapping[str, tuple[str, ...]] = {
-    "gene": ("Which gene is {x}?", "Name {x}.", "What is {x}?", "Identify {x}."),
-    "disease": ("Which disease is {x}?", "Name {x}.", "What is {x}?", "Identify {x}."),
-    "phenotype": ("Which finding is {x}?", "Name {x}.", "What is {x}?", "Identify {x}."),
-}
+_OPENINGS = ("Name {x}.", "What is {x}?", "Identify {x}.")
 #: Openings that ask in one breath instead of "Which gene is the gene ...".
 _DIRECT: Mapping[str, tuple[str, ...]] = {
     "caused_by": ("Which gene is mutated in {x}?", "Which gene causes {x}?", "Mutations in which gene cause {x}?"),
@@ -129,11 +125,7 @@ def compose(graph: KnowledgeGraph, chain: Chain, rng: random.Random) -> str:
                 return _ask(rng.choice(_DIRECT[key]).format(x=phrase))
             phrase = outer.format(x=phrase, **words)
         visited.append(relation.object.id)
-    return _ask(rng.choice(_openings(chain.relations[-1].object.kind)).format(x=phrase))
-
-
-def _openings(kind: str) -> tuple[str, ...]:
-    return _QUESTIONS[kind][1:]  # "Which gene is the gene ..." repeats itself
+    return _ask(rng.choice(_OPENINGS).format(x=phrase))
 
 
 def _ask(text: str) -> str:

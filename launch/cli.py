@@ -40,6 +40,7 @@ _STAGED = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Returns the exit code: 0; 1 infrastructure failed; 2 the user can mend it; 130 interrupted."""
     options = _parser().parse_args(arguments)
+    _keep_to_loopback()
     try:
         _run(options)
     except KeyboardInterrupt:
@@ -50,6 +51,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (UserError, InfrastructureError) as error:
         return _complain(str(_cause(error)), 2 if isinstance(error, UserError) else 1)
     return 0
+
+
+def _keep_to_loopback() -> None:
+    """A Ray session of our own gets the loopback address and listens there alone.
+
+    Ray reads this setting, made for desktops, when it is imported; the address in `ray.init` does not do it.
+    """
+    if "RAY_ADDRESS" not in os.environ:
+        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
 
 
 def _run(options: argparse.Namespace) -> None:

@@ -39,10 +39,10 @@ def evaluate(
         plays += [Play(question, samples, config.grpo.temperature) for question in questions]
     with Progress(f"eval {part}", len(questions) * (1 + samples), "episode") as progress:
         outcomes = players.workers.collect(plays, derive_seed(config.seed, "eval"), progress.advance)
-    outages = [reason for outcome in outcomes for reason in outcome.outages]
+    groups, unrated = players.reward.score([outcome.group for outcome in outcomes])
+    outages = [reason for outcome in outcomes for reason in outcome.outages] + unrated
     if outages:
         raise InfrastructureError(f"{len(outages)} evaluation episodes could not be played; the first: {outages[0]}")
-    groups = players.reward.score([outcome.group for outcome in outcomes])
     greedy, sampled = groups[: len(questions)], groups[len(questions) :]
     log.write(part, greedy)
     if sampled:

@@ -11,10 +11,10 @@ from medrl.config import Config
 from medrl.errors import ConfigError
 
 BYTES = {"bfloat16": 2, "float32": 4}
-RUNTIME_LEARNER = 0.7e9  # a process with torch, transformers and DeepSpeed imported and warm
-RUNTIME_ENGINE = 1.5e9  # vLLM: the actor and its engine process
+RUNTIME_LEARNER = 1.2e9  # a process with torch, transformers and DeepSpeed imported and warm
+RUNTIME_ENGINE = 1.9e9  # vLLM: the actor and its engine process
 RUNTIME_WORKER = 0.8e9  # tools and their indexes
-RUNTIME_RAY = 0.6e9  # Ray's own processes, and the controller
+RUNTIME_RAY = 1.0e9  # Ray's own processes, and the controller
 _BYTES_PER_EPISODE_TOKEN = 45  # in trajectories/*.jsonl: id, mask, log-prob, version, and its text
 
 
@@ -35,9 +35,8 @@ class ModelShape:
 
 def read_shape(folder: Path) -> ModelShape:
     """From config.json and the headers of *.safetensors; no weights are read. Raises ConfigError, one line."""
-    path = folder / "config.json"
+    path, values = folder / "config.json", read_config(folder)
     try:
-        values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         heads, hidden = values["num_attention_heads"], values["hidden_size"]
         return ModelShape(
             parameters=sum(_parameters(file) for file in folder.glob("*.safetensors")),
@@ -50,19 +49,32 @@ def read_shape(folder: Path) -> ModelShape:
             vocab=values["vocab_size"],
             context=values["max_position_embeddings"],
         )
-    except OSError as error:
-        raise ConfigError(f"{error.filename}: {error.strerror}") from error
-    except json.JSONDecodeError as error:
-        raise ConfigError(f"{path}: not JSON: {error}") from error
     except KeyError as error:
         raise ConfigError(f"{path}: {error.args[0]} is missing; a decoder-only language model has it") from error
 
 
+def read_config(folder: Path) -> dict[str, Any]:
+    """config.json of a Hugging Face folder. Raises ConfigError, one line."""
+    path = folder / "config.json"
+    try:
+        values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from error
+    except ValueError as error:
+        raise ConfigError(f"{path}: not JSON: {error}") from error
+    return values
+
+
 def _parameters(file: Path) -> int:
     # The format: 8 bytes little-endian length, then that much JSON, {name: {"dtype", "shape", "data_offsets"}}.
-    with file.open("rb") as opened:
-        (length,) = struct.unpack("<Q", opened.read(8))
-        header = json.loads(opened.read(length))
+    try:
+        with file.open("rb") as opened:
+            (length,) = struct.unpack("<Q", opened.read(8))
+            header = json.loads(opened.read(length))
+    except OSError as error:
+        raise ConfigError(f"{file}: {error.strerror}") from error
+    except (struct.error, ValueError) as error:
+        raise ConfigError(f"{file}: not a whole safetensors file; save the model again") from error
     return sum(math.prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__")
 
 

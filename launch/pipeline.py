@@ -20,6 +20,7 @@ from actors.learner import LearnerGroup
 from kisa.dataset import Dataset, load_dataset, synthesize
 from kisa.knowledge import build_knowledge
 from launch import preflight
+from launch.aside import aside
 from launch.eval import evaluate
 from launch.players import Players, start_players
 from launch.progress import MemoryMeter
@@ -79,7 +80,7 @@ class Pipeline:
     def data(self) -> dict[str, Any]:
         """Questions and guided trajectories."""
         tokenizer = AutoTokenizer.from_pretrained(self._base_model)
-        return synthesize(self._config, self._knowledge, self._data_folder, tokenizer)
+        return aside(synthesize, self._config, self._knowledge, self._data_folder, tokenizer)
 
     def sft(self) -> dict[str, Any]:
         """Base model -> checkpoints/sft."""
@@ -122,7 +123,7 @@ class Pipeline:
 
     @cached_property
     def _knowledge(self) -> Path:
-        return build_knowledge(self._config.knowledge)
+        return aside(build_knowledge, self._config.knowledge)
 
     @cached_property
     def _dataset(self) -> Dataset:

@@ -9,7 +9,7 @@ import psutil
 
 from envs.embedding import encoder_path
 from kisa.sources import hpo
-from launch.footprint import ModelShape, disk_bytes, host_memory, read_shape
+from launch.footprint import ModelShape, disk_bytes, host_memory, read_config, read_shape
 from launch.model import resolve_model
 from medrl.config import Config
 from medrl.curriculum import Curriculum
@@ -25,9 +25,25 @@ def check(config: Config) -> Path:
     check_writable(run_path, "run_dir")
     check_writable(cache, "knowledge.cache")
     model = resolve_model(config.model, cache)
+    check_trainable(model, config.device)
     shape = read_shape(model)
     check_fits(config, shape, free_bytes=shutil.disk_usage(run_path).free, memory_bytes=memory_limit())
     return model
+
+
+def check_trainable(model: Path, device: str) -> None:
+    """Raises ConfigError if the network of the folder `model` computes what the learner does not (`medrl.policy`)."""
+    values = read_config(model)
+    refused = [key for key in ("final_logit_softcapping", "logits_scaling") if values.get(key) not in (None, 1, 1.0)]
+    if device == "cpu":  # see medrl.attention
+        refused += [key for key in ("attn_logit_softcapping", "attention_dropout") if values.get(key)]
+        if values.get("use_sliding_window", True) and values.get("sliding_window"):
+            refused.append("sliding_window")
+    if refused:
+        raise ConfigError(
+            f"model.path={model}: {refused[0]}={values[refused[0]]!r} in config.json is not supported on {device}; "
+            "use a model without it"
+        )
 
 
 def check_writable(folder: Path, key: str) -> None:

@@ -53,14 +53,14 @@ def grpo(
             plays = [Play(question, settings.group_size, settings.temperature) for question in batch]
             outcomes = players.workers.collect(plays, derive_seed(config.seed, "grpo", step), progress.advance)
             timer.lap("rollout")
-            outages = [reason for outcome in outcomes for reason in outcome.outages]
+            groups, unrated = players.reward.score([outcome.group for outcome in outcomes])
+            timer.lap("reward")
+            outages = [reason for outcome in outcomes for reason in outcome.outages] + unrated
             if outages:
                 tqdm.write(f"step {step}: {len(outages)} episodes dropped; the first: {outages[0]}", file=sys.stderr)
-            curriculum.give_back([outcome.group.question for outcome in outcomes if not outcome.group.rollouts])
-            if not any(outcome.group.rollouts for outcome in outcomes):
+            if not any(group.rollouts for group in groups):
                 raise InfrastructureError(f"step {step}: no episode could be played; the first: {outages[0]}")
-            groups = players.reward.score([outcome.group for outcome in outcomes])
-            timer.lap("reward")
+            curriculum.give_back([group.question for group in groups if not group.rollouts])
             curriculum.observe(groups)
             stats = learn(learner, train_samples(groups, settings), settings, step)
             timer.lap("learn")
@@ -109,7 +109,8 @@ def learn(learner: LearnerGroup, samples: list[TrainSample], settings: GRPOConfi
     A step in which no group had spread says so. With several updates the ratio is taken against the weights before
     the first. Returns the means over the updates.
     """
-    given = len(samples)
+    # What the loss is averaged over, before anything is left out.
+    counted = sum(s.num_actions for s in samples) if settings.aggregation == "token_mean" else len(samples)
     if settings.skip_constant_groups:
         samples = [sample for sample in samples if sample.advantage != 0.0]
     if not samples:
@@ -119,7 +120,7 @@ def learn(learner: LearnerGroup, samples: list[TrainSample], settings: GRPOConfi
     old = learner.logprobs(samples) if updates > 1 else None
     stats = [
         learner.update(
-            samples[share::updates], "policy", lr, None if old is None else old[share::updates], given / updates
+            samples[share::updates], "policy", lr, None if old is None else old[share::updates], counted / updates
         )
         for share in range(updates)
     ]

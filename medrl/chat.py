@@ -113,7 +113,9 @@ class ChatCodec:
             raise ConfigError("the model's tokenizer has no chat template: add one to tokenizer_config.json")
         self.tokenizer = tokenizer
         self.end_ids: tuple[int, ...] = (int(tokenizer.eos_token_id),)
-        self._specials = sorted({str(token) for token in tokenizer.all_special_tokens}, key=len, reverse=True)
+        controls = {str(token) for token in tokenizer.all_special_tokens}
+        controls.update(str(token) for token in tokenizer.added_tokens_decoder.values() if token.special)
+        self._controls = sorted(controls - set(TAGS), key=len, reverse=True)
         probe = self._render(
             [
                 Message("system", "s"),
@@ -168,6 +170,6 @@ class ChatCodec:
         return [int(token) for token in self.tokenizer.encode(text, add_special_tokens=False)]
 
     def _defuse(self, text: str) -> str:
-        for special in self._specials:
-            text = text.replace(special, special.replace("<|", "< |").replace("|>", "| >"))
+        for control in self._controls:
+            text = text.replace(control, f"{control[0]} {control[1:]}")
         return _ANY_TAG.sub(lambda tag: tag.group(0).replace("<", "(").replace(">", ")"), text)

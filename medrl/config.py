@@ -89,7 +89,7 @@ class EnvConfig(Section):
     max_turn_tokens: Positive = Field(96, description="one completion, tokens")
     observation_tokens: Positive = Field(160, description="one tool response, tokens; longer ones are cut")
     timeout_s: Seconds = Field(
-        600.0, description="wall-clock; far above what an episode takes, or a slow machine changes the results"
+        120.0, description="time of its tools together; a wait for the engine is not the policy's doing"
     )
 
 
@@ -246,6 +246,16 @@ class Config(Section):
     eval: EvalConfig = EvalConfig()
     tracking: TrackingConfig = TrackingConfig()
 
+    @model_validator(mode="after")
+    def _deadlines(self) -> "Config":
+        retried = self.rollout.attempts * self.pool.request_timeout_s
+        if self.rollout.timeout_s <= retried:
+            raise ValueError(
+                f"rollout.timeout_s={self.rollout.timeout_s:g} is not above rollout.attempts × pool.request_timeout_s "
+                f"= {retried:g}: the run would end before an episode is tried again; raise it"
+            )
+        return self
+
     @property
     def run_path(self) -> Path:
         return Path(self.run_dir.replace("{name}", self.name)).expanduser()
@@ -305,7 +315,7 @@ def _explain(error: ValidationError) -> str:
         return f"{location} is missing"
     message = first["msg"].removeprefix("Value error, ")
     shown = "" if isinstance(first["input"], dict) else f"={first['input']!r}"
-    return f"{location}{shown}: {message}"
+    return f"{location}{shown}: {message}" if location else message
 
 
 def known_keys(section: type[BaseModel] = Config, prefix: str = "") -> list[str]:

@@ -66,6 +66,8 @@ class Curriculum:
         by_hops: defaultdict[int, list[int]] = defaultdict(lambda: [0, 0])
         by_kind: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0])
         for group in groups:
+            if not group.rollouts:  # an outage says nothing about the question
+                continue
             if any(rollout.reward is None for rollout in group.rollouts):
                 raise ValueError(f"a rollout of {group.question.id} has no reward: score it first")
             passed = sum(rollout.reward.task >= 0.5 for rollout in group.rollouts if rollout.reward is not None)

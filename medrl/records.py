@@ -3,10 +3,12 @@
 import json
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
+from safetensors import SafetensorError
 
 from medrl.errors import DataError
 
@@ -38,6 +40,16 @@ def write_jsonl(path: Path, items: Iterable[Any]) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write plain JSON, indented, atomically."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+@contextmanager
+def writing_tensors(folder: Path) -> Iterator[None]:
+    """Around the writing of *.safetensors below `folder`: raises DataError without room, as their writer's own error is
+    no OSError."""
+    try:
+        yield
+    except SafetensorError as error:
+        raise DataError(f"{folder}: the weights could not be written ({error}): make room there") from error
 
 
 def read_jsonl(path: Path, record: type[T]) -> Iterator[T]:

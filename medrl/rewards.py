@@ -148,8 +148,11 @@ def waste(rollout: Rollout, question: Question) -> Waste:
 
 
 def efficiency_penalty(rollout: Rollout, question: Question) -> float:
-    """r_efficiency in [0, 1]: wasted turns over 4, at most 1. See `Waste` for the rules."""
-    return waste(rollout, question).penalty
+    """r_efficiency in [0, 1]: wasted turns over 4, at most 1; see `Waste` for the rules.
+
+    All of it for an episode that was ended for its mistakes, which would else cost less than going on.
+    """
+    return 1.0 if rollout.ending is Ending.MISTAKE_LIMIT else waste(rollout, question).penalty
 
 
 def score(question: Question, rollout: Rollout, weights: Weights, *, expert: Expert = rubric_expert) -> Reward:

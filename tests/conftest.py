@@ -1,4 +1,8 @@
+import os
+
 import pytest
+
+os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # as the command line does, before Ray is imported
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,6 +1,6 @@
 """Run learner calls in a process of its own, as a Ray actor would, without Ray:  rank_main.py SPEC RANK OUT
 
-SPEC is JSON: model, world_size, port, and cases of {config, calls}; OUT gets one JSON file a case, and from rank 0 the
+SPEC is JSON: model, world_size, and cases of {config, calls}; OUT gets one JSON file a case, and from rank 0 the
 gradients that AdamW saw at its first step, by parameter name.
 """
 
@@ -49,7 +49,7 @@ def main() -> None:
     spec, rank, out = json.loads(Path(sys.argv[1]).read_text()), int(sys.argv[2]), Path(sys.argv[3])
     for index, case in enumerate(spec["cases"]):
         config = parse(case["config"], "the test")
-        learner = Learner(config, Path(spec["model"]), Rendezvous(rank, spec["world_size"], port=spec["port"]))
+        learner = Learner(config, Path(spec["model"]), Rendezvous(out / "rendezvous", rank, spec["world_size"]))
         results = [
             call(learner, rank, spec["world_size"], name, arguments, out / f"{index}")
             for name, arguments in case["calls"]

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -28,10 +27,7 @@ def run_ranks(
 ) -> list[CaseResult]:
     """All cases, one after the other, in the same `world_size` processes."""
     folder.mkdir(parents=True, exist_ok=True)
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-    spec = {"model": str(model), "world_size": world_size, "port": port, "cases": cases}
+    spec = {"model": str(model), "world_size": world_size, "cases": cases}
     (folder / "spec.json").write_text(json.dumps(spec))
     root = Path(__file__).parents[2]
     environment = os.environ | {"PYTHONPATH": str(root), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}

@@ -101,7 +101,7 @@ def test_statistics_are_those_of_all_ranks(found: dict[str, CaseResult]) -> None
 
 @pytest.fixture(scope="module")
 def lives(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> tuple[Path, dict[str, CaseResult]]:
-    """One rank: log-probs, weights out, checkpoints, a second update, a fresh optimiser."""
+    """One rank: log-probs, weights out, checkpoints, a second update."""
     folder = tmp_path_factory.mktemp("lives")
     samples = update()[1]["samples"]
     logprobs = ["logprobs", {"samples": samples}]
@@ -122,8 +122,6 @@ def lives(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> tuple[
             ]
         ),
         "resumed": case([["load_checkpoint", checkpoint], update(), logprobs]),
-        "carried": case([update(), update(), logprobs]),
-        "reset": case([update(), ["reset_optimizer", {}], update(), logprobs, GRADIENTS]),
     }  # fmt: skip
     results = run_ranks(folder / "run", tiny_folder, list(cases.values()), 1)
     return folder, dict(zip(cases, results, strict=True))
@@ -177,14 +175,6 @@ def test_resuming_loses_nothing(lives: tuple[Path, dict[str, CaseResult]]) -> No
     assert results["resumed"].calls[0][0]["step"] == 5
     expected = results["saved"].calls[0][-1]
     assert_same(results["resumed"].calls[0][-1], [expected[str(i)] for i in range(len(expected))], tolerance=1e-5)
-
-
-def test_a_fresh_optimiser_forgets_its_moments(lives: tuple[Path, dict[str, CaseResult]]) -> None:
-    """After the reset exp_avg holds one gradient alone, and the next step is not that of moments carried over."""
-    _, results = lives
-    norm = torch.cat([gradient.flatten() for gradient in results["reset"].gradients.values()]).norm()
-    assert float(norm) == pytest.approx(results["reset"].calls[0][2]["grad_norm"], rel=1e-4)
-    assert results["reset"].calls[0][3] != results["carried"].calls[0][2]
 
 
 def test_a_second_update_sees_how_far_the_policy_moved(tmp_path: Path, tiny_folder: Path) -> None:

@@ -6,8 +6,10 @@
 import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 
+import psutil
 import pytest
 from transformers import AutoTokenizer
 
@@ -79,7 +81,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
             "name": "parity",
             "run_dir": str(tmp_path_factory.mktemp("run")),
             "model": {"max_length": 256},
-            "pool": {"max_sequences": 16, "kv_cache_gb": 0.2, "request_timeout_s": 300},
+            "pool": {"max_sequences": 16, "kv_cache_gb": 0.2, "request_timeout_s": 180},
             "learner": {"micro_batch_tokens": 1024},
         },
         "the test",
@@ -133,6 +135,20 @@ def test_a_seed_is_enough_to_sample_the_same_again(running: Running) -> None:
     alone(0)
     assert alone(1) == alone(1)
     assert len({tuple(alone(seed)) for seed in range(4)}) > 1
+
+
+def test_nothing_listens_beyond_this_machine(running: Running) -> None:
+    """Ray's daemons, workers and engines, and the learner's process group among them."""
+    processes = [psutil.Process(), *psutil.Process().children(recursive=True)]
+    assert len(processes) > 5
+    listening = [
+        (process.name(), connection.laddr.ip.removeprefix("::ffff:"))  # IPv4, over a socket of IPv6
+        for process in processes
+        for connection in process.net_connections("tcp")
+        if connection.status == psutil.CONN_LISTEN
+    ]
+    assert listening
+    assert [each for each in listening if not ip_address(each[1]).is_loopback] == []
 
 
 def test_after_an_update_the_pool_is_the_new_policy(running: Running) -> None:

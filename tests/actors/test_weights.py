@@ -1,3 +1,5 @@
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -5,7 +7,9 @@ import torch
 from safetensors.torch import save_file
 
 from actors.checkpoint import replace_folder
-from actors.weights import WeightLoader, pretrained_weights, publish, read_tensors
+from actors.weights import WeightLoader, pretrained_weights, publish, read_tensors, weights_folder
+from medrl.errors import DataError
+from medrl.records import writing_tensors
 
 
 def tensors(seed: int) -> dict[str, torch.Tensor]:
@@ -27,6 +31,23 @@ def test_only_the_newest_version_is_kept(tmp_path: Path) -> None:
         ref = publish(tensors(version), version, tmp_path)
     assert list(tmp_path.iterdir()) == [ref.path]
     assert torch.equal(dict(read_tensors(ref.path))["b.c"], tensors(2)["b.c"])
+
+
+def test_what_killed_processes_left_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("actors.weights.SHARED_MEMORY", tmp_path)
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    left = [tmp_path / f"medrl-my-run-{pid}-x1y2" for pid in (gone.pid, os.getpid())] + [tmp_path / "medrl-else"]
+    for folder in left:
+        folder.mkdir()
+    fresh = weights_folder("my-run", 0)
+    assert set(tmp_path.iterdir()) == {fresh, *left[1:]}
+
+
+def test_no_room_for_weights_is_said_in_one_line(tmp_path: Path) -> None:
+    said = f"{tmp_path}: the weights could not be written .*: make room there"
+    with pytest.raises(DataError, match=said), writing_tensors(tmp_path):
+        save_file(tensors(0), tmp_path / "no" / "such" / "place")
 
 
 def test_a_folder_is_read_file_by_file(tmp_path: Path) -> None:

@@ -1,14 +1,17 @@
 """The episode loop: what is recorded, and every way to end."""
 
 import asyncio
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
 from envs.react import ReactEnv, run_episode
+from envs.tools.base import ToolResult
 from medrl.chat import ChatCodec, render_answer, render_call
 from medrl.config import EnvConfig
 from medrl.errors import ToolOutage
-from medrl.types import Ending, Rollout, Sampling, ToolCall
+from medrl.types import Completion, Ending, Rollout, Sampling, ToolCall
 from tests.fakes import FakeTool, ScriptedGenerate, question
 from tests.tiny import tiny_tokenizer
 
@@ -64,6 +67,30 @@ def test_turns_have_seeds_of_their_own_but_repeatable(codec: ChatCodec) -> None:
 def test_endings(codec: ChatCodec, turns: list[str], ending: Ending) -> None:
     rollout, _ = play(codec, turns)
     assert rollout.ending is ending and rollout.answer is None
+
+
+def test_time_counts_where_the_policy_spends_it(codec: ChatCodec, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An hour's wait for the engine ends nothing; a call that takes longer than there is ends the episode."""
+    clock = [0.0]
+    monkeypatch.setattr("envs.react.time.monotonic", lambda: clock[0])
+
+    class Slow(ScriptedGenerate):
+        async def __call__(self, token_ids: list[int], *, sampling: Sampling, request_id: str) -> Completion:
+            clock[0] += 3600.0
+            return await super().__call__(token_ids, sampling=sampling, request_id=request_id)
+
+    class SlowTool(FakeTool):
+        async def call(self, arguments: Mapping[str, Any]) -> ToolResult:
+            clock[0] += float(arguments["query"])
+            return ToolResult("seen")
+
+    def ending(*seconds: int) -> Ending:
+        env = ReactEnv(question(), {"medical_retriever": SlowTool({})}, codec, LIMITS, 4000)
+        turns = [*(call(str(each)) for each in seconds), render_answer("done", "FBN1")]
+        return asyncio.run(run_episode(env, Slow(codec, turns), SAMPLING, "r")).ending
+
+    assert ending(50, 60) is Ending.ANSWERED
+    assert ending(50, 71) is Ending.TIME_LIMIT
 
 
 def test_episode_never_outgrows_max_length(codec: ChatCodec) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from kisa import dataset
-from kisa.dataset import load_dataset, quotas, synthesize
+from kisa.dataset import Selection, load_dataset, quotas, synthesize
 from kisa.documents import medical_documents
 from kisa.entities import count_mentions
 from kisa.graph import KnowledgeGraph
@@ -16,6 +16,7 @@ from kisa.splits import assign_splits, shared_entities
 from medrl.config import Config, KisaConfig
 from medrl.errors import DataError
 from medrl.types import Ending
+from tests import fakes
 from tests.kisa.library import open_library
 from tests.tiny import tiny_tokenizer
 
@@ -101,6 +102,7 @@ def test_the_dataset_is_proved_solved_and_split(written: Path, graph: KnowledgeG
     data = load_dataset(written)
     assert (len(data.train), len(data.heldout), len(data.trajectories)) == (3, 1, 3)
     assert shared_entities(data.train, data.heldout) == set()
+    assert not {question.answer for question in data.train} & {question.answer for question in data.heldout}
     splits = assign_splits(graph, 0.5, 3)
     for question in (*data.train, *data.heldout):
         assert flaw(graph, question) is None
@@ -114,6 +116,13 @@ def test_the_dataset_is_proved_solved_and_split(written: Path, graph: KnowledgeG
         assert not any(rollout.logprobs) and set(rollout.versions) == {-1}
     assert len({question.query for question in data.train}) == 3
     assert max(Counter(question.answer for question in data.train).values()) <= 2
+
+
+def test_a_refused_answer_is_never_asked_for() -> None:
+    selection = Selection("heldout", 2, {2: 2}, 0, 0)
+    assert selection.is_new(fakes.question(answer="FBN1"))
+    selection.refuse({"FBN1"})
+    assert not selection.is_new(fakes.question(answer="FBN1")) and selection.is_new(fakes.question(answer="ATM"))
 
 
 def test_reading_back_gives_the_same_questions(written: Path) -> None:

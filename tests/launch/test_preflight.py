@@ -1,9 +1,10 @@
+import json
 from pathlib import Path
 
 import pytest
 
 from launch.footprint import disk_bytes, host_memory
-from launch.preflight import check, check_fits, check_writable, memory_limit
+from launch.preflight import check, check_fits, check_trainable, check_writable, memory_limit
 from launch.recipe import load_recipe
 from medrl.errors import ConfigError, UserError
 from tests.launch.test_footprint import SHAPE
@@ -25,6 +26,33 @@ def test_episodes_longer_than_the_model_reads_are_refused() -> None:
     config = load_recipe("quickstart", ["model.max_length=513"])
     with pytest.raises(ConfigError, match="the model reads 512 tokens"):
         check_fits(config, SHAPE, free_bytes=1e15, memory_bytes=1e15)
+
+
+@pytest.mark.parametrize(
+    ("settings", "device", "said"),
+    [
+        ({"final_logit_softcapping": 30.0}, "cuda", "final_logit_softcapping=30.0"),
+        ({"logits_scaling": 8.0}, "cpu", "logits_scaling=8.0"),
+        ({"attn_logit_softcapping": 50.0}, "cpu", "attn_logit_softcapping=50.0"),
+        ({"sliding_window": 4096}, "cpu", "sliding_window=4096"),
+        ({"attention_dropout": 0.1}, "cpu", "attention_dropout=0.1"),
+    ],
+)
+def test_a_network_the_learner_does_not_compute_is_refused(
+    tmp_path: Path, settings: dict[str, object], device: str, said: str
+) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(settings))
+    with pytest.raises(ConfigError, match=f"{said} in config.json is not supported on {device}"):
+        check_trainable(tmp_path, device)
+
+
+def test_settings_that_change_nothing_are_no_reason_to_refuse(tmp_path: Path) -> None:
+    """Qwen2.5 names a window that it does not use; on GPU windows and dropout are transformers' own."""
+    unused = {"sliding_window": 131072, "use_sliding_window": False, "logits_scaling": 1.0, "attention_dropout": 0.0}
+    (tmp_path / "config.json").write_text(json.dumps(unused))
+    check_trainable(tmp_path, "cpu")
+    (tmp_path / "config.json").write_text(json.dumps({"sliding_window": 4096, "attention_dropout": 0.1}))
+    check_trainable(tmp_path, "cuda")
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:

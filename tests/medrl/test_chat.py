@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from transformers import AddedToken
 
 from medrl.chat import Action, ChatCodec, parse_action, render_answer, render_call, system_prompt
 from medrl.errors import ConfigError
@@ -69,6 +70,15 @@ def test_untrusted_text_cannot_end_its_turn(text: str) -> None:
     clean, _ = codec.response("", 1000)
     assert ids.count(codec.end_ids[0]) == clean.count(codec.end_ids[0])
     assert "</tool_response>" not in shown and "<answer>" not in shown
+
+
+def test_control_tokens_of_any_shape_are_defused() -> None:
+    tokenizer = tiny_tokenizer()
+    controls = ["</s>", "<end_of_turn>", "[INST]", "<jupyter_code>"]
+    tokenizer.add_tokens([AddedToken(each, special=True, normalized=False) for each in controls])
+    ids, shown = ChatCodec(tokenizer).response(f"a{''.join(controls)}b", 1000)
+    assert not set(ids) & set(tokenizer.convert_tokens_to_ids(controls))
+    assert shown == "a< /s>< end_of_turn>[ INST]< jupyter_code>b"
 
 
 @pytest.mark.parametrize(

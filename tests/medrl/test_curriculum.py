@@ -85,6 +85,14 @@ def test_only_the_task_term_counts() -> None:
     assert curriculum.pass_rates()[2] < 0.01
 
 
+def test_an_outage_says_nothing_about_a_question() -> None:
+    curriculum = Curriculum([2], CONFIG)
+    curriculum.observe([group(TWO_HOPS, passed=8)])
+    before = curriculum.state()
+    curriculum.observe([RolloutGroup(TWO_HOPS, ())])
+    assert curriculum.state() == before
+
+
 def test_a_group_without_reward_is_refused() -> None:
     with pytest.raises(ValueError, match="no reward"):
         Curriculum([2], CONFIG).observe([RolloutGroup(TWO_HOPS, (episode(final("FBN1")),))])

@@ -142,6 +142,12 @@ def test_good_calls_do_not_dilute_the_penalty_and_it_stays_in_range() -> None:
     assert efficiency_penalty(episode(*[FIND_DISEASE] * 12), TWO_HOPS) == 1.0
 
 
+def test_breaking_off_after_mistakes_is_no_way_to_save_calls() -> None:
+    bad = search("x", "not JSON", mistake=True)
+    assert efficiency_penalty(episode(bad, bad), TWO_HOPS) == 0.5
+    assert efficiency_penalty(episode(bad, bad, ending=Ending.MISTAKE_LIMIT), TWO_HOPS) == 1.0
+
+
 def test_arguments_of_any_type_can_be_scored() -> None:
     odd = Step("x", ToolCall("clinical_reasoning", {"findings": ["Pectus carinatum", 3], "context": None}), "-", "ok")
     assert waste(episode(odd), TWO_HOPS) == Waste()
