@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import ray
+import torch
 
 from medrl.config import Config
 from medrl.errors import ConfigError
@@ -96,6 +97,12 @@ def require(config: Config, cluster_resources: Mapping[str, float]) -> None:
         there = cluster_resources.get(resource, 0.0)
         if needed > there:
             raise ConfigError(f"need {needed:g} {resource}s, the cluster has {there:g}. {advice}, or add nodes.")
+
+
+def require_here(config: Config) -> None:
+    """`require` of this machine alone, before Ray is started; nothing where RAY_ADDRESS names a cluster."""
+    if "RAY_ADDRESS" not in os.environ:
+        require(config, {"CPU": len(allowed_cores()), "GPU": torch.cuda.device_count()})
 
 
 @contextmanager

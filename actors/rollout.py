@@ -59,6 +59,9 @@ class RolloutWorker:
         together = config.pool.max_sequences * config.pool.engines
         self._places = asyncio.Semaphore(-(-together // config.rollout.workers))
 
+    def ready(self) -> None:
+        """Returns when the tools are open."""
+
     async def run_group(self, play: Play, seed: int) -> GroupOutcome:
         """The episodes of one question."""
         episodes = (
@@ -95,6 +98,14 @@ class RolloutWorkers:
         self._timeout_s = config.rollout.timeout_s
         needs = [light_needs(config, f"rollout-{rank}") for rank in range(config.rollout.workers)]
         self._workers = [RolloutWorker.options(**each.options).remote(config, model, knowledge, pool) for each in needs]
+        starting = [worker.ready.remote() for worker in self._workers]
+        _, late = ray.wait(starting, num_returns=len(starting), timeout=config.pool.start_timeout_s)
+        if late:
+            raise Stalled(f"{len(late)} rollout workers did not start in {config.pool.start_timeout_s:.0f} s")
+        try:
+            ray.get(starting)
+        except RayActorError as error:
+            raise actor_died("a rollout worker", error, "its start") from error
 
     def collect(
         self,

@@ -66,6 +66,8 @@ def _run(options: argparse.Namespace) -> None:
     if options.command == "report" and Path(options.recipe).is_dir():
         _report(Path(options.recipe))
         return
+    if options.command == "report" and "/" in options.recipe and not Path(options.recipe).is_file():
+        raise DataError(f"{options.recipe}: no such run directory")
     from launch.recipe import load_recipe
 
     config = load_recipe(options.recipe, options.settings)

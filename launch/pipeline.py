@@ -27,7 +27,7 @@ from launch.progress import MemoryMeter
 from launch.report import write_report
 from launch.rundir import RunDirectory
 from launch.sft import finetune
-from launch.summary import headline, write_summary
+from launch.summary import headline, reminder, write_summary
 from launch.tracking import Tracker
 from launch.train import grpo
 from launch.trajectories import TrajectoryLog
@@ -45,14 +45,17 @@ def run(config: Config, stages: Sequence[str]) -> RunDirectory:
     base_model = preflight.check(config)
     with ExitStack() as stack:
         run_dir = stack.enter_context(RunDirectory(config))
+        pending = [stage for stage in stages if not run_dir.done(stage)]
+        if not pending:
+            print(f"nothing left to do in {run_dir.path}\n{reminder(run_dir.path)}".rstrip())
+            return run_dir
         memory = stack.enter_context(MemoryMeter())
         tracker = stack.enter_context(Tracker(config, run_dir.path))
         pipeline = Pipeline(config, run_dir, tracker, base_model, stack)
-        for stage in stages:
-            if not run_dir.done(stage):
-                with run_dir.stage(stage) as result:
-                    result |= getattr(pipeline, stage)()
-                    result["peak_rss_gb"] = memory.peak_gb
+        for stage in pending:
+            with run_dir.stage(stage) as result:
+                result |= getattr(pipeline, stage)()
+                result["peak_rss_gb"] = memory.peak_gb
     return run_dir
 
 

@@ -64,6 +64,7 @@ def _work(config: Config) -> Iterable[tuple[str, str]]:
         (
             f"{'':26}{grpo.updates_per_batch} optimiser update(s) of {an_update:g} sequences"
             + (f", {grpo.train_per_group} of each question" if grpo.train_per_group else "")
+            + (", less the groups all right or all wrong" if grpo.learn_from == "mixed" else "")
             + (", less the groups without spread" if grpo.skip_constant_groups else "")
         ),
     )

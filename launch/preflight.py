@@ -7,6 +7,7 @@ from pathlib import Path
 
 import psutil
 
+from actors import placement
 from envs.embedding import encoder_path
 from kisa.sources import hpo
 from launch.footprint import ModelShape, disk_bytes, host_memory, read_config, read_shape
@@ -19,6 +20,7 @@ from medrl.errors import ConfigError
 def check(config: Config) -> Path:
     """The folder of the model to start from, once everything else is in order. Raises ConfigError or DataError."""
     Curriculum(range(config.kisa.min_hops, config.kisa.max_hops + 1), config.curriculum)
+    placement.require_here(config)
     hpo.locate(config.knowledge.ontology)
     encoder_path(config.knowledge.encoder)
     run_path, cache = config.run_path, Path(config.knowledge.cache).expanduser()

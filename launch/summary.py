@@ -1,11 +1,13 @@
 """summary.json: the run's headline figures with their intervals, from what the stages left."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from kisa.dataset import Dataset
 from launch.eval import MODES, Evaluation
+from launch.run_files import read_summary
 from launch.rundir import RunDirectory
 from medrl.config import Config
 from medrl.evaluation import bootstrap_mean, paired_difference, wilson
@@ -72,6 +74,13 @@ def headline(summary: dict[str, Any]) -> str:
     cells = "".join(f"{_cell(gain[mode]['mean'], gain[mode]['ci95'], sign='+'):>24}" for mode in MODES)
     lines.append(f"{'rl-sft':6}{cells}")
     return "\n".join(lines)
+
+
+def reminder(run_path: Path) -> str:
+    """The table and the report of a run that was evaluated before; empty for one that was not."""
+    if not (run_path / "summary.json").exists():
+        return ""
+    return f"{headline(read_summary(run_path))}\n\nreport: {run_path / 'report.html'}"
 
 
 def _cell(value: float, interval: list[float], sign: str = "") -> str:

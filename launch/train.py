@@ -27,7 +27,7 @@ from medrl.config import Config, GRPOConfig
 from medrl.curriculum import Curriculum
 from medrl.errors import InfrastructureError
 from medrl.grpo import group_advantages, most_varied
-from medrl.metrics import rollout_metrics
+from medrl.metrics import is_mixed, rollout_metrics
 from medrl.packing import TrainSample
 from medrl.seeds import derive_seed
 from medrl.types import Question, RolloutGroup
@@ -81,16 +81,18 @@ def grpo(
 
 
 def train_samples(groups: Sequence[RolloutGroup], settings: GRPOConfig) -> list[TrainSample]:
-    """The episodes that are kept of each group, with their advantages in the whole of it."""
+    """The episodes that are kept of each group, with their advantages in the whole of it; 0 in a group that is not to
+    be learnt from."""
     scored = [(rollout, index) for index, group in enumerate(groups) for rollout in group.rollouts]
     rewards = torch.tensor([rollout.reward.total for rollout, _ in scored], dtype=torch.float64)
     group_ids = torch.tensor([index for _, index in scored])
     advantages = group_advantages(
         rewards, group_ids, baseline=settings.baseline, divide_by_std=settings.divide_by_std
     ).tolist()
+    taught = [settings.learn_from == "all" or is_mixed(group) for group in groups]
     return [
-        TrainSample(rollout.token_ids, rollout.action_mask, rollout.logprobs, advantage)
-        for (rollout, _), advantage in compress(zip(scored, advantages, strict=True), _kept(groups, settings))
+        TrainSample(rollout.token_ids, rollout.action_mask, rollout.logprobs, advantage if taught[index] else 0.0)
+        for (rollout, index), advantage in compress(zip(scored, advantages, strict=True), _kept(groups, settings))
     ]
 
 

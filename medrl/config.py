@@ -131,6 +131,11 @@ class GRPOConfig(Section):
     train_per_group: Positive | None = Field(
         None, description="episodes of a group that are learnt from, those whose rewards vary most; null: all (paper)"
     )
+    learn_from: Literal["all", "mixed"] = Field(
+        "all",
+        description="groups that are learnt from: all (paper), or mixed, those with right and wrong answers; in the "
+        "others only calls and citations differ, and a short run learns from them to answer early",
+    )
     updates_per_batch: Positive = Field(1, description="optimiser updates made from one step's rollouts")
     temperature: Annotated[float, Field(gt=0)] = 1.0
     lr: Annotated[float, Field(gt=0)] = 5e-5

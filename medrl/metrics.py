@@ -72,6 +72,11 @@ def pass_rate(group: RolloutGroup) -> float:
     return _mean([_reward(rollout).task for rollout in group.rollouts])
 
 
+def is_mixed(group: RolloutGroup) -> bool:
+    """Whether some of a group's episodes answered correctly and some did not."""
+    return bool(group.rollouts) and 0.0 < pass_rate(group) < 1.0
+
+
 def is_constant(group: RolloutGroup) -> bool:
     """Whether every advantage of the group is exactly 0, by the rule of `group_advantages`."""
     rewards = torch.tensor([_reward(rollout).total for rollout in group.rollouts], dtype=torch.float64)

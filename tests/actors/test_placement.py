@@ -1,6 +1,6 @@
 import pytest
 
-from actors.placement import engine_needs, learner_needs, plan, require
+from actors.placement import engine_needs, learner_needs, plan, require, require_here
 from medrl.config import Config, parse
 from medrl.errors import ConfigError
 
@@ -49,3 +49,13 @@ def test_a_plan_that_does_not_fit_is_refused_with_numbers_and_a_way_out() -> Non
 def test_tensor_parallel_on_cpu_is_refused() -> None:
     with pytest.raises(ConfigError, match="tensor_parallel"):
         require(config(pool={"tensor_parallel": 2}), {"CPU": 2.0})
+
+
+def test_gpus_that_this_machine_lacks_are_missed_before_ray_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr("actors.placement.torch.cuda.device_count", lambda: 1)
+    needing_two = config("cuda")  # an engine and a learner rank
+    with pytest.raises(ConfigError, match="need 2 GPUs, the cluster has 1"):
+        require_here(needing_two)
+    monkeypatch.setenv("RAY_ADDRESS", "elsewhere:6379")
+    require_here(needing_two)

@@ -8,6 +8,7 @@ import pytest
 from launch.episode_page import choose_pairs, tally
 from launch.report import write_report
 from launch.run_files import column, read_metrics
+from launch.summary import reminder
 from medrl.errors import DataError
 from tests.launch.sample_run import HOSTILE, question, rollout, write_sample_run
 
@@ -123,3 +124,10 @@ def test_writing_it_again_gives_the_same_page(run: Path) -> None:
     first = write_report(run).read_text()
     assert write_report(run).read_text() == first
     assert not re.search(r"object at 0x", first)
+
+
+def test_a_finished_run_is_shown_again(tmp_path: Path) -> None:
+    run = write_sample_run(tmp_path / "one")
+    shown = reminder(run)
+    assert "rl-sft" in shown and shown.endswith(f"report: {run / 'report.html'}")
+    assert reminder(tmp_path) == ""

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -39,6 +40,19 @@ def test_the_kept_episodes_are_compared_with_their_whole_group() -> None:
     assert every == pytest.approx([-0.25, -0.25, 0.75, -0.25, 0.0, 0.0, 0.0, 0.0])
     kept = [sample.advantage for sample in train_samples(groups, GRPOConfig(group_size=4, train_per_group=2))]
     assert sorted(kept[:2]) == pytest.approx([-0.25, 0.75]) and kept[2:] == [0.0, 0.0]
+
+
+def test_groups_of_one_outcome_are_left_out_if_so_configured() -> None:
+    """The second group differs in style alone (0.0 and 0.1 at task 0); its episodes stay, at no advantage."""
+    wrong = group(fakes.question(), 0.0, 0.1, 0.0, 0.1)
+    wrong = RolloutGroup(
+        wrong.question, tuple(replace(each, reward=replace(each.reward, task=0.0)) for each in wrong.rollouts)
+    )
+    groups = [group(fakes.question(), 0.0, 1.0), wrong, RolloutGroup(fakes.question(), ())]
+    every = [sample.advantage for sample in train_samples(groups, GRPOConfig())]
+    assert every == pytest.approx([-0.5, 0.5, -0.05, 0.05, -0.05, 0.05])
+    mixed = [sample.advantage for sample in train_samples(groups, GRPOConfig(learn_from="mixed"))]
+    assert mixed == pytest.approx([-0.5, 0.5, 0.0, 0.0, 0.0, 0.0])
 
 
 class OneWeight:
