@@ -15,6 +15,7 @@ from launch.model import resolve_model
 from medrl.config import Config
 from medrl.curriculum import Curriculum
 from medrl.errors import ConfigError
+from medrl.policy import changed_logits
 
 
 def check(config: Config) -> Path:
@@ -36,7 +37,7 @@ def check(config: Config) -> Path:
 def check_trainable(model: Path, device: str) -> None:
     """Raises ConfigError if the network of the folder `model` computes what the learner does not (`medrl.policy`)."""
     values = read_config(model)
-    refused = [key for key in ("final_logit_softcapping", "logits_scaling") if values.get(key) not in (None, 1, 1.0)]
+    refused = changed_logits(values)
     if device == "cpu":  # see medrl.attention
         refused += [key for key in ("attn_logit_softcapping", "attention_dropout") if values.get(key)]
         if values.get("use_sliding_window", True) and values.get("sliding_window"):

@@ -1,6 +1,6 @@
 """Log-probabilities of the actions in an episode, from any Hugging Face causal language model."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -13,6 +13,11 @@ from medrl import attention, kernels
 
 ROWS = 512
 """Rows of float32 logits [ROWS, V] alive at once; 100 MB at a vocabulary of 49,152."""
+
+
+def changed_logits(config: Mapping[str, Any]) -> list[str]:
+    """Settings in a config.json by which the logits are not those of the head alone, which is all that is run here."""
+    return [key for key in ("final_logit_softcapping", "logits_scaling") if config.get(key) not in (None, 1, 1.0)]
 
 
 class Scores(NamedTuple):
@@ -36,9 +41,8 @@ class ActionLogProbs(nn.Module):
     def __init__(self, model: Any, *, gradient_checkpointing: bool = False, ragged: bool = False) -> None:
         """`model`: transformers.PreTrainedModel with an output embedding."""
         super().__init__()
-        for name in ("final_logit_softcapping", "logits_scaling"):
-            if getattr(model.config, name, None) not in (None, 1, 1.0):
-                raise ValueError(f"{type(model).__name__} has {name}, which the head alone does not apply")
+        for name in changed_logits(model.config.to_dict()):
+            raise ValueError(f"{type(model).__name__} has {name}, which the head alone does not apply")
         self.model = model
         self.ragged = ragged
         if ragged:
