@@ -136,6 +136,20 @@ class GRPOConfig(Section):
         description="groups that are learnt from: all (paper), or mixed, those with right and wrong answers; in the "
         "others only calls and citations differ, and a short run learns from them to answer early",
     )
+    schedule: Literal["sync", "one_step_off", "async"] = Field(
+        "sync",
+        description="sync: play, then learn; one_step_off: play the next step's groups while learning from this one's; "
+        "async: groups may be as many versions old as max_staleness",
+    )
+    max_staleness: Positive = Field(
+        4, description="async: policy versions that may pass between the first token of a group and its update"
+    )
+    groups_in_flight: Positive | None = Field(
+        None, description="groups played or waiting at most; null: what the schedule allows, (staleness + 1) steps"
+    )
+    refill: Annotated[int, Field(ge=0)] = Field(
+        0, description="groups more a step, at most, in place of those that teach nothing (DAPO's dynamic sampling)"
+    )
     updates_per_batch: Positive = Field(1, description="optimiser updates made from one step's rollouts")
     temperature: Annotated[float, Field(gt=0)] = 1.0
     lr: Annotated[float, Field(gt=0)] = 5e-5
@@ -164,6 +178,11 @@ class GRPOConfig(Section):
         if self.train_per_group is not None and not 2 <= self.train_per_group <= self.group_size:
             raise ValueError(f"train_per_group={self.train_per_group}: use 2 to group_size={self.group_size}, or null")
         return self
+
+    @property
+    def staleness(self) -> int:
+        """Policy versions a group may lag behind the one it is learnt by."""
+        return {"sync": 0, "one_step_off": 1, "async": self.max_staleness}[self.schedule]
 
     @property
     def samples_per_step(self) -> int:
@@ -223,6 +242,15 @@ class EvalConfig(Section):
     bootstrap: Positive = 10_000
 
 
+class CheckpointConfig(Section):
+    """What an interrupted GRPO stage goes on from."""
+
+    every: Positive = Field(1, description="steps from one checkpoint to the next; what came after the last is redone")
+    restarts: Annotated[int, Field(ge=0)] = Field(
+        3, description="times in a row that a lost learner is started again from the last checkpoint"
+    )
+
+
 class TrackingConfig(Section):
     """Where metrics go beside metrics.jsonl."""
 
@@ -237,6 +265,9 @@ class Config(Section):
     seed: int = 0
     device: Literal["cpu", "cuda"] = "cpu"
     run_dir: str = Field("runs/{name}", description="where everything of this run is written")
+    resume: Literal["auto", "never"] = Field(
+        "auto", description="auto: go on where run_dir stopped, from the start if it is new; never: refuse one in use"
+    )
     model: ModelConfig = ModelConfig()
     knowledge: KnowledgeConfig = KnowledgeConfig()
     kisa: KisaConfig = KisaConfig()
@@ -248,6 +279,7 @@ class Config(Section):
     pool: PoolConfig = PoolConfig()
     learner: LearnerConfig = LearnerConfig()
     rollout: RolloutConfig = RolloutConfig()
+    checkpoint: CheckpointConfig = CheckpointConfig()
     eval: EvalConfig = EvalConfig()
     tracking: TrackingConfig = TrackingConfig()
 
