@@ -8,6 +8,7 @@ the gradient is the same whatever the micro-batch split and the number of ranks.
 
 import os
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -141,12 +142,15 @@ class Learner:
 
     def export_weights(self, version: int, folder: Path) -> WeightsRef | None:
         """(collective) Rank 0 publishes the weights as policy `version`; the others help to gather and return None."""
-        tensors = self._state_dict()
-        return publish(tensors, version, folder) if self._rank == 0 else None
+        tensors = self._named_tensors()
+        if self._rank == 0:
+            return publish(tensors, version, folder)
+        deque(tensors, maxlen=0)
+        return None
 
     def save_pretrained(self, folder: Path) -> None:
         """(collective) Rank 0 writes a Hugging Face folder, safetensors and tokenizer, whole or not at all."""
-        tensors = self._state_dict()
+        tensors = dict(self._named_tensors())
         if self._rank == 0:
             with replace_folder(folder) as partial, writing_tensors(folder):
                 self._policy.model.save_pretrained(partial, state_dict=tensors, safe_serialization=True)
@@ -232,15 +236,17 @@ class Learner:
             group["lr"] = lr
             group["weight_decay"] = weight_decay
 
-    def _state_dict(self) -> dict[str, torch.Tensor]:
-        """Names as in the Hugging Face folder, one name for tied tensors, on the CPU. Empty on ranks other than 0."""
-        tensors: dict[str, torch.Tensor] = {}
+    def _named_tensors(self) -> Iterator[tuple[str, torch.Tensor]]:
+        """Names as in the Hugging Face folder, one name for tied tensors, on the CPU; one gathered at a time.
+
+        Ranks other than 0 must go through it as well, and get nothing.
+        """
         for name, parameter in self._policy.model.named_parameters():  # tied ones come once
-            gathered = deepspeed.zero.GatheredParameters([parameter]) if hasattr(parameter, "ds_id") else nullcontext()
-            with gathered:
-                if self._rank == 0:
-                    tensors[name] = parameter.detach().to("cpu", copy=True)
-        return tensors
+            sharded = hasattr(parameter, "ds_id")
+            with deepspeed.zero.GatheredParameters([parameter]) if sharded else nullcontext():
+                tensor = parameter.detach().to("cpu", copy=sharded) if self._rank == 0 else None
+            if tensor is not None:
+                yield name, tensor
 
 
 def _padded(rows: list[list[float]], like: torch.Tensor) -> torch.Tensor:

@@ -5,9 +5,11 @@ a rank: the other ranks           the collectives of the same call on them
 the driver: all ranks             their results, within learner.step_timeout_s
 """
 
+import asyncio
 import itertools
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ from actors.failures import actor_died
 from actors.rendezvous import Objective, Rendezvous
 from actors.weights import WeightsRef, pretrained_weights, weights_folder
 from medrl.config import Config
-from medrl.errors import Stalled
+from medrl.errors import LearnerLost
 from medrl.packing import TrainSample, shards
 
 
@@ -32,6 +34,11 @@ class LearnerRank:
 
         self._learner = Learner(config, model, rendezvous)
 
+    def node(self) -> str:
+        """Id of the Ray node it is on."""
+        node: str = ray.get_runtime_context().get_node_id()
+        return node
+
     def call(self, method: str, *arguments: Any) -> Any:
         """A method of `Learner`."""
         return getattr(self._learner, method)(*arguments)
@@ -40,7 +47,8 @@ class LearnerRank:
 class LearnerGroup:
     """The driver's handle: splits samples over the ranks and adds up what they return.
 
-    Every call raises Stalled, naming the ranks, after learner.step_timeout_s; InfrastructureError when a rank dies.
+    Every call raises LearnerLost, naming the ranks, when one dies or none answers for learner.step_timeout_s: what the
+    others hold is of no use then, and a new group goes on from a checkpoint.
     """
 
     def __init__(self, config: Config, model: Path) -> None:
@@ -55,15 +63,15 @@ class LearnerGroup:
         self._weights_folder = weights_folder(config.name, pretrained_weights(model, 0).num_bytes)
         store = self._weights_folder / "rendezvous"
         places = [Rendezvous(store, rank, len(self._ranks)) for rank in range(len(self._ranks))]
+        starting = [actor.start.remote(config, model, place) for actor, place in zip(self._ranks, places, strict=True)]
         try:
-            self._wait(
-                [actor.start.remote(config, model, place) for actor, place in zip(self._ranks, places, strict=True)]
-            )
+            self._wait_for_start(starting)
+            self._node: str = ray.get(self._ranks[0].node.remote(), timeout=self._timeout_s)
         except BaseException:
             self.close()
             raise
 
-    def update(
+    async def update(
         self,
         samples: Sequence[TrainSample],
         objective: Objective,
@@ -73,7 +81,7 @@ class LearnerGroup:
     ) -> dict[str, float]:
         """One optimiser step over `samples`; see `Learner.update`."""
         parts = shards(samples, len(self._ranks))
-        results = self._each(
+        results = await self._each(
             "update",
             [
                 (
@@ -89,29 +97,29 @@ class LearnerGroup:
         stats: dict[str, float] = results[0]
         return stats
 
-    def logprobs(self, samples: Sequence[TrainSample], temperature: float | None = None) -> list[list[float]]:
+    async def logprobs(self, samples: Sequence[TrainSample], temperature: float | None = None) -> list[list[float]]:
         """Log-prob of every action token under the current weights, nats, in the order of `samples`."""
         parts = shards(samples, len(self._ranks))
-        results = self._each("logprobs", [([samples[i] for i in part], temperature) for part in parts])
+        results = await self._each("logprobs", [([samples[i] for i in part], temperature) for part in parts])
         found = dict(zip(itertools.chain(*parts), itertools.chain(*results), strict=True))
         return [found[index] for index in range(len(samples))]
 
-    def export_weights(self, version: int) -> WeightsRef:
+    async def export_weights(self, version: int) -> WeightsRef:
         """Publish the weights as policy `version`, for `InferencePool.update_weights`."""
-        ref: WeightsRef = self._all("export_weights", version, self._weights_folder)[0]
-        return ref
+        ref: WeightsRef = (await self._all("export_weights", version, self._weights_folder))[0]
+        return replace(ref, node=self._node)
 
-    def save_pretrained(self, folder: Path) -> None:
+    async def save_pretrained(self, folder: Path) -> None:
         """Write a Hugging Face folder, whole or not at all."""
-        self._all("save_pretrained", folder)
+        await self._all("save_pretrained", folder)
 
-    def save_checkpoint(self, folder: Path, state: dict[str, Any]) -> None:
+    async def save_checkpoint(self, folder: Path, state: dict[str, Any]) -> None:
         """Weights, optimiser and `state`, for resuming."""
-        self._all("save_checkpoint", folder, state)
+        await self._all("save_checkpoint", folder, state)
 
-    def load_checkpoint(self, folder: Path) -> dict[str, Any]:
+    async def load_checkpoint(self, folder: Path) -> dict[str, Any]:
         """Back to what `save_checkpoint` wrote; returns its `state`."""
-        state: dict[str, Any] = self._all("load_checkpoint", folder)[0]
+        state: dict[str, Any] = (await self._all("load_checkpoint", folder))[0]
         return state
 
     def close(self) -> None:
@@ -120,28 +128,42 @@ class LearnerGroup:
             ray.kill(actor)
         shutil.rmtree(self._weights_folder, ignore_errors=True)
 
-    def _all(self, method: str, *arguments: Any) -> list[Any]:
-        return self._each(method, [arguments] * len(self._ranks))
-
-    def _each(self, method: str, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
-        """Call every rank with its own arguments."""
-        return self._wait(
-            [actor.call.remote(method, *own) for actor, own in zip(self._ranks, arguments, strict=True)], method
-        )
-
-    def _wait(self, references: list[Any], what: str = "start") -> list[Any]:
-        """Results of all ranks. One that fails ends the wait at once: the others would block in a collective."""
-        pending = list(references)
+    def _wait_for_start(self, starting: list[Any]) -> None:
+        pending = list(starting)
         while pending:
             ready, pending = ray.wait(pending, timeout=self._timeout_s)
             if not ready:
-                names = ", ".join(self._names[references.index(reference)] for reference in pending)
-                raise Stalled(f"{names} did not {what} in {self._timeout_s:.0f} s")
+                late = ", ".join(self._names[starting.index(reference)] for reference in pending)
+                raise LearnerLost(f"{late} did not start in {self._timeout_s:.0f} s")
             for reference in ready:
                 try:
                     ray.get(reference)
                 except RayTaskError as error:
                     raise error.cause from error
                 except RayActorError as error:
-                    raise actor_died(self._names[references.index(reference)], error, what) from error
-        return [ray.get(reference) for reference in references]
+                    raise LearnerLost(
+                        str(actor_died(self._names[starting.index(reference)], error, "start"))
+                    ) from error
+
+    async def _all(self, method: str, *arguments: Any) -> list[Any]:
+        return await self._each(method, [arguments] * len(self._ranks))
+
+    async def _each(self, method: str, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """Call every rank with its own arguments. One that fails ends the wait: the others block in a collective."""
+        calls = [
+            asyncio.wrap_future(actor.call.remote(method, *own).future())
+            for actor, own in zip(self._ranks, arguments, strict=True)
+        ]
+        names = dict(zip(calls, self._names, strict=True))
+        done, late = await asyncio.wait(calls, timeout=self._timeout_s, return_when=asyncio.FIRST_EXCEPTION)
+        for call in done:
+            try:
+                call.result()
+            except RayTaskError as error:
+                raise error.cause from error
+            except RayActorError as error:
+                raise LearnerLost(str(actor_died(names[call], error, method))) from error
+        if late:
+            blocking = ", ".join(sorted(names[call] for call in late))
+            raise LearnerLost(f"{blocking} did not {method} in {self._timeout_s:.0f} s")
+        return [call.result() for call in calls]

@@ -1,8 +1,7 @@
 """The reward actor: r = 1.0·task + 0.2·expert − 0.1·efficiency, the expert a rubric or an OpenAI-compatible judge."""
 
-from collections.abc import Sequence
+import asyncio
 from dataclasses import replace
-from itertools import chain
 
 import ray
 from ray.exceptions import RayActorError
@@ -38,34 +37,30 @@ def rate(question: Question, rollout: Rollout, config: RewardConfig, expert: Exp
 
 
 class RewardService:
-    """The driver's handle on the reward actor."""
+    """The driver's handle on the reward actor. Should it die, Ray starts it again and asks it again."""
 
     def __init__(self, config: Config) -> None:
         self._timeout_s = config.rollout.timeout_s
         # A judge is asked about several episodes at once; the rubric is quick, and one at a time is as good.
         together = {"max_concurrency": 16} if config.reward.judge_url else {}
-        options = light_needs(config, "reward").options | together
-        self._actor = RewardActor.options(**options).remote(config.reward)
+        again = {"max_restarts": -1, "max_task_retries": config.rollout.attempts}
+        self._actor = RewardActor.options(**light_needs(config, "reward").options, **together, **again).remote(
+            config.reward
+        )
 
-    def score(self, groups: Sequence[RolloutGroup]) -> tuple[list[RolloutGroup], list[str]]:
-        """The same groups, every rollout with its reward; those that the judge could not rate are left out, and why.
+    async def score(self, group: RolloutGroup) -> tuple[RolloutGroup, list[str]]:
+        """The group, every rollout with its reward; those that the judge could not rate are left out, and why.
 
-        Raises Stalled when none was scored for rollout.timeout_s, InfrastructureError when the actor dies.
+        Raises Stalled when that takes longer than rollout.timeout_s, InfrastructureError when the actor dies again
+        and again.
         """
-        references = [[self._actor.score.remote(group.question, each) for each in group.rollouts] for group in groups]
-        pending = list(chain.from_iterable(references))
-        while pending:
-            ready, pending = ray.wait(pending, timeout=self._timeout_s)
-            if not ready:
-                raise Stalled(f"reward: {len(pending)} episodes wait, none was scored in {self._timeout_s:.0f} s")
+        references = [self._actor.score.remote(group.question, each) for each in group.rollouts]
         try:
-            results = [ray.get(each) for each in references]
+            results = await asyncio.wait_for(asyncio.gather(*references), self._timeout_s)
+        except TimeoutError as error:
+            raise Stalled(f"reward: a group was not scored in {self._timeout_s:.0f} s") from error
         except RayActorError as error:
             raise actor_died("reward", error) from error
-        scored = [_scored(group, each) for group, each in zip(groups, results, strict=True)]
-        return scored, [str(each) for each in chain.from_iterable(results) if isinstance(each, InfrastructureError)]
-
-
-def _scored(group: RolloutGroup, results: Sequence[Reward | InfrastructureError]) -> RolloutGroup:
-    rated = zip(group.rollouts, results, strict=True)
-    return RolloutGroup(group.question, tuple(replace(r, reward=w) for r, w in rated if isinstance(w, Reward)))
+        rated = zip(group.rollouts, results, strict=True)
+        scored = tuple(replace(rollout, reward=given) for rollout, given in rated if isinstance(given, Reward))
+        return RolloutGroup(group.question, scored), [str(each) for each in results if not isinstance(each, Reward)]

@@ -1,14 +1,15 @@
 """Rollout workers: processes that run the tool environment against the inference pool.
 
 waits for                      unblocked by
-a question from the driver     RolloutWorkers.collect
+a question from the driver     RolloutWorkers.play
 a completion                   InferencePool.generate, within pool.request_timeout_s
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import ray
 from ray.exceptions import OutOfMemoryError, RayActorError, TaskCancelledError
@@ -24,6 +25,9 @@ from medrl.config import Config
 from medrl.errors import InfrastructureError, Stalled
 from medrl.seeds import derive_seed
 from medrl.types import Question, Rollout, RolloutGroup, Sampling
+
+MOST_GROUPS = 10_000
+"""Groups under way on one worker; Ray's own limit is 1,000."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +51,8 @@ class GroupOutcome:
 class RolloutWorker:
     """Plays episodes, many at a time; while one waits for tokens the others go on.
 
-    Its share of what the engines decode together is under way at once, no more: the turns of more episodes would push
-    each other's prefixes out of the engines' cache.
+    Unless `rollout.episodes_in_flight` says otherwise, its share of what the engines decode together is under way at
+    once, no more: the turns of more episodes would push each other's prefixes out of the engines' cache.
     """
 
     def __init__(self, config: Config, model: Path, knowledge: Path, pool: InferencePool) -> None:
@@ -56,7 +60,7 @@ class RolloutWorker:
         self._pool = pool
         self._codec = ChatCodec(AutoTokenizer.from_pretrained(model))
         self._tools = open_toolbox(knowledge, config.knowledge)
-        together = config.pool.max_sequences * config.pool.engines
+        together = config.rollout.episodes_in_flight or config.pool.max_sequences * config.pool.engines
         self._places = asyncio.Semaphore(-(-together // config.rollout.workers))
 
     def ready(self) -> None:
@@ -91,13 +95,22 @@ class RolloutWorker:
 
 
 class RolloutWorkers:
-    """The driver's handle on all workers. Plays are dealt round robin; their outcomes come back in order."""
+    """The driver's handle on all workers: a play goes to the one with least to do.
+
+    A worker that dies is started again by Ray, and what it had under way is played again there, with the same seeds.
+    """
 
     def __init__(self, config: Config, model: Path, knowledge: Path, pool: InferencePool) -> None:
         """Start `rollout.workers` processes. `model` is the folder of the tokenizer, `knowledge` of the documents."""
         self._timeout_s = config.rollout.timeout_s
-        needs = [light_needs(config, f"rollout-{rank}") for rank in range(config.rollout.workers)]
-        self._workers = [RolloutWorker.options(**each.options).remote(config, model, knowledge, pool) for each in needs]
+        self._names = [f"rollout-{rank}" for rank in range(config.rollout.workers)]
+        again = {"max_restarts": -1, "max_task_retries": config.rollout.attempts, "max_concurrency": MOST_GROUPS}
+        self._workers = [
+            RolloutWorker.options(**light_needs(config, name).options, **again).remote(config, model, knowledge, pool)
+            for name in self._names
+        ]
+        self._load = [0] * len(self._workers)
+        self._last_outcome = time.monotonic()
         starting = [worker.ready.remote() for worker in self._workers]
         _, late = ray.wait(starting, num_returns=len(starting), timeout=config.pool.start_timeout_s)
         if late:
@@ -107,34 +120,35 @@ class RolloutWorkers:
         except RayActorError as error:
             raise actor_died("a rollout worker", error, "its start") from error
 
-    def collect(
-        self,
-        plays: Sequence[Play],
-        seed: int,
-        on_group: Callable[[int], None] = lambda episodes: None,
-    ) -> list[GroupOutcome]:
-        """The outcomes of `plays`, in their order; `on_group(episodes done)` is called as groups finish.
+    async def play(self, play: Play, seed: int) -> GroupOutcome:
+        """The episodes of one question; `seed` alone decides theirs, whatever the number of workers.
 
-        An episode's seed depends on the run's seed, the question and the sample alone, whatever the number of workers.
-        (What an engine makes of it may still differ in the last bits with the company it is computed in.) Raises
-        Stalled, naming the workers, after rollout.timeout_s.
+        (What an engine makes of a seed may still differ in the last bits with the company it is computed in.) A play
+        under which its worker dies again and again is an outage. Raises Stalled, naming the workers at work, when
+        none of them has finished a play for rollout.timeout_s.
         """
-        pending = {}
-        for index, play in enumerate(plays):
-            worker = self._workers[index % len(self._workers)]
-            reference = worker.run_group.remote(play, derive_seed(seed, play.question.id))
-            pending[reference] = index
-        outcomes: dict[int, GroupOutcome] = {}
-        while pending:
-            ready, _ = ray.wait(list(pending), timeout=self._timeout_s)
-            if not ready:
-                names = sorted({f"rollout-{index % len(self._workers)}" for index in pending.values()})
-                raise Stalled(f"no episode finished in {self._timeout_s:.0f} s; {', '.join(names)} still at work")
-            for reference in ready:
-                index = pending.pop(reference)
-                try:
-                    outcomes[index] = ray.get(reference)
-                except (RayActorError, OutOfMemoryError, TaskCancelledError) as error:
-                    raise actor_died(f"rollout-{index % len(self._workers)}", error) from error
-                on_group(plays[index].samples)
-        return [outcomes[index] for index in range(len(plays))]
+        index = self._load.index(min(self._load))
+        if not any(self._load):
+            self._last_outcome = time.monotonic()  # nobody has been at work until now
+        self._load[index] += 1
+        try:
+            reference = self._workers[index].run_group.remote(play, seed)
+            outcome: GroupOutcome = await self._outcome(reference)
+        except (RayActorError, OutOfMemoryError, TaskCancelledError) as error:
+            outcome = GroupOutcome(RolloutGroup(play.question, ()), (str(actor_died(self._names[index], error)),))
+        finally:
+            self._load[index] -= 1
+        self._last_outcome = time.monotonic()
+        return outcome
+
+    async def _outcome(self, reference: Any) -> GroupOutcome:
+        pending = asyncio.wrap_future(reference.future())
+        try:
+            while not (await asyncio.wait({pending}, timeout=self._timeout_s / 10))[0]:
+                if time.monotonic() - self._last_outcome > self._timeout_s:
+                    busy = ", ".join(name for name, load in zip(self._names, self._load, strict=True) if load)
+                    raise Stalled(f"no episode finished in {self._timeout_s:.0f} s; {busy} still at work")
+        except asyncio.CancelledError:
+            ray.cancel(reference)
+            raise
+        return pending.result()

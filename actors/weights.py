@@ -1,34 +1,55 @@
-"""Weights on their way from the learner to the inference engines: a safetensors file in shared memory.
+"""Weights on their way from the learner to the inference engines: safetensors files in shared memory.
 
-    learner rank 0 --publish--> /dev/shm/medrl-<run>/v3.safetensors --collective_rpc--> every vLLM worker
+    learner rank 0 --publish--> /dev/shm/medrl-<run>/v3/*.safetensors --collective_rpc--> every vLLM worker of the node
+                                        |
+                                        +-- as Ray objects, to the shared memory of other nodes
 
-The workers load them through vLLM's own reload, which repacks them for the kernels in use.
+A version is a folder of buckets, there whole or not at all; its reference carries their checksums, which an engine
+looks at before it pauses. The workers load through vLLM's own reload, which repacks them for the kernels in use.
 """
 
+import asyncio
+import ctypes
 import os
 import shutil
+import signal
 import tempfile
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import ray
 import torch
+import xxhash
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from medrl.errors import InfrastructureError
 from medrl.records import writing_tensors
 
 SHARED_MEMORY = Path("/dev/shm")
+PR_SET_PDEATHSIG = 1
+"""prctl(2): the signal this process gets when its parent dies."""
+BUCKET_BYTES = 256 * 2**20
+"""Tensors that are gathered and written together."""
 
 
 @dataclass(frozen=True, slots=True)
 class WeightsRef:
-    """Weights of one policy version, on disk or in shared memory. `path`: a safetensors file, or a folder of them."""
+    """Weights of one policy version. `path`: a folder of safetensors files.
+
+    `files`: name and xxh3 checksum of each; empty for a checkpoint on disk. `node`: the Ray node whose memory holds
+    them; "" where every node sees the same disk.
+    """
 
     path: Path
     version: int
     num_bytes: int
+    files: tuple[tuple[str, str], ...] = ()
+    node: str = ""
 
 
 def weights_folder(run: str, num_bytes: int) -> Path:
@@ -44,17 +65,87 @@ def weights_folder(run: str, num_bytes: int) -> Path:
     return Path(tempfile.mkdtemp(prefix=f"medrl-{run}-{os.getpid()}-", dir=SHARED_MEMORY if roomy else None))
 
 
-def publish(tensors: Mapping[str, torch.Tensor], version: int, folder: Path) -> WeightsRef:
-    """Write `tensors` as `version`, atomically, and remove the versions before it. Raises DataError without room."""
-    path = folder / f"v{version}.safetensors"
-    partial = path.with_suffix(".partial")
+def publish(
+    tensors: Iterable[tuple[str, torch.Tensor]],
+    version: int,
+    folder: Path,
+    *,
+    node: str = "",
+    bucket_bytes: int = BUCKET_BYTES,
+) -> WeightsRef:
+    """Write `tensors` as `version`, bucket by bucket, then remove the versions before it.
+
+    At most one bucket is held beside what is written. Raises DataError without room.
+    """
+    path = folder / f"v{version}"
+    partial = folder / f".v{version}.partial"
+    for left in (partial, path):
+        shutil.rmtree(left, ignore_errors=True)
+    partial.mkdir(parents=True)
+    files: list[tuple[str, str]] = []
+    num_bytes = 0
     with writing_tensors(folder):
-        save_file(dict(tensors), partial)
+        for number, bucket in enumerate(_buckets(tensors, bucket_bytes)):
+            file = partial / f"{number:05d}.safetensors"
+            save_file(bucket, file)
+            files.append((file.name, _checksum(file)))
+            num_bytes += file.stat().st_size
     os.replace(partial, path)
-    for old in folder.glob("v*.safetensors"):
+    for old in folder.glob("v*"):
         if old != path:
-            old.unlink()
-    return WeightsRef(path, version, path.stat().st_size)
+            shutil.rmtree(old)
+    return WeightsRef(path, version, num_bytes, tuple(files), node)
+
+
+def _buckets(tensors: Iterable[tuple[str, torch.Tensor]], most: int) -> Iterator[dict[str, torch.Tensor]]:
+    bucket: dict[str, torch.Tensor] = {}
+    size = 0
+    for name, tensor in tensors:
+        if bucket and size + tensor.nbytes > most:
+            yield bucket
+            bucket, size = {}, 0
+        bucket[name] = tensor
+        size += tensor.nbytes
+    if bucket:
+        yield bucket
+
+
+def verify(ref: WeightsRef) -> None:
+    """Raises InfrastructureError, naming the file, if a byte differs from what was published."""
+    for name, checksum in ref.files:
+        try:
+            found = _checksum(ref.path / name)
+        except OSError as error:
+            raise InfrastructureError(f"weights of version {ref.version}: {name}: {error.strerror}") from error
+        if found != checksum:
+            raise InfrastructureError(
+                f"weights of version {ref.version}: {name} has checksum {found}, published was {checksum}"
+            )
+
+
+def _checksum(file: Path) -> str:
+    if not (size := file.stat().st_size):
+        return ""
+    return xxhash.xxh3_64_hexdigest(np.memmap(file, dtype=np.uint8, mode="r", shape=(size,)))
+
+
+@ray.remote(num_cpus=0)
+def _read_file(path: Path) -> Any:
+    return np.fromfile(path, dtype=np.uint8)
+
+
+def as_objects(ref: WeightsRef) -> list[Any]:
+    """The files of `ref` as Ray objects, read on the node that has them; Ray hands them from node to node."""
+    there = NodeAffinitySchedulingStrategy(ref.node, soft=False)
+    return [_read_file.options(scheduling_strategy=there).remote(ref.path / name) for name, _ in ref.files]
+
+
+async def receive(ref: WeightsRef, objects: list[Any], folder: Path) -> WeightsRef:
+    """Write the objects to `folder`, in this node's memory; the reference to what is there now."""
+    for (name, _), reference in zip(ref.files, objects, strict=True):
+        data = await reference
+        await asyncio.to_thread(data.tofile, folder / name)
+    return replace(ref, path=folder, node="")
 
 
 def pretrained_weights(folder: Path, version: int) -> WeightsRef:
@@ -66,8 +157,8 @@ def pretrained_weights(folder: Path, version: int) -> WeightsRef:
 
 
 def read_tensors(path: Path) -> Iterator[tuple[str, torch.Tensor]]:
-    """Name and tensor, one at a time, of a file or of all files in a folder."""
-    for file in sorted(path.glob("*.safetensors")) if path.is_dir() else [path]:
+    """Name and tensor, one at a time, of all safetensors files in a folder."""
+    for file in sorted(path.glob("*.safetensors")):
         with safe_open(file, framework="pt") as tensors:
             for name in tensors.keys():  # noqa: SIM118  (not a dict: it has no iterator)
                 yield name, tensors.get_tensor(name)
@@ -75,6 +166,11 @@ def read_tensors(path: Path) -> Iterator[tuple[str, torch.Tensor]]:
 
 class WeightLoader:
     """Mixed into vLLM's worker class (`worker_extension_cls`); its methods are called by name over `collective_rpc`."""
+
+    def end_with_parent(self: Any) -> None:
+        """Let this process be killed when the one that started it dies, so that no engine outlives its actor."""
+        if os.name == "posix" and os.uname().sysname == "Linux":
+            ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
     def load_published_weights(self: Any, path: str) -> None:
         """Replace the model's weights by those at `path`."""

@@ -52,14 +52,17 @@ class ReactEnv:
         """Tokens the next turn may take."""
         return min(self._limits.max_turn_tokens, self._max_length - len(self.token_ids))
 
-    async def act(self, token_ids: list[int], logprobs: list[float] | None = None, version: int = -1) -> None:
+    async def act(
+        self, token_ids: list[int], logprobs: list[float] | None = None, versions: list[int] | None = None
+    ) -> None:
         """Take one turn of the policy: record its tokens, run its call, append the observation.
 
-        `logprobs` (nats) and `version` come from the sampler; a demonstration has neither. Raises ToolOutage.
+        `logprobs` (nats) and `versions` come from the sampler; a demonstration has neither. Raises ToolOutage.
         """
         if self.ending is not None:
             raise ValueError(f"the episode has ended ({self.ending}); start another")
-        self._append(token_ids, True, logprobs or [0.0] * len(token_ids), version)
+        count = len(token_ids)
+        self._append(token_ids, True, logprobs or [0.0] * count, versions or [-1] * count)
         text = self._codec.decode_action(token_ids)
         turn_ended = bool(token_ids) and token_ids[-1] in self._codec.end_ids
         action = parse_action(text)
@@ -93,7 +96,7 @@ class ReactEnv:
         elif self._tools_s > self._limits.timeout_s:
             self.ending = Ending.TIME_LIMIT
         else:  # an observation that nothing follows would only lengthen the sequence
-            self._append(token_ids, False, [0.0] * len(token_ids), -1)
+            self._append(token_ids, False, [0.0] * len(token_ids), [-1] * len(token_ids))
 
     @property
     def _mistakes_in_a_row(self) -> int:
@@ -109,11 +112,11 @@ class ReactEnv:
             self.ending = Ending.TOOL_OUTAGE
             raise
 
-    def _append(self, token_ids: list[int], is_action: bool, logprobs: list[float], version: int) -> None:
+    def _append(self, token_ids: list[int], is_action: bool, logprobs: list[float], versions: list[int]) -> None:
         self.token_ids += token_ids
         self._action_mask += [is_action] * len(token_ids)
         self._logprobs += logprobs
-        self._versions += [version] * len(token_ids)
+        self._versions += versions
 
     def rollout(self, generate_s: float = 0.0) -> Rollout:
         """The finished episode. Raises ValueError while it still runs."""
@@ -155,5 +158,5 @@ async def run_episode(env: ReactEnv, generate: Generate, sampling: Sampling, req
         begun = time.monotonic()
         completion = await generate(env.token_ids, sampling=turn_sampling, request_id=f"{request_id}/{turn}")
         generate_s += time.monotonic() - begun
-        await env.act(completion.token_ids, completion.logprobs, completion.policy_version)
+        await env.act(completion.token_ids, completion.logprobs, completion.versions)
     return env.rollout(generate_s)

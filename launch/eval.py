@@ -1,5 +1,6 @@
 """Evaluation on held-out questions, greedy and at the training temperature, through the same actors as training."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -38,9 +39,9 @@ def evaluate(
     if samples:
         plays += [Play(question, samples, config.grpo.temperature) for question in questions]
     with Progress(f"eval {part}", len(questions) * (1 + samples), "episode") as progress:
-        outcomes = players.workers.collect(plays, derive_seed(config.seed, "eval"), progress.advance)
-    groups, unrated = players.reward.score([outcome.group for outcome in outcomes])
-    outages = [reason for outcome in outcomes for reason in outcome.outages] + unrated
+        outcomes = asyncio.run(players.play_all(plays, derive_seed(config.seed, "eval"), progress.advance))
+    groups = [outcome.group for outcome in outcomes]
+    outages = [reason for outcome in outcomes for reason in outcome.outages]
     if outages:
         raise InfrastructureError(f"{len(outages)} evaluation episodes could not be played; the first: {outages[0]}")
     greedy, sampled = groups[: len(questions)], groups[len(questions) :]

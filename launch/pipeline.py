@@ -6,6 +6,7 @@ A stage that was finished before is not done again, so an interrupted run goes o
 `medrl synthesize | sft | train | eval | quickstart` ask for different stages of the same pipeline.
 """
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
@@ -29,7 +30,7 @@ from launch.rundir import RunDirectory
 from launch.sft import finetune
 from launch.summary import headline, reminder, write_summary
 from launch.tracking import Tracker
-from launch.train import grpo
+from launch.train import Trainer
 from launch.trajectories import TrajectoryLog
 from medrl.config import Config
 
@@ -56,6 +57,8 @@ def run(config: Config, stages: Sequence[str]) -> RunDirectory:
             with run_dir.stage(stage) as result:
                 result |= getattr(pipeline, stage)()
                 result["peak_rss_gb"] = memory.peak_gb
+        if run_dir.done("grpo"):
+            run_dir.checkpoints.clear()
     return run_dir
 
 
@@ -89,17 +92,22 @@ class Pipeline:
         """Base model -> checkpoints/sft."""
         trajectories = self._dataset.trajectories
         with self._learner(self._base_model) as learner:
-            finetune(self._config, learner, trajectories, self._tracker)
-            learner.save_pretrained(self._checkpoint("sft"))
+            asyncio.run(finetune(self._config, learner, trajectories, self._tracker))
+            asyncio.run(learner.save_pretrained(self._checkpoint("sft")))
         used = min(len(trajectories), self._config.sft.updates * self._config.sft.batch_trajectories)
         return {"trajectories": used, "updates": self._config.sft.updates}
 
     def grpo(self) -> dict[str, Any]:
-        """checkpoints/sft -> checkpoints/rl."""
-        players = self._playing("sft")
-        with self._learner(self._checkpoint("sft")) as learner:
-            episodes = grpo(self._config, learner, players, self._dataset.train, self._tracker, self._log)
-            learner.save_pretrained(self._checkpoint("rl"))
+        """checkpoints/sft -> checkpoints/rl, over checkpoints/grpo/step-<n>."""
+        trainer = Trainer(
+            self._config, self._players, self._dataset.train, self._tracker, self._log, self._run_dir.checkpoints
+        )
+        episodes = asyncio.run(
+            trainer.train(
+                lambda: self._learner(self._checkpoint("sft")),
+                lambda learner: learner.save_pretrained(self._checkpoint("rl")),
+            )
+        )
         return {"episodes": episodes, "steps": self._config.grpo.steps}
 
     def eval_base(self) -> dict[str, Any]:

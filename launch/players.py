@@ -1,14 +1,16 @@
 """The actors that play episodes: inference pool, rollout workers, reward actor."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from actors.pool import InferencePool
 from actors.reward import RewardService
-from actors.rollout import RolloutWorkers
+from actors.rollout import GroupOutcome, Play, RolloutWorkers
 from medrl.config import Config
+from medrl.seeds import derive_seed
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +20,41 @@ class Players:
     pool: InferencePool
     workers: RolloutWorkers
     reward: RewardService
+
+    async def play(self, play: Play, seed: int) -> GroupOutcome:
+        """The episodes of one question, with their rewards; those that could not be played or rated are outages."""
+        outcome = await self.workers.play(play, seed)
+        group, unrated = await self.reward.score(outcome.group)
+        return GroupOutcome(group, (*outcome.outages, *unrated))
+
+    async def play_all(
+        self, plays: Sequence[Play], seed: int, on_group: Callable[[int], None] = lambda episodes: None
+    ) -> list[GroupOutcome]:
+        """`play` of each, side by side, in their order; `on_group(episodes done)` is called as they finish."""
+
+        async def one(play: Play) -> GroupOutcome:
+            outcome = await self.play(play, derive_seed(seed, play.question.id))
+            on_group(play.samples)
+            return outcome
+
+        async with self.watched():
+            tasks = [asyncio.create_task(one(play)) for play in plays]
+            try:
+                return await asyncio.gather(*tasks)
+            finally:
+                for task in tasks:
+                    task.cancel()
+
+    @asynccontextmanager
+    async def watched(self) -> AsyncIterator[None]:
+        """While in the block, engines that die or hang are started again; it ends if that cannot be done."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                watch = group.create_task(self.pool.watch())
+                yield
+                watch.cancel()
+        except ExceptionGroup as failed:  # of one: what the block, or the watch, raised
+            raise failed.exceptions[0] from None
 
 
 @contextmanager

@@ -23,12 +23,13 @@ class Progress:
     A bar that redraws itself on a terminal; elsewhere (a log file, a CI page) one line every ten seconds.
     """
 
-    def __init__(self, name: str, total: int, unit: str) -> None:
-        """`total` in `unit`, a noun in the singular."""
+    def __init__(self, name: str, total: int, unit: str, done: int = 0) -> None:
+        """`total` in `unit`, a noun in the singular; `done` of it before now, which do not count for the rate."""
         terminal = sys.stderr.isatty()
         self._bar = tqdm(
             desc=name,
             total=total,
+            initial=done,
             unit=f" {unit}",
             file=sys.stderr if terminal else _Lines(),
             mininterval=0.2 if terminal else LINE_EVERY_S,

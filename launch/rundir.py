@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
+from launch.checkpoints import Checkpoints
 from medrl.config import Config, load
 from medrl.errors import ConfigError
 from medrl.records import write_json, write_text
@@ -31,7 +32,13 @@ class RunDirectory:
             raise ConfigError(
                 f"another medrl is at work in {self.path}; wait for it, or give run_dir=another/folder"
             ) from error
+        self.checkpoints = Checkpoints(self.path / "checkpoints" / "grpo")
         held = self.path / "config.yaml"
+        if config.resume == "never" and held.exists():
+            self.close()
+            raise ConfigError(
+                f"{self.path} holds a run already: resume=auto goes on with it, run_dir=another/folder leaves it alone"
+            )
         if held.exists() and (changed := _difference(load(held), config)) is not None:
             self.close()
             raise ConfigError(
@@ -81,6 +88,8 @@ _FREE: Any = {
     "env": {"timeout_s"},
     "learner": {"step_timeout_s", "threads"},
     "reward": {"judge_timeout_s"},
+    "checkpoint": True,
+    "resume": True,
 }
 
 

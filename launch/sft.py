@@ -13,14 +13,14 @@ from medrl.sft import cosine_lr
 from medrl.types import Rollout
 
 
-def finetune(config: Config, learner: LearnerGroup, trajectories: Sequence[Rollout], tracker: Tracker) -> None:
+async def finetune(config: Config, learner: LearnerGroup, trajectories: Sequence[Rollout], tracker: Tracker) -> None:
     """`sft.updates` optimiser steps of `sft.batch_trajectories`, AdamW with a cosine schedule."""
     batches = shuffled_batches(trajectories, config.sft.batch_trajectories, derive_seed(config.seed, "sft"))
     warmup = min(round(config.sft.warmup_fraction * config.sft.updates), config.sft.updates - 1)
     with Progress("sft", config.sft.updates, "update") as progress:
         for update in range(config.sft.updates):
             lr = cosine_lr(update, config.sft.updates, config.sft.lr, warmup)
-            stats = learner.update([demonstration(rollout) for rollout in next(batches)], "sft", lr)
+            stats = await learner.update([demonstration(rollout) for rollout in next(batches)], "sft", lr)
             metrics = {f"sft/{name}": value for name, value in stats.items()} | {"sft/lr": lr}
             tracker.log(metrics, step=update, stage="sft")
             progress.advance(1, loss=stats["loss"])

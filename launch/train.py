@@ -1,110 +1,124 @@
-"""The controller loop: question -> rollout -> reward -> learner -> weights -> pool, one policy version an update.
+"""The controller loop: question -> rollout -> reward -> learner -> weights -> pool, one policy version a step.
 
-curriculum -> questions -> RolloutWorkers <-> InferencePool
-    ^                            |                  ^
-pass rates                 RewardService            | weights, versioned
-    |                            v                  |
-    +-------------------- advantages -> LearnerGroup
+curriculum -> Flow: RolloutWorkers <-> InferencePool, RewardActor -> buffer
+    ^                                       ^                          |
+pass rates                                  | weights, versioned       | the groups of a step
+    |                                       |                          v
+    +------------------------------- LearnerGroup <- advantages <------+
+
+The loop is the same for every schedule: what may be in flight while the learner learns is the buffer's decision.
 """
 
-import random
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from itertools import compress
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from statistics import fmean
 
-import torch
 from tqdm import tqdm
 
+from actors.curriculum import CurriculumService
 from actors.learner import LearnerGroup
-from actors.rollout import Play
+from launch.checkpoints import Checkpoints, Standing
+from launch.flow import Batch, Flow
 from launch.players import Players
 from launch.progress import Progress
 from launch.tracking import Tracker
 from launch.trajectories import TrajectoryLog
+from medrl.batch import train_samples
 from medrl.config import Config, GRPOConfig
-from medrl.curriculum import Curriculum
-from medrl.errors import InfrastructureError
-from medrl.grpo import group_advantages, most_varied
-from medrl.metrics import is_mixed, rollout_metrics
+from medrl.errors import LearnerLost
+from medrl.metrics import rollout_metrics, staleness_metrics
 from medrl.packing import TrainSample
-from medrl.seeds import derive_seed
-from medrl.types import Question, RolloutGroup
+from medrl.types import Question
+
+StartLearner = Callable[[], AbstractContextManager[LearnerGroup]]
 
 
-def grpo(
-    config: Config,
-    learner: LearnerGroup,
-    players: Players,
-    questions: Sequence[Question],
-    tracker: Tracker,
-    log: TrajectoryLog,
-) -> int:
-    """`grpo.steps` steps from the weights that learner and pool both hold. Returns the number of episodes played."""
-    settings = config.grpo
-    rng = random.Random(derive_seed(config.seed, "curriculum"))
-    curriculum = Curriculum(sorted({question.hops for question in questions}), config.curriculum)
-    episodes = 0
-    with Progress("grpo", settings.steps * settings.groups_per_step * settings.group_size, "episode") as progress:
-        for step in range(settings.steps):
-            timer = StepTimer()
-            batch = curriculum.sample(rng, questions, settings.groups_per_step)
-            plays = [Play(question, settings.group_size, settings.temperature) for question in batch]
-            outcomes = players.workers.collect(plays, derive_seed(config.seed, "grpo", step), progress.advance)
-            timer.lap("rollout")
-            groups, unrated = players.reward.score([outcome.group for outcome in outcomes])
-            timer.lap("reward")
-            outages = [reason for outcome in outcomes for reason in outcome.outages] + unrated
-            if outages:
-                tqdm.write(f"step {step}: {len(outages)} episodes dropped; the first: {outages[0]}", file=sys.stderr)
-            if not any(group.rollouts for group in groups):
-                raise InfrastructureError(f"step {step}: no episode could be played; the first: {outages[0]}")
-            curriculum.give_back([group.question for group in groups if not group.rollouts])
-            curriculum.observe(groups)
-            stats = learn(learner, train_samples(groups, settings), settings, step)
-            timer.lap("learn")
-            players.pool.update_weights(learner.export_weights(step + 1))
-            timer.lap("sync")
-            log.write(f"grpo-{step:04d}", groups)
-            tracker.log(
-                rollout_metrics(groups)
-                | stats
-                | curriculum.metrics()
-                | timer.metrics()
-                | {"rollout/outages": len(outages)},
-                step=step,
-                stage="grpo",
-            )
-            episodes += sum(len(group.rollouts) for group in groups)
-    return episodes
+@dataclass(frozen=True, slots=True)
+class Trainer:
+    """All that the loop talks to."""
+
+    config: Config
+    players: Players
+    questions: Sequence[Question]
+    tracker: Tracker
+    log: TrajectoryLog
+    checkpoints: Checkpoints
+
+    async def train(self, start_learner: StartLearner, save: Callable[[LearnerGroup], Awaitable[None]]) -> int:
+        """`grpo.steps` steps, from the last checkpoint or from the start; `save` is called with the trained learner.
+
+        A learner that is lost is started again and goes on from the last checkpoint, as the whole run would. Returns
+        the number of episodes learnt from.
+        """
+        lost = 0
+        async with self.players.watched():
+            while True:
+                before = self.checkpoints.last
+                try:
+                    with start_learner() as learner:
+                        episodes = await self._steps(learner)
+                        await save(learner)
+                        return episodes
+                except LearnerLost as error:
+                    lost = lost + 1 if self.checkpoints.last == before else 1
+                    if lost > self.config.checkpoint.restarts:
+                        raise
+                    tqdm.write(f"{error}; going on from the last checkpoint with a new learner", file=sys.stderr)
+
+    async def _steps(self, learner: LearnerGroup) -> int:
+        config, pool = self.config, self.players.pool
+        standing = await self._restore(learner)
+        total = config.grpo.steps * config.grpo.groups_per_step * config.grpo.group_size
+        with (
+            Progress("grpo", total, "episode", done=standing.episodes) as progress,
+            CurriculumService.running(config, self.questions, standing.curriculum) as curriculum,
+        ):
+            async with Flow(config, self.players, curriculum, standing.buffer, progress.advance) as flow:
+                timer = StepTimer()
+                for step in range(standing.step, config.grpo.steps):
+                    batch = await flow.take()
+                    timer.lap("wait")
+                    stats = await learn(learner, train_samples(batch.groups, config.grpo), config.grpo, step)
+                    timer.lap("learn")
+                    stats |= await pool.update_weights(await learner.export_weights(step + 1))
+                    stats |= await curriculum.observe(batch.groups, batch.unplayed)
+                    await flow.advance(step + 1)
+                    timer.lap("sync")
+                    self._report(step, batch, stats | timer.metrics())
+                    standing = replace(standing, step=step + 1, episodes=standing.episodes + batch.episodes)
+                    if (step + 1) % config.checkpoint.every == 0 or step + 1 == config.grpo.steps:
+                        await self._save(learner, standing, flow)
+                        timer.lap("checkpoint")  # counted with the next step
+        return standing.episodes
+
+    async def _restore(self, learner: LearnerGroup) -> Standing:
+        """Where the last checkpoint stands, with its weights in learner and pool."""
+        if (last := self.checkpoints.last) is None:
+            standing = Standing()
+        else:
+            standing = self.checkpoints.read(last)
+            await learner.load_checkpoint(last)
+        await self.players.pool.update_weights(await learner.export_weights(standing.step))
+        return standing
+
+    async def _save(self, learner: LearnerGroup, standing: Standing, flow: Flow) -> None:
+        buffer, curriculum = await flow.state()
+        with self.checkpoints.writing(replace(standing, buffer=buffer, curriculum=curriculum)) as folder:
+            await learner.save_checkpoint(folder, {"step": standing.step})
+
+    def _report(self, step: int, batch: Batch, stats: dict[str, float]) -> None:
+        if batch.outages:
+            dropped = f"step {step}: {len(batch.outages)} episodes dropped; the first: {batch.outages[0]}"
+            tqdm.write(dropped, file=sys.stderr)
+        self.log.write(f"grpo-{step:04d}", batch.groups)
+        metrics = rollout_metrics(batch.groups) | staleness_metrics(batch.groups, step) | stats
+        self.tracker.log(metrics | {"rollout/outages": len(batch.outages)}, step=step, stage="grpo")
 
 
-def train_samples(groups: Sequence[RolloutGroup], settings: GRPOConfig) -> list[TrainSample]:
-    """The episodes that are kept of each group, with their advantages in the whole of it; 0 in a group that is not to
-    be learnt from."""
-    scored = [(rollout, index) for index, group in enumerate(groups) for rollout in group.rollouts]
-    rewards = torch.tensor([rollout.reward.total for rollout, _ in scored], dtype=torch.float64)
-    group_ids = torch.tensor([index for _, index in scored])
-    advantages = group_advantages(
-        rewards, group_ids, baseline=settings.baseline, divide_by_std=settings.divide_by_std
-    ).tolist()
-    taught = [settings.learn_from == "all" or is_mixed(group) for group in groups]
-    return [
-        TrainSample(rollout.token_ids, rollout.action_mask, rollout.logprobs, advantage if taught[index] else 0.0)
-        for (rollout, index), advantage in compress(zip(scored, advantages, strict=True), _kept(groups, settings))
-    ]
-
-
-def _kept(groups: Sequence[RolloutGroup], settings: GRPOConfig) -> Iterator[bool]:
-    """For each episode, group by group, whether it is among the `train_per_group` that vary most."""
-    for group in groups:
-        rewards = [rollout.reward.total for rollout in group.rollouts]
-        kept = most_varied(rewards, settings.train_per_group or settings.group_size)
-        yield from (index in kept for index in range(len(rewards)))
-
-
-def learn(learner: LearnerGroup, samples: list[TrainSample], settings: GRPOConfig, step: int) -> dict[str, float]:
+async def learn(learner: LearnerGroup, samples: list[TrainSample], settings: GRPOConfig, step: int) -> dict[str, float]:
     """One step's optimiser updates, `grpo.updates_per_batch` of them, over disjoint shares of the samples.
 
     Samples without advantage teach nothing and are left out if so configured; the loss is averaged over all the same.
@@ -119,9 +133,9 @@ def learn(learner: LearnerGroup, samples: list[TrainSample], settings: GRPOConfi
         return {"actor/samples": 0.0}
     lr = settings.lr * min(1.0, (step + 1) / (settings.warmup_steps + 1))
     updates = min(settings.updates_per_batch, len(samples))
-    old = learner.logprobs(samples) if updates > 1 else None
+    old = await learner.logprobs(samples) if updates > 1 else None
     stats = [
-        learner.update(
+        await learner.update(
             samples[share::updates], "policy", lr, None if old is None else old[share::updates], counted / updates
         )
         for share in range(updates)
@@ -140,9 +154,12 @@ class StepTimer:
     def lap(self, name: str) -> None:
         """End the lap that began with the last one."""
         now = time.monotonic()
-        self._laps[name] = now - self._last
+        self._laps[name] = self._laps.get(name, 0.0) + now - self._last
         self._last = now
 
     def metrics(self) -> dict[str, float]:
-        """`timing_s/<lap>` and their sum."""
-        return {f"timing_s/{name}": s for name, s in self._laps.items()} | {"timing_s/step": sum(self._laps.values())}
+        """`timing_s/<lap>` and their sum, and the share in which the learner had nothing to do; starts again."""
+        laps, self._laps = self._laps, {}
+        total = sum(laps.values())
+        times = {f"timing_s/{name}": seconds for name, seconds in laps.items()}
+        return times | {"timing_s/step": total, "perf/learner_idle": 1.0 - laps.get("learn", 0.0) / total}

@@ -179,6 +179,16 @@ class GRPOConfig(Section):
             raise ValueError(f"train_per_group={self.train_per_group}: use 2 to group_size={self.group_size}, or null")
         return self
 
+    @model_validator(mode="after")
+    def _in_flight(self) -> "GRPOConfig":
+        least = self.groups_per_step + self.refill
+        if self.groups_in_flight is not None and self.groups_in_flight < least:
+            raise ValueError(
+                f"groups_in_flight={self.groups_in_flight}: a step could never fill; use groups_per_step + refill = "
+                f"{least} or more"
+            )
+        return self
+
     @property
     def staleness(self) -> int:
         """Policy versions a group may lag behind the one it is learnt by."""
@@ -210,6 +220,10 @@ class PoolConfig(Section):
     enforce_eager: bool = Field(True, description="no compilation: starts in seconds, decodes somewhat slower")
     start_timeout_s: Seconds = 300.0
     request_timeout_s: Seconds = 180.0
+    stuck_after_s: Seconds = Field(
+        300.0,
+        description="an engine without a sign of life, or with requests and none ended, is started again after this",
+    )
 
 
 class LearnerConfig(Section):
@@ -230,6 +244,9 @@ class RolloutConfig(Section):
     """Rollout workers: processes that run the tool environment."""
 
     workers: Positive = 1
+    episodes_in_flight: Positive | None = Field(
+        None, description="episodes under way at once; null: what the engines decode together. More if tools are slow"
+    )
     attempts: Positive = Field(3, description="tries per episode when infrastructure fails, before it is dropped")
     timeout_s: Seconds = Field(600.0, description="longest wait for the next finished group")
 

@@ -230,6 +230,21 @@ def spread(a: float, b: float, target: float) -> float:
     return math.exp(log_value)
 
 
+def random_state(rng: random.Random) -> list[Any]:
+    """The state of a generator, as JSON values."""
+    version, numbers, gauss = rng.getstate()
+    return [version, list(numbers), gauss]
+
+
+def restore_random(rng: random.Random, state: Sequence[Any]) -> None:
+    """Inverse of `random_state`. Raises DataError if it is not one."""
+    try:
+        version, numbers, gauss = state
+        rng.setstate((version, tuple(numbers), gauss))
+    except (TypeError, ValueError) as error:
+        raise DataError(f"not the state of a random generator ({error}): resume from another checkpoint") from error
+
+
 def _log_beta(a: float, b: float) -> float:
     return math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)
 

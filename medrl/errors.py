@@ -31,3 +31,7 @@ class ToolOutage(InfrastructureError):
 
 class Stalled(InfrastructureError):
     """A deadline passed. The message names the actor that blocks."""
+
+
+class LearnerLost(InfrastructureError):
+    """A rank of the learner died or hangs, and the others with it: start anew from the last checkpoint."""

@@ -28,6 +28,9 @@ GLOSSARY: dict[str, str] = {
     "rollout/action_tokens": "mean over episodes of tokens that the policy sampled",
     "rollout/duration_s": "mean over episodes of wall time, seconds",
     **{f"rollout/ending/{ending}": f"share of episodes that ended as {ending}" for ending in Ending},
+    "async/staleness_mean": "mean over sampled tokens of the policy versions between sampling and learning",
+    "async/staleness_max": "the most of them; the schedule's bound holds it",
+    "async/mixed_episodes": "share of episodes under which the weights changed",
     "tools/<name>/calls": "calls of this tool by all episodes together",
     "tools/<name>/error_rate": "share of its calls that were refused as mistakes; absent where it was not called",
     "tools/<name>/latency_p95": "95th percentile of its latency, seconds; absent where it was not called",
@@ -65,6 +68,23 @@ def rollout_metrics(groups: Sequence[RolloutGroup], tools: Collection[str] = ())
     for ending in Ending:
         metrics[f"rollout/ending/{ending}"] = _mean([rollout.ending is ending for rollout in rollouts])
     return metrics | _tool_metrics([step for rollout in rollouts for step in rollout.steps], tools)
+
+
+def staleness_metrics(groups: Sequence[RolloutGroup], version: int) -> dict[str, float]:
+    """How many policy versions the groups' sampled tokens lag behind `version`, which learns from them."""
+    lags = [
+        version - sampled
+        for group in groups
+        for rollout in group.rollouts
+        for sampled, acted in zip(rollout.versions, rollout.action_mask, strict=True)
+        if acted
+    ]
+    mixed = [len(set(rollout.versions) - {-1}) > 1 for group in groups for rollout in group.rollouts]
+    return {
+        "async/staleness_mean": _mean(lags),
+        "async/staleness_max": float(max(lags)),
+        "async/mixed_episodes": _mean(mixed),
+    }
 
 
 def pass_rate(group: RolloutGroup) -> float:

@@ -176,11 +176,12 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What a sampler returns for one turn. `logprobs` in nats at the sampling temperature, one for each token."""
+    """What a sampler returns for one turn: for each token its log-prob, in nats at the sampling temperature, and the
+    policy version that sampled it; weights may change under a turn."""
 
     token_ids: list[int]
     logprobs: list[float]
-    policy_version: int
+    versions: list[int]
     finish_reason: Literal["stop", "length"]
 
 

@@ -22,7 +22,7 @@ class ScriptedGenerate:
         self.requests.append((list(token_ids), sampling, request_id))
         ids = self._codec.encode_action(self._turns.pop(0))[: sampling.max_tokens]
         ended = ids[-1] in self._codec.end_ids
-        return Completion(ids, [-0.5] * len(ids), self._version, "stop" if ended else "length")
+        return Completion(ids, [-0.5] * len(ids), [self._version] * len(ids), "stop" if ended else "length")
 
 
 class FakeTool:

@@ -17,12 +17,12 @@ from tests.tiny import save_tiny
 DISEASES = 40
 
 
-def write_ontology(folder: Path) -> Path:
-    """`DISEASES` diseases, each with one gene and three signs of its own, in two organ systems."""
+def write_ontology(folder: Path, diseases: int = DISEASES) -> Path:
+    """So many diseases, each with one gene and three signs of its own, in two organ systems."""
     folder.mkdir(parents=True)
     terms = {key: value for key, value in ontology.TERMS.items() if not key.startswith("HP:1")}
     rows, links = [], []
-    for number in range(DISEASES):
+    for number in range(diseases):
         disease, name = f"OMIM:{number + 1}", f"Disease {number + 1}"
         for sign in range(3):
             term = f"HP:1{number:03d}{sign:03d}"
@@ -37,13 +37,13 @@ def write_ontology(folder: Path) -> Path:
         return ontology.write_ontology(folder)
 
 
-def config(folder: Path) -> Config:
+def config(folder: Path, diseases: int = DISEASES) -> Config:
     """Small everywhere; limits in tokens are wide, since a token of the tiny model is a byte."""
     values = {
         "name": "tiny",
         "run_dir": str(folder / "run"),
         "model": {"path": str(save_tiny(folder / "model")), "dtype": "float32", "max_length": 2048},
-        "knowledge": {"ontology": str(write_ontology(folder / "ontology")), "cache": str(folder / "cache")},
+        "knowledge": {"ontology": str(write_ontology(folder / "ontology", diseases)), "cache": str(folder / "cache")},
         "kisa": {
             "train_questions": 16,
             "heldout_questions": 3,

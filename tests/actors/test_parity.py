@@ -18,7 +18,7 @@ from actors.learner import LearnerGroup
 from actors.pool import InferencePool
 from launch.model import resolve_model
 from medrl.config import Config, parse
-from medrl.errors import Stalled
+from medrl.errors import LearnerLost
 from medrl.packing import TrainSample
 from medrl.types import Completion, Sampling
 
@@ -63,7 +63,7 @@ class Running:
     def mismatch(self, completions: list[Completion], temperature: float) -> float:
         """Mean |sampler − learner| over the sampled tokens, nats."""
         samples = self.train_samples(completions)
-        rows = self.learner.logprobs(samples, temperature)
+        rows = asyncio.run(self.learner.logprobs(samples, temperature))
         differences = [
             abs(own - other)
             for sample, row in zip(samples, rows, strict=True)
@@ -153,13 +153,13 @@ def test_nothing_listens_beyond_this_machine(running: Running) -> None:
 
 def test_after_an_update_the_pool_is_the_new_policy(running: Running) -> None:
     before = running.sample(1.0, "before")
-    assert {one.policy_version for one in before} == {0}
-    stats = running.learner.update(running.train_samples(before), "policy", 1e-4)
+    assert {one.versions[0] for one in before} == {0}
+    stats = asyncio.run(running.learner.update(running.train_samples(before), "policy", 1e-4))
     assert stats["rollout_corr/logp_diff_mean"] < MOST_NATS
     assert running.mismatch(before, 1.0) > 2 * MOST_NATS  # the update moved the policy, as it should
-    running.pool.update_weights(running.learner.export_weights(1))
+    asyncio.run(running.pool.update_weights(asyncio.run(running.learner.export_weights(1))))
     after = running.sample(1.0, "after")
-    assert {one.policy_version for one in after} == {1}
+    assert {one.versions[0] for one in after} == {1}
     assert running.mismatch(after, 1.0) < MOST_NATS
     running.pool.load(running.model, version=2)
     assert [one.token_ids for one in running.sample(0.0, "back", tokens=4)] == [
@@ -168,26 +168,41 @@ def test_after_an_update_the_pool_is_the_new_policy(running: Running) -> None:
     assert running.mismatch(running.sample(1.0, "base"), 1.0) > 2 * MOST_NATS  # the learner stayed where it was
 
 
-def test_requests_that_run_while_weights_change_end_on_one_version(running: Running) -> None:
-    ref = running.learner.export_weights(7)
+def test_requests_go_on_under_new_weights_and_every_token_knows_its_own(running: Running) -> None:
+    """The same requests, with the weights changed under them: tokens before the change are those of the old policy, as
+    if there had been none; those after it have the log-probs of the new one."""
+    old = running.sample(1.0, "undisturbed", tokens=96)
+    [old_version] = {version for one in old for version in one.versions}
+    asyncio.run(running.learner.update(running.train_samples(old), "policy", 1e-4))
+    ref = asyncio.run(running.learner.export_weights(7))
 
     async def run() -> list[Completion]:
-        async def one(i: int, delay_s: float) -> Completion:
-            await asyncio.sleep(delay_s)
-            prompt = running.prompts[i % len(running.prompts)]
-            return await running.pool.generate(prompt, sampling=Sampling(1.0, 32, seed=i), request_id=f"swap-{i}/0")
-
-        calls = [asyncio.create_task(one(i, 0.1 * i)) for i in range(24)]
-        await asyncio.sleep(0.5)
-        await asyncio.to_thread(running.pool.update_weights, ref)
+        calls = [
+            asyncio.create_task(
+                running.pool.generate(prompt, sampling=Sampling(1.0, 96, seed=i), request_id=f"swap-{i}/0")
+            )
+            for i, prompt in enumerate(running.prompts)
+        ]
+        await asyncio.sleep(1.5)
+        metrics = await running.pool.update_weights(ref)
+        assert metrics["sync/bytes"] > 2e8 and metrics["sync/paused_s"] > 0
         return await asyncio.gather(*calls)
 
-    versions = [one.policy_version for one in asyncio.run(run())]
-    assert set(versions) == {2, 7} or set(versions) == {1, 7}
-    assert versions == sorted(versions)
+    new = asyncio.run(run())
+    assert any(set(one.versions) == {old_version, 7} for one in new)
+    rows = asyncio.run(running.learner.logprobs(running.train_samples(new), 1.0))
+    for one, undisturbed, prompt, row in zip(new, old, running.prompts, rows, strict=True):
+        assert len(one.token_ids) == len(one.versions) == len(one.logprobs) <= 96
+        assert one.versions == sorted(one.versions)
+        before = one.versions.count(old_version)
+        assert one.token_ids[:before] == undisturbed.token_ids[:before]
+        after = [abs(a - b) for a, b in zip(one.logprobs[before:], row[len(prompt) + before :], strict=True)]
+        assert not after or sum(after) / len(after) < 2 * MOST_NATS
+    assert running.mismatch(old, 1.0) > 2 * MOST_NATS  # so it does matter whose log-probs they are
 
 
 def test_a_learner_that_is_late_is_named(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    samples = running.train_samples(running.sample(1.0, "late", tokens=40))
     monkeypatch.setattr(running.learner, "_timeout_s", 0.001)
-    with pytest.raises(Stalled, match="learner-0 did not logprobs"):
-        running.learner.logprobs(running.train_samples(running.sample(1.0, "late", tokens=40)))
+    with pytest.raises(LearnerLost, match="learner-0 did not logprobs"):
+        asyncio.run(running.learner.logprobs(samples))

@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 
 from actors import pool as pool_module
-from actors.pool import InferencePool, engine_arguments, stop_token_ids
+from actors.engine import engine_arguments, stop_token_ids
+from actors.pool import InferencePool
 from medrl.config import parse
-from medrl.errors import InfrastructureError, Stalled
+from medrl.errors import Stalled
 from medrl.types import Completion, Sampling
 
-ANSWER = Completion([1], [-0.5], 0, "stop")
+ANSWER = Completion([1], [-0.5], [0], "stop")
 
 
 class Call:
@@ -53,7 +54,7 @@ def pool_of(*engines: Engine, timeout_s: float = 5.0) -> InferencePool:
     pool._names = [f"engine-{index}" for index in range(len(engines))]
     pool._timeout_s = timeout_s
     pool._engines = list(engines)
-    pool.__dict__ |= pool.__getstate__()
+    pool._forget_requests()
     return pool
 
 
@@ -92,14 +93,19 @@ def test_a_silent_engine_is_named_after_the_deadline(monkeypatch: pytest.MonkeyP
     assert len(cancelled) == 1
 
 
-def test_a_dead_engine_is_an_outage() -> None:
-    with pytest.raises(InfrastructureError, match="engine-0"):
-        generate(pool_of(Engine(pool_module.RayActorError())), "a/0")
+def test_a_request_whose_engine_dies_is_made_again_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool_module, "RETRY_AFTER_S", 0.01)
+    engines = [Engine(pool_module.RayActorError()), Engine()]
+    pool = pool_of(*engines)
+    assert generate(pool, "a/0") == [ANSWER]
+    assert generate(pool, "a/1") == [ANSWER]
+    assert [len(engine.generate.requests) for engine in engines] == [1, 2]  # the episode has moved
 
 
-def test_load_is_given_back_whatever_happens() -> None:
-    pool = pool_of(Engine(pool_module.RayActorError()))
-    with pytest.raises(InfrastructureError):
+def test_with_no_engine_left_the_deadline_names_the_last_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool_module, "RETRY_AFTER_S", 0.01)
+    pool = pool_of(Engine(pool_module.RayActorError()), timeout_s=0.1)
+    with pytest.raises(Stalled, match="engine-0 did not complete a/0 in 0 s; it failed"):
         generate(pool, "a/0")
     assert pool._load == [0]
 
@@ -116,7 +122,7 @@ def test_a_copy_starts_with_no_requests_of_its_own() -> None:
     pool._load = [3]
     pool._sticky = OrderedDict(a=0)
     copy = pickle.loads(pickle.dumps(pool))  # noqa: S301  (what Ray does with it)
-    assert copy._load == [] and not copy._sticky
+    assert copy._load == [] and not copy._sticky and not copy._down
 
 
 def test_log_probs_are_asked_for_at_the_sampling_temperature() -> None:

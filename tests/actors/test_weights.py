@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from actors.checkpoint import replace_folder
-from actors.weights import WeightLoader, pretrained_weights, publish, read_tensors, weights_folder
-from medrl.errors import DataError
+from actors.weights import WeightLoader, pretrained_weights, publish, read_tensors, verify, weights_folder
+from medrl.errors import DataError, InfrastructureError
 from medrl.records import writing_tensors
 
 
@@ -18,17 +18,40 @@ def tensors(seed: int) -> dict[str, torch.Tensor]:
 
 
 def test_what_is_published_is_what_is_read(tmp_path: Path) -> None:
-    ref = publish(tensors(0), 4, tmp_path)
+    ref = publish(tensors(0).items(), 4, tmp_path)
     found = dict(read_tensors(ref.path))
     assert ref.version == 4
-    assert ref.num_bytes == ref.path.stat().st_size
+    assert ref.num_bytes == sum(file.stat().st_size for file in ref.path.iterdir())
     assert found.keys() == tensors(0).keys()
     assert all(torch.equal(found[name], tensor) for name, tensor in tensors(0).items())
 
 
+def test_buckets_hold_no_more_than_they_may_and_lose_nothing(tmp_path: Path) -> None:
+    given = {f"t{number}": torch.full((number + 1,), float(number)) for number in range(9)}
+    ref = publish(given.items(), 1, tmp_path, bucket_bytes=40)
+    sizes = [sum(tensor.nbytes for tensor in load_file(ref.path / name).values()) for name, _ in ref.files]
+    assert len(sizes) > 3 and max(sizes) <= 40
+    found = dict(read_tensors(ref.path))
+    assert found.keys() == given.keys() and all(torch.equal(found[name], given[name]) for name in given)
+
+
+def test_one_changed_byte_is_found(tmp_path: Path) -> None:
+    ref = publish(tensors(0).items(), 5, tmp_path)
+    verify(ref)
+    file = ref.path / ref.files[0][0]
+    data = bytearray(file.read_bytes())
+    data[-1] ^= 1
+    file.write_bytes(data)
+    with pytest.raises(InfrastructureError, match=f"version 5: {file.name} has checksum"):
+        verify(ref)
+    file.unlink()
+    with pytest.raises(InfrastructureError, match=f"version 5: {file.name}: No such file"):
+        verify(ref)
+
+
 def test_only_the_newest_version_is_kept(tmp_path: Path) -> None:
     for version in range(3):
-        ref = publish(tensors(version), version, tmp_path)
+        ref = publish(tensors(version).items(), version, tmp_path)
     assert list(tmp_path.iterdir()) == [ref.path]
     assert torch.equal(dict(read_tensors(ref.path))["b.c"], tensors(2)["b.c"])
 

@@ -1,41 +1,22 @@
+import asyncio
 from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 
-from launch.train import learn, train_samples
+from launch.train import learn
+from medrl.batch import train_samples
 from medrl.config import GRPOConfig
 from medrl.grpo import policy_loss
 from medrl.packing import TrainSample, collate
-from medrl.types import Ending, Question, Reward, Rollout, RolloutGroup
+from medrl.types import RolloutGroup
 from tests import fakes
-
-
-def group(question: Question, *totals: float) -> RolloutGroup:
-    rollouts = (
-        Rollout(
-            question_id=question.id,
-            sample=sample,
-            token_ids=[1, 2, 3],
-            action_mask=[False, True, True],
-            logprobs=[0.0, -1.0, -1.0],
-            versions=[0, 0, 0],
-            steps=[],
-            ending=Ending.ANSWERED,
-            answer="x",
-            duration_s=0.0,
-            generate_s=0.0,
-            tools_s=0.0,
-            reward=Reward(total, total, 0.0, 0.0),
-        )
-        for sample, total in enumerate(totals)
-    )
-    return RolloutGroup(question, tuple(rollouts))
+from tests.medrl.episodes import group_of
 
 
 def test_the_kept_episodes_are_compared_with_their_whole_group() -> None:
-    groups = [group(fakes.question(), 0.0, 0.0, 1.0, 0.0), group(fakes.question(), 0.5, 0.5, 0.5, 0.5)]
+    groups = [group_of(fakes.question(), 0.0, 0.0, 1.0, 0.0), group_of(fakes.question(), 0.5, 0.5, 0.5, 0.5)]
     every = [sample.advantage for sample in train_samples(groups, GRPOConfig(group_size=4))]
     assert every == pytest.approx([-0.25, -0.25, 0.75, -0.25, 0.0, 0.0, 0.0, 0.0])
     kept = [sample.advantage for sample in train_samples(groups, GRPOConfig(group_size=4, train_per_group=2))]
@@ -44,11 +25,11 @@ def test_the_kept_episodes_are_compared_with_their_whole_group() -> None:
 
 def test_groups_of_one_outcome_are_left_out_if_so_configured() -> None:
     """The second group differs in style alone (0.0 and 0.1 at task 0); its episodes stay, at no advantage."""
-    wrong = group(fakes.question(), 0.0, 0.1, 0.0, 0.1)
+    wrong = group_of(fakes.question(), 0.0, 0.1, 0.0, 0.1)
     wrong = RolloutGroup(
         wrong.question, tuple(replace(each, reward=replace(each.reward, task=0.0)) for each in wrong.rollouts)
     )
-    groups = [group(fakes.question(), 0.0, 1.0), wrong, RolloutGroup(fakes.question(), ())]
+    groups = [group_of(fakes.question(), 0.0, 1.0), wrong, RolloutGroup(fakes.question(), ())]
     every = [sample.advantage for sample in train_samples(groups, GRPOConfig())]
     assert every == pytest.approx([-0.5, 0.5, -0.05, 0.05, -0.05, 0.05])
     mixed = [sample.advantage for sample in train_samples(groups, GRPOConfig(learn_from="mixed"))]
@@ -62,10 +43,10 @@ class OneWeight:
         self.aggregation = aggregation
         self.gradients: list[float] = []
 
-    def logprobs(self, samples: list[TrainSample]) -> list[list[float]]:
+    async def logprobs(self, samples: list[TrainSample]) -> list[list[float]]:
         return [[0.0] * len(sample.token_ids) for sample in samples]
 
-    def update(
+    async def update(
         self, samples: list[TrainSample], objective: str, lr: float, old: Any, denominator: float
     ) -> dict[str, float]:
         batch = collate(samples, pad_id=0)
@@ -92,7 +73,7 @@ def test_leaving_out_what_teaches_nothing_changes_no_gradient(aggregation: Any, 
     for skip in (True, False):
         learner = OneWeight(aggregation)
         settings = GRPOConfig(aggregation=aggregation, skip_constant_groups=skip, updates_per_batch=updates)
-        stats = learn(learner, samples, settings, step=0)  # type: ignore[arg-type]
+        stats = asyncio.run(learn(learner, samples, settings, step=0))  # type: ignore[arg-type]
         assert stats["actor/samples"] == (2.0 if skip else 6.0) and stats["actor/updates"] == updates
         gradients.append(sum(learner.gradients))
     assert gradients[0] == pytest.approx(gradients[1]) and gradients[0] != 0.0
@@ -100,6 +81,6 @@ def test_leaving_out_what_teaches_nothing_changes_no_gradient(aggregation: Any, 
 
 def test_a_step_without_spread_updates_nothing() -> None:
     learner = OneWeight("sequence_sum")
-    samples = train_samples([group(fakes.question(), 0.5, 0.5)], GRPOConfig(group_size=2))
-    assert learn(learner, samples, GRPOConfig(), step=0) == {"actor/samples": 0.0}  # type: ignore[arg-type]
+    samples = train_samples([group_of(fakes.question(), 0.5, 0.5)], GRPOConfig(group_size=2))
+    assert asyncio.run(learn(learner, samples, GRPOConfig(), step=0)) == {"actor/samples": 0.0}  # type: ignore[arg-type]
     assert learner.gradients == []

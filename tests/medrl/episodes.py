@@ -1,6 +1,6 @@
 """Hand-written episodes over one two-hop and one three-hop chain."""
 
-from medrl.types import Ending, Entity, Question, Relation, Reward, Rollout, Step, ToolCall
+from medrl.types import Ending, Entity, Question, Relation, Reward, Rollout, RolloutGroup, Step, ToolCall
 
 PECTUS = Entity("HP:0000768", "Pectus carinatum", "phenotype")
 MARFAN = Entity("OMIM:154700", "Marfan syndrome", "disease")
@@ -54,3 +54,23 @@ def rewarded(rollout: Rollout, task: float, total: float | None = None) -> Rollo
 
 FIND_DISEASE = search("pectus carinatum", "Marfan syndrome. Pectus carinatum is frequent.", "hp:0000768")
 FIND_GENE = search("Marfan syndrome gene", "Marfan syndrome. Caused by variants in FBN1.", "ncbi:2200")
+
+
+def group_of(question: Question, *totals: float) -> RolloutGroup:
+    """A scored group, one three-token episode for each total reward; the task term equals it."""
+    rollouts = (
+        Rollout(
+            question_id=question.id,
+            sample=sample,
+            token_ids=[1, 2, 3],
+            action_mask=[False, True, True],
+            logprobs=[0.0, -1.0, -1.0],
+            versions=[-1, 0, 0],
+            steps=[],
+            ending=Ending.ANSWERED,
+            answer="x",
+            reward=Reward(total, total, 0.0, 0.0),
+        )
+        for sample, total in enumerate(totals)
+    )
+    return RolloutGroup(question, tuple(rollouts))

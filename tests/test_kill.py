@@ -1,0 +1,82 @@
+"""Any process may die at any moment: the run ends, and its weights are those of a run that nobody killed.
+
+MEDRL_KILLS=50 pytest tests/test_kill.py -s       the whole test; a few kills of each kind by default
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from medrl.types import Rollout
+from tests.killing import KillReport, kill, prepare
+from tests.test_end_to_end import config
+
+KILLS = int(os.environ.get("MEDRL_KILLS", "8"))
+STEPS, GROUPS, SAMPLES = 3 + KILLS, 2, 2
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300 + 90 * KILLS)]
+
+
+def settings(folder: Path, **grpo: Any) -> dict[str, Any]:
+    """The tiny configuration, with steps enough to be killed in."""
+    values = config(folder, diseases=2 * STEPS).model_dump(exclude={"resume", "run_dir"})
+    values["grpo"] |= {"steps": STEPS, "groups_per_step": GROUPS, "group_size": SAMPLES} | grpo
+    values["kisa"] |= {"train_questions": STEPS * GROUPS + 8}
+    values["env"] |= {"max_turn_tokens": 60, "max_turns": 2}
+    values["checkpoint"] |= {"restarts": 20}
+    values["learner"] |= {"ranks": 2, "zero_stage": 2}
+    return values
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    folder = tmp_path_factory.mktemp("prepared")
+    return folder, prepare(folder, settings(folder))
+
+
+def what_was_played(report: KillReport) -> list[list[tuple[str, int, list[int], float]]]:
+    """Question, sample, tokens and reward of each episode, step by step."""
+
+    def row(rollout: Rollout) -> tuple[str, int, list[int], float]:
+        assert rollout.reward is not None
+        return rollout.question_id, rollout.sample, rollout.token_ids, rollout.reward.total
+
+    return [[row(each) for each in step] for step in report.rollouts]
+
+
+def check(report: KillReport, staleness: int) -> None:
+    print(f"\n{sum(report.kills.values())} kills in {report.seconds:.0f} s: {dict(report.kills)}")
+    assert not report.gave_up
+    assert (report.run / "checkpoints" / "rl" / "model.safetensors").exists()
+    assert not (report.run / "checkpoints" / "grpo").exists()
+    assert len(report.rollouts) == STEPS
+    assert set(report.trained.values()) == {1} and len(report.trained) == STEPS * GROUPS
+    assert report.scored_outages == 0
+    for step, rollouts in enumerate(report.rollouts):
+        assert len(rollouts) == GROUPS * SAMPLES
+        lags = {step - version for each in rollouts for version in each.versions if version >= 0}
+        assert lags <= set(range(staleness + 1))
+
+
+def test_a_synchronous_run_is_the_same_whoever_dies(prepared: tuple[Path, Path], tmp_path: Path) -> None:
+    folder, run = prepared
+    values = settings(folder)
+    quiet = kill(tmp_path / "quiet", run, values, kills=0, seed=0)
+    check(quiet, staleness=0)
+    killed = kill(tmp_path / "killed", run, values, KILLS, seed=1)
+    check(killed, staleness=0)
+    assert what_was_played(killed) == what_was_played(quiet)
+    want, got = (load_file(each.run / "checkpoints" / "rl" / "model.safetensors") for each in (quiet, killed))
+    assert all(torch.equal(want[name], got[name]) for name in want)
+    start = load_file(run / "checkpoints" / "sft" / "model.safetensors")
+    assert any(not torch.equal(start[name], got[name]) for name in start)
+
+
+def test_an_asynchronous_run_learns_from_everything_once(prepared: tuple[Path, Path], tmp_path: Path) -> None:
+    folder, run = prepared
+    values = settings(folder, schedule="async", max_staleness=2)
+    check(kill(tmp_path / "killed", run, values, KILLS, seed=2), staleness=2)
