@@ -64,16 +64,7 @@ class InferencePool:
         self._nodes = [""] * config.pool.engines
         self._update = Update(pretrained_weights(model, 0), 0)
         self._forget_requests()
-        starting = [engine.start.remote() for engine in self._engines]
-        _, late = ray.wait(starting, num_returns=len(starting), timeout=self._start_timeout_s)
-        if late:
-            names = ", ".join(self._names[starting.index(each)] for each in late)
-            raise Stalled(f"{names} did not start in {self._start_timeout_s:.0f} s")
-        for name, reference in zip(self._names, starting, strict=True):
-            try:
-                ray.get(reference)
-            except (RayActorError, RayTaskError) as error:
-                raise _as_infrastructure(error, name) from error
+        self._start()
 
     def __getstate__(self) -> dict[str, Any]:
         copied = dict(self.__dict__)
@@ -150,6 +141,25 @@ class InferencePool:
             with suppress(RayActorError, RayTaskError, GetTimeoutError):  # it is killed next
                 ray.get(engine.shutdown.remote(), timeout=30)
             ray.kill(engine)
+
+    def _start(self) -> None:
+        """Until all have started; one that dies over it starts again."""
+        deadline = time.monotonic() + self._start_timeout_s
+        pending = {engine.start.remote(): index for index, engine in enumerate(self._engines)}
+        while pending:
+            ready, _ = ray.wait(list(pending), timeout=max(0.0, deadline - time.monotonic()))
+            if not ready:
+                names = ", ".join(self._names[index] for index in pending.values())
+                raise Stalled(f"{names} did not start in {self._start_timeout_s:.0f} s")
+            for reference in ready:
+                index = pending.pop(reference)
+                try:
+                    ray.get(reference)
+                except RayActorError:
+                    time.sleep(RETRY_AFTER_S)
+                    pending[self._engines[index].start.remote()] = index
+                except RayTaskError as error:
+                    raise _as_infrastructure(error, self._names[index]) from error
 
     async def _tend(self, index: int) -> None:
         engine, name = self._engines[index], self._names[index]

@@ -131,7 +131,7 @@ def write_recipe(folder: Path, values: dict[str, Any]) -> Path:
 
 
 def kill(
-    folder: Path, prepared: Path, values: dict[str, Any], kills: int, seed: int, pause_s: float = 12.0
+    folder: Path, prepared: Path, values: dict[str, Any], kills: int, seed: int, pause_s: float = 6.0
 ) -> KillReport:
     """Train to the end under `kills` SIGKILLs, each at a random moment up to `pause_s` after the one before.
 

@@ -14,28 +14,32 @@ from safetensors.torch import load_file
 from medrl.types import Rollout
 from tests.killing import KillReport, kill, prepare
 from tests.test_end_to_end import config
+from tests.tiny import save_tiny
 
 KILLS = int(os.environ.get("MEDRL_KILLS", "8"))
-STEPS, GROUPS, SAMPLES = 3 + KILLS, 2, 2
+STEPS, GROUPS, SAMPLES = 4 + 2 * KILLS, 2, 3
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300 + 90 * KILLS)]
 
 
-def settings(folder: Path, **grpo: Any) -> dict[str, Any]:
+def settings(folder: Path) -> dict[str, Any]:
     """The tiny configuration, with steps enough to be killed in."""
-    values = config(folder, diseases=2 * STEPS).model_dump(exclude={"resume", "run_dir"})
-    values["grpo"] |= {"steps": STEPS, "groups_per_step": GROUPS, "group_size": SAMPLES} | grpo
+    values = config(folder, diseases=40 + 2 * STEPS).model_dump(exclude={"resume", "run_dir"})
+    save_tiny(folder / "model", hidden=128, layers=4)
+    values["sft"] |= {"updates": 100, "batch_trajectories": 8, "lr": 3e-3}
+    values["grpo"] |= {"steps": STEPS, "groups_per_step": GROUPS, "group_size": SAMPLES}
     values["kisa"] |= {"train_questions": STEPS * GROUPS + 8}
-    values["env"] |= {"max_turn_tokens": 60, "max_turns": 2}
     values["checkpoint"] |= {"restarts": 20}
     values["learner"] |= {"ranks": 2, "zero_stage": 2}
     return values
 
 
 @pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Path]:
+    """Settings, and a run directory with everything before GRPO."""
     folder = tmp_path_factory.mktemp("prepared")
-    return folder, prepare(folder, settings(folder))
+    values = settings(folder)
+    return values, prepare(folder, values)
 
 
 def what_was_played(report: KillReport) -> list[list[tuple[str, int, list[int], float]]]:
@@ -48,8 +52,9 @@ def what_was_played(report: KillReport) -> list[list[tuple[str, int, list[int], 
     return [[row(each) for each in step] for step in report.rollouts]
 
 
-def check(report: KillReport, staleness: int) -> None:
-    print(f"\n{sum(report.kills.values())} kills in {report.seconds:.0f} s: {dict(report.kills)}")
+def check(report: KillReport, staleness: int, kills: int = KILLS) -> None:
+    assert sum(report.kills.values()) == kills
+    print(f"\n{kills} kills in {report.seconds:.0f} s: {dict(report.kills)}")
     assert not report.gave_up
     assert (report.run / "checkpoints" / "rl" / "model.safetensors").exists()
     assert not (report.run / "checkpoints" / "grpo").exists()
@@ -62,11 +67,10 @@ def check(report: KillReport, staleness: int) -> None:
         assert lags <= set(range(staleness + 1))
 
 
-def test_a_synchronous_run_is_the_same_whoever_dies(prepared: tuple[Path, Path], tmp_path: Path) -> None:
-    folder, run = prepared
-    values = settings(folder)
+def test_a_synchronous_run_is_the_same_whoever_dies(prepared: tuple[dict[str, Any], Path], tmp_path: Path) -> None:
+    values, run = prepared
     quiet = kill(tmp_path / "quiet", run, values, kills=0, seed=0)
-    check(quiet, staleness=0)
+    check(quiet, staleness=0, kills=0)
     killed = kill(tmp_path / "killed", run, values, KILLS, seed=1)
     check(killed, staleness=0)
     assert what_was_played(killed) == what_was_played(quiet)
@@ -76,7 +80,7 @@ def test_a_synchronous_run_is_the_same_whoever_dies(prepared: tuple[Path, Path],
     assert any(not torch.equal(start[name], got[name]) for name in start)
 
 
-def test_an_asynchronous_run_learns_from_everything_once(prepared: tuple[Path, Path], tmp_path: Path) -> None:
-    folder, run = prepared
-    values = settings(folder, schedule="async", max_staleness=2)
+def test_an_asynchronous_run_learns_from_everything_once(prepared: tuple[dict[str, Any], Path], tmp_path: Path) -> None:
+    values, run = prepared
+    values = values | {"grpo": values["grpo"] | {"schedule": "async", "max_staleness": 2}}
     check(kill(tmp_path / "killed", run, values, KILLS, seed=2), staleness=2)

@@ -25,16 +25,16 @@ def tiny_tokenizer() -> PreTrainedTokenizerFast:
     return fast
 
 
-def tiny_model(vocab_size: int, seed: int = 0) -> LlamaForCausalLM:
-    """About 100k random float32 parameters with tied embeddings."""
+def tiny_model(vocab_size: int, seed: int = 0, hidden: int = 64, layers: int = 2) -> LlamaForCausalLM:
+    """About 100k random float32 parameters with tied embeddings; 128 and 4 are enough to learn to call tools."""
     torch.manual_seed(seed)
     config = LlamaConfig(
         vocab_size=vocab_size,
-        hidden_size=64,
-        intermediate_size=128,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=1,
+        hidden_size=hidden,
+        intermediate_size=2 * hidden,
+        num_hidden_layers=layers,
+        num_attention_heads=hidden // 32,
+        num_key_value_heads=hidden // 64,
         max_position_embeddings=2048,
         tie_word_embeddings=True,
         bos_token_id=vocab_size - 1,
@@ -43,9 +43,9 @@ def tiny_model(vocab_size: int, seed: int = 0) -> LlamaForCausalLM:
     return LlamaForCausalLM(config).float()
 
 
-def save_tiny(folder: Path, seed: int = 0) -> Path:
+def save_tiny(folder: Path, seed: int = 0, hidden: int = 64, layers: int = 2) -> Path:
     """Write model and tokenizer as a Hugging Face folder; returns it."""
     tokenizer = tiny_tokenizer()
-    tiny_model(len(tokenizer), seed).save_pretrained(folder)
+    tiny_model(len(tokenizer), seed, hidden, layers).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
