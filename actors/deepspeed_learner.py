@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
 
 import deepspeed
 import torch
@@ -22,6 +21,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from actors.checkpoint import replace_folder
 from actors.deepspeed_config import deepspeed_config
+from actors.optimizer_state import load_state, save_state
 from actors.rendezvous import Objective, Rendezvous
 from actors.weights import WeightsRef, publish
 from medrl.config import Config
@@ -157,22 +157,24 @@ class Learner:
                 self._tokenizer.save_pretrained(partial)
         self._barrier()
 
-    def save_checkpoint(self, folder: Path, state: dict[str, Any]) -> None:
-        """(collective) Weights, optimiser and `state` (plain values), for `load_checkpoint` on as many ranks."""
-        with replace_folder(folder) if self._rank == 0 else nullcontext(folder) as partial:
-            shared: list[Any] = [partial]
-            if self._world_size > 1:
-                dist.broadcast_object_list(shared, src=0)
-            self._engine.save_checkpoint(str(shared[0]), tag="state", client_state=state, save_latest=True)
-            self._barrier()
+    def save_checkpoint(self, folder: Path) -> None:
+        """(collective) This rank's weights and optimiser state into `folder`, which the caller makes atomic."""
+        save_state(self._engine.optimizer, folder / f"learner-{self._rank}.safetensors", self._facts)
         self._barrier()
 
-    def load_checkpoint(self, folder: Path) -> dict[str, Any]:
-        """(collective) What `save_checkpoint` wrote, from a folder this project wrote itself; returns its `state`."""
-        path, state = self._engine.load_checkpoint(str(folder), tag="state")
-        if path is None:
-            raise FileNotFoundError(f"{folder} holds no checkpoint of the learner")
-        return {key: value for key, value in state.items() if not key.startswith("ds_")}
+    def load_checkpoint(self, folder: Path) -> None:
+        """(collective) Back to what `save_checkpoint` wrote, on as many ranks. Raises DataError."""
+        load_state(self._engine.optimizer, folder / f"learner-{self._rank}.safetensors", self._facts)
+        self._barrier()
+
+    @property
+    def _facts(self) -> dict[str, str]:
+        learner = self._config.learner
+        return {
+            "learner.ranks": str(self._world_size),
+            "learner.zero_stage": str(learner.zero_stage),
+            "model.dtype": self._config.model.dtype,
+        }
 
     def close(self) -> None:
         """Leave the process group."""

@@ -113,14 +113,13 @@ class LearnerGroup:
         """Write a Hugging Face folder, whole or not at all."""
         await self._all("save_pretrained", folder)
 
-    async def save_checkpoint(self, folder: Path, state: dict[str, Any]) -> None:
-        """Weights, optimiser and `state`, for resuming."""
-        await self._all("save_checkpoint", folder, state)
+    async def save_checkpoint(self, folder: Path) -> None:
+        """Weights and optimiser into `folder`, a file a rank; the caller makes it atomic."""
+        await self._all("save_checkpoint", folder)
 
-    async def load_checkpoint(self, folder: Path) -> dict[str, Any]:
-        """Back to what `save_checkpoint` wrote; returns its `state`."""
-        state: dict[str, Any] = (await self._all("load_checkpoint", folder))[0]
-        return state
+    async def load_checkpoint(self, folder: Path) -> None:
+        """Back to what `save_checkpoint` wrote. Raises DataError if that was for other ranks, or cannot be read."""
+        await self._all("load_checkpoint", folder)
 
     def close(self) -> None:
         """Stop the ranks and remove the published weights."""

@@ -107,7 +107,7 @@ class Trainer:
     async def _save(self, learner: LearnerGroup, standing: Standing, flow: Flow) -> None:
         buffer, curriculum = await flow.state()
         with self.checkpoints.writing(replace(standing, buffer=buffer, curriculum=curriculum)) as folder:
-            await learner.save_checkpoint(folder, {"step": standing.step})
+            await learner.save_checkpoint(folder)
 
     def _report(self, step: int, batch: Batch, stats: dict[str, float]) -> None:
         if batch.outages:
