@@ -25,10 +25,13 @@ from actors.optimizer_state import load_state, save_state
 from actors.rendezvous import Objective, Rendezvous
 from actors.weights import WeightsRef, publish
 from medrl.config import Config
+from medrl.corrections import correction_of
 from medrl.grpo import LossOutput, policy_loss, reduce_stats
+from medrl.lora import add_adapters, weights
 from medrl.packing import MicroBatch, TrainSample, collate, empty_micro_batch, micro_batches
 from medrl.policy import ActionLogProbs
 from medrl.records import writing_tensors
+from medrl.seeds import derive_seed
 from medrl.sft import nll_loss
 
 
@@ -61,6 +64,13 @@ class Learner:
             model, dtype=getattr(torch, config.model.dtype), attn_implementation="sdpa", trust_remote_code=False
         )
         network.train()
+        if config.learner.lora_rank:
+            add_adapters(
+                network,
+                rank=config.learner.lora_rank,
+                alpha=config.learner.lora_alpha,
+                seed=derive_seed(config.seed, "lora"),
+            )
         self._pad_id: int = self._tokenizer.pad_token_id or self._tokenizer.eos_token_id or 0
         policy = ActionLogProbs(
             network,
@@ -68,7 +78,9 @@ class Learner:
             ragged=config.device == "cpu",
         )
         self._engine, *_ = deepspeed.initialize(
-            model=policy, model_parameters=list(policy.parameters()), config=deepspeed_config(config)
+            model=policy,
+            model_parameters=[parameter for parameter in policy.parameters() if parameter.requires_grad],
+            config=deepspeed_config(config),
         )
 
     def update(
@@ -173,6 +185,7 @@ class Learner:
         return {
             "learner.ranks": str(self._world_size),
             "learner.zero_stage": str(learner.zero_stage),
+            "learner.lora_rank": str(learner.lora_rank),
             "model.dtype": self._config.model.dtype,
         }
 
@@ -190,15 +203,22 @@ class Learner:
         self, logp: torch.Tensor, batch: MicroBatch, old: list[list[float]] | None, denominator: float
     ) -> LossOutput:
         grpo = self._config.grpo
+        if grpo.ratio == "coupled":
+            old_logp = batch.rollout_logp
+        else:
+            old_logp = logp.detach() if old is None else _padded(old, logp)
         return policy_loss(
             logp,
-            logp.detach() if old is None else _padded(old, logp),
+            old_logp,
             batch.advantages,
             batch.action_mask,
             clip_low=grpo.clip_low,
             clip_high=grpo.clip_high,
             aggregation=grpo.aggregation,
             rollout_logp=batch.rollout_logp,
+            correction=correction_of(grpo.correction),
+            dual_clip=grpo.dual_clip,
+            normaliser=grpo.normaliser,
             denominator=denominator,
         )
 
@@ -243,10 +263,10 @@ class Learner:
 
         Ranks other than 0 must go through it as well, and get nothing.
         """
-        for name, parameter in self._policy.model.named_parameters():  # tied ones come once
-            sharded = hasattr(parameter, "ds_id")
-            with deepspeed.zero.GatheredParameters([parameter]) if sharded else nullcontext():
-                tensor = parameter.detach().to("cpu", copy=sharded) if self._rank == 0 else None
+        for name, weight in weights(self._policy.model):
+            sharded = hasattr(weight.base, "ds_id")
+            with deepspeed.zero.GatheredParameters(weight.parameters) if sharded else nullcontext():
+                tensor = weight.merged().to("cpu", copy=sharded) if self._rank == 0 else None
             if tensor is not None:
                 yield name, tensor
 

@@ -7,6 +7,7 @@ a completion                   InferencePool.generate, within pool.request_timeo
 
 import asyncio
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,14 +21,18 @@ from actors.placement import light_needs
 from actors.pool import InferencePool
 from envs.react import ReactEnv, run_episode
 from envs.toolbox import open_toolbox
+from envs.tools.base import Tool
 from medrl.chat import ChatCodec
-from medrl.config import Config
+from medrl.config import Config, KnowledgeConfig
 from medrl.errors import InfrastructureError, Stalled
 from medrl.seeds import derive_seed
 from medrl.types import Question, Rollout, RolloutGroup, Sampling
 
 MOST_GROUPS = 10_000
 """Groups under way on one worker; Ray's own limit is 1,000."""
+
+
+OpenTools = Callable[[Path, KnowledgeConfig], Mapping[str, Tool]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +60,13 @@ class RolloutWorker:
     once, no more: the turns of more episodes would push each other's prefixes out of the engines' cache.
     """
 
-    def __init__(self, config: Config, model: Path, knowledge: Path, pool: InferencePool) -> None:
+    def __init__(
+        self, config: Config, model: Path, knowledge: Path, pool: InferencePool, open_tools: OpenTools
+    ) -> None:
         self._config = config
         self._pool = pool
         self._codec = ChatCodec(AutoTokenizer.from_pretrained(model))
-        self._tools = open_toolbox(knowledge, config.knowledge)
+        self._tools = open_tools(knowledge, config.knowledge)
         together = config.rollout.episodes_in_flight or config.pool.max_sequences * config.pool.engines
         self._places = asyncio.Semaphore(-(-together // config.rollout.workers))
 
@@ -100,13 +107,23 @@ class RolloutWorkers:
     A worker that dies is started again by Ray, and what it had under way is played again there, with the same seeds.
     """
 
-    def __init__(self, config: Config, model: Path, knowledge: Path, pool: InferencePool) -> None:
-        """Start `rollout.workers` processes. `model` is the folder of the tokenizer, `knowledge` of the documents."""
+    def __init__(
+        self,
+        config: Config,
+        model: Path,
+        knowledge: Path,
+        pool: InferencePool,
+        open_tools: OpenTools = open_toolbox,
+    ) -> None:
+        """Start `rollout.workers` processes. `model` is the folder of the tokenizer, `knowledge` of the documents that
+        `open_tools`, called in each process, makes the tools from."""
         self._timeout_s = config.rollout.timeout_s
         self._names = [f"rollout-{rank}" for rank in range(config.rollout.workers)]
         again = {"max_restarts": -1, "max_task_retries": config.rollout.attempts, "max_concurrency": MOST_GROUPS}
         self._workers = [
-            RolloutWorker.options(**light_needs(config, name).options, **again).remote(config, model, knowledge, pool)
+            RolloutWorker.options(**light_needs(config, name).options, **again).remote(
+                config, model, knowledge, pool, open_tools
+            )
             for name in self._names
         ]
         self._load = [0] * len(self._workers)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from actors.pool import InferencePool
 from actors.reward import RewardService
-from actors.rollout import GroupOutcome, Play, RolloutWorkers
+from actors.rollout import GroupOutcome, OpenTools, Play, RolloutWorkers
+from envs.toolbox import open_toolbox
 from medrl.config import Config
 from medrl.seeds import derive_seed
 
@@ -58,10 +59,13 @@ class Players:
 
 
 @contextmanager
-def start_players(config: Config, model: Path, knowledge: Path) -> Iterator[Players]:
+def start_players(
+    config: Config, model: Path, knowledge: Path, open_tools: OpenTools = open_toolbox
+) -> Iterator[Players]:
     """Start the actors on `model`, inside a running Ray session."""
     pool = InferencePool(config, model)
     try:
-        yield Players(pool, RolloutWorkers(config, model, knowledge, pool), RewardService(config))
+        workers = RolloutWorkers(config, model, knowledge, pool, open_tools)
+        yield Players(pool, workers, RewardService(config))
     finally:
         pool.close()

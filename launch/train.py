@@ -133,7 +133,7 @@ async def learn(learner: LearnerGroup, samples: list[TrainSample], settings: GRP
         return {"actor/samples": 0.0}
     lr = settings.lr * min(1.0, (step + 1) / (settings.warmup_steps + 1))
     updates = min(settings.updates_per_batch, len(samples))
-    old = await learner.logprobs(samples) if updates > 1 else None
+    old = await learner.logprobs(samples) if updates > 1 and settings.ratio == "decoupled" else None
     stats = [
         await learner.update(
             samples[share::updates], "policy", lr, None if old is None else old[share::updates], counted / updates

@@ -122,6 +122,28 @@ class RewardConfig(Section):
         return self
 
 
+class CorrectionConfig(Section):
+    """What is done about tokens that another policy than the learner's own sampled (`medrl.corrections`)."""
+
+    kind: Literal["none", "token_tis", "sequence_tis", "icepop", "geometric"] = Field(
+        "none",
+        description="none: measured, not corrected; token_tis, sequence_tis: importance weights, capped; icepop: "
+        "tokens out of range are masked; geometric: episodes out of range are left out",
+    )
+    cap: Annotated[float, Field(gt=0)] | None = Field(None, description="largest weight of *_tis; null: 2")
+    low: Annotated[float, Field(ge=0, lt=1)] | None = Field(None, description="null: 0.5 (icepop), 0.99 (geometric)")
+    high: Annotated[float, Field(gt=1)] | None = Field(None, description="null: 5 (icepop), 1.01 (geometric)")
+
+    @model_validator(mode="after")
+    def _used(self) -> "CorrectionConfig":
+        capped = self.kind in ("token_tis", "sequence_tis")
+        ranged = self.kind in ("icepop", "geometric")
+        for name, used in (("cap", capped), ("low", ranged), ("high", ranged)):
+            if getattr(self, name) is not None and not used:
+                raise ValueError(f"{name}={getattr(self, name)} means nothing with kind={self.kind}: leave it out")
+        return self
+
+
 class GRPOConfig(Section):
     """The policy gradient: group-mean baseline, no division by std, no KL term (spec.md section 4)."""
 
@@ -159,8 +181,20 @@ class GRPOConfig(Section):
     divide_by_std: bool = False
     clip_low: Annotated[float, Field(gt=0)] = 0.2
     clip_high: Annotated[float, Field(gt=0)] = 0.28
-    aggregation: Literal["sequence_sum", "token_mean", "sequence_mean"] = Field(
-        "sequence_sum", description="sequence_sum is the paper's log π(y|x)·A"
+    dual_clip: Annotated[float, Field(gt=1)] | None = Field(
+        None, description="bound on the ratio of bad episodes' tokens, e.g. 3 (arXiv:1912.09729); null: none"
+    )
+    aggregation: Literal["sequence_sum", "token_mean", "sequence_mean", "constant"] = Field(
+        "sequence_sum", description="sequence_sum is the paper's log π(y|x)·A; constant: its sum over `normaliser`"
+    )
+    normaliser: Positive | None = Field(None, description="tokens that aggregation=constant divides each episode by")
+    ratio: Literal["decoupled", "coupled"] = Field(
+        "decoupled",
+        description="decoupled: against the learner's own log-probs before the step; coupled: against the sampler's",
+    )
+    correction: CorrectionConfig = CorrectionConfig()
+    overlong: Literal["keep", "mask"] = Field(
+        "keep", description="mask: episodes cut off at model.max_length count in the baseline and are not learnt from"
     )
     skip_constant_groups: bool = Field(
         True, description="spare the learner episodes without advantage: same loss, less work"
@@ -177,6 +211,17 @@ class GRPOConfig(Section):
     def _kept(self) -> "GRPOConfig":
         if self.train_per_group is not None and not 2 <= self.train_per_group <= self.group_size:
             raise ValueError(f"train_per_group={self.train_per_group}: use 2 to group_size={self.group_size}, or null")
+        return self
+
+    @model_validator(mode="after")
+    def _loss(self) -> "GRPOConfig":
+        if (self.aggregation == "constant") != (self.normaliser is not None):
+            raise ValueError("normaliser goes with aggregation=constant, the episode's length in tokens to divide by")
+        if self.ratio == "coupled" and self.correction.kind != "none":
+            raise ValueError(
+                f"ratio=coupled with correction.kind={self.correction.kind}: the sampler's difference would count "
+                "twice; use ratio=decoupled, or kind=none"
+            )
         return self
 
     @model_validator(mode="after")
@@ -236,6 +281,10 @@ class LearnerConfig(Section):
     )
     max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
     gradient_checkpointing: bool = False
+    lora_rank: Annotated[int, Field(ge=0)] = Field(
+        0, description="rank of adapters on all linear layers, trained in place of the weights; 0: the weights"
+    )
+    lora_alpha: Annotated[float, Field(gt=0)] = Field(32.0, description="adapters count lora_alpha / lora_rank times")
     threads: Annotated[int, Field(ge=0)] = Field(0, description="CPU threads a rank; 0: all cores over the ranks")
     step_timeout_s: Seconds = 900.0
 

@@ -16,26 +16,10 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from medrl.corrections import MAX_LOG_RATIO, Correction, correction_weights
+
 Baseline = Literal["mean", "leave_one_out"]
-Aggregation = Literal["sequence_sum", "token_mean", "sequence_mean"]
-
-MAX_LOG_RATIO = 20.0
-"""Log ratios are held within ±20 nats, where exp is finite in float32; beyond, a token gives no gradient."""
-
-
-@dataclass(frozen=True, slots=True)
-class TruncatedIS:
-    """Token-level truncated importance sampling: weight min(exp(old_logp − rollout_logp), cap), no gradient.
-
-    Corrects for a sampler whose numbers differ from the learner's (Yao et al. 2025, "Your efficient RL framework
-    secretly brings you off-policy RL training").
-    """
-
-    cap: float = 2.0
-
-    def __post_init__(self) -> None:
-        if not self.cap > 0:
-            raise ValueError(f"TruncatedIS.cap={self.cap}: use a number above 0, e.g. 2.0")
+Aggregation = Literal["sequence_sum", "token_mean", "sequence_mean", "constant"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +101,9 @@ def policy_loss(
     clip_high: float,
     aggregation: Aggregation,
     rollout_logp: Float[Tensor, "B T"] | None = None,
-    correction: TruncatedIS | None = None,
+    correction: Correction | None = None,
+    dual_clip: float | None = None,
+    normaliser: float | None = None,
     denominator: float | None = None,
 ) -> LossOutput:
     """Clipped surrogate −min(ρ·A, clip(ρ, 1 − clip_low, 1 + clip_high)·A), ρ = exp(logp − old_logp); to be minimised.
@@ -130,6 +116,10 @@ def policy_loss(
         sequence_sum   Σ over tokens, mean over sequences: the paper's log π(y|x)·A       D = number of sequences
         sequence_mean  mean over each sequence's tokens, mean over sequences (GRPO)       D = number of sequences
         token_mean     mean over all action tokens (DAPO, arXiv:2503.14476)               D = number of action tokens
+        constant       Σ over tokens / `normaliser`, mean over sequences (Dr. GRPO)       D = number of sequences
+
+    `correction` weighs each token by how likely the learner's own policy finds it against the sampler
+    (`medrl.corrections`). `dual_clip` c > 1 bounds what a token of negative advantage adds to c·|A| (arXiv:1912.09729).
 
     `denominator` is that of the whole batch, so that the losses of its micro-batches (and ranks) sum to its loss; None
     takes this batch's own. A batch without any action gives loss 0 with a graph, and needs the denominator.
@@ -156,6 +146,11 @@ def policy_loss(
     free_BT = ratio_BT * advantages_BT
     held_BT = ratio_BT.clamp(1 - clip_low, 1 + clip_high) * advantages_BT
     loss_BT = -torch.minimum(free_BT, held_BT)
+    bounded_BT = torch.zeros_like(action_mask)
+    if dual_clip is not None:
+        most_BT = -dual_clip * advantages_BT
+        bounded_BT = (advantages_BT < 0) & (loss_BT > most_BT)
+        loss_BT = torch.where(bounded_BT, most_BT, loss_BT)
 
     sums = {
         "ratio": torch.where(action_mask, ratio_BT, 0.0),
@@ -163,27 +158,36 @@ def policy_loss(
         "clip_high": (held_BT < free_BT) & (advantages_BT > 0),
         "kl": _k3(log_ratio_BT),
     }
+    if dual_clip is not None:
+        sums["dual_clip"] = bounded_BT
     if rollout_logp is not None:
         mismatch_BT = old_BT - torch.where(action_mask, rollout_logp.detach(), 0.0).to(dtype)
         mismatch_BT = mismatch_BT.clamp(-MAX_LOG_RATIO, MAX_LOG_RATIO)
         sums["mismatch_kl"] = _k3(mismatch_BT)
         sums["mismatch_abs"] = mismatch_BT.abs()
+        sums["mismatch_k1"] = -mismatch_BT
         if correction is not None:
-            weight_BT = mismatch_BT.exp().clamp(max=correction.cap)
+            weight_BT, changed_BT = correction_weights(correction, mismatch_BT, action_mask)
             loss_BT = loss_BT * weight_BT
             sums["weight"] = torch.where(action_mask, weight_BT, 0.0)
-            sums["weight_capped"] = mismatch_BT.exp() > correction.cap
+            sums["weight_squared"] = sums["weight"] ** 2
+            sums["weight_changed"] = changed_BT & action_mask
 
     loss_BT = torch.where(action_mask, loss_BT, 0.0)  # a masked position stays in the graph, with gradient 0
     if aggregation == "sequence_mean":
         loss_BT = loss_BT / tokens_B.clamp(min=1)[:, None]
+    elif aggregation == "constant":
+        if normaliser is None or not normaliser > 0:
+            raise ValueError(f"normaliser={normaliser}: aggregation=constant divides by a number of tokens above 0")
+        loss_BT = loss_BT / normaliser
     return LossOutput(loss_BT.sum() / denominator, _to_floats(sums, tokens_B))
 
 
 def reduce_stats(stats: Iterable[dict[str, float]]) -> dict[str, float]:
     """Add the stats of micro-batches and ranks, and divide by their action tokens; keys as they are logged.
 
-    `actor/approx_kl` and `rollout_corr/kl` are the k3 estimator (Schulman 2020), nats a token.
+    `actor/approx_kl` and `rollout_corr/kl` are the k3 estimator (Schulman 2020), `rollout_corr/kl_k1` the plain mean of
+    the log ratio; nats a token.
     """
     total: dict[str, float] = {}
     for part in stats:
@@ -198,9 +202,13 @@ def reduce_stats(stats: Iterable[dict[str, float]]) -> dict[str, float]:
         "mismatch_kl": "rollout_corr/kl",
         "mismatch_abs": "rollout_corr/logp_diff_mean",
         "weight": "rollout_corr/weight_mean",
-        "weight_capped": "rollout_corr/capped",
+        "weight_changed": "rollout_corr/changed",
+        "mismatch_k1": "rollout_corr/kl_k1",
+        "dual_clip": "actor/dual_clipfrac",
     }
     means = {name: total[key] / tokens for key, name in names.items() if key in total}
+    if total.get("weight_squared"):  # Kish's effective sample size, as a share of the tokens
+        means["rollout_corr/ess"] = total["weight"] ** 2 / (tokens * total["weight_squared"])
     if "clip_low" in total:
         means["actor/clipfrac"] = means["actor/clipfrac_low"] + means["actor/clipfrac_high"]
     return means

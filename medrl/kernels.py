@@ -38,15 +38,15 @@ class RMSNorm(torch.autograd.Function):
         return (x32 * scale).to(x.dtype) * weight
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor | None, None]:
         x, weight, scale = ctx.saved_tensors
         normed = x.float() * scale
         grad = grads[0].float()
-        d_weight = (grad * normed).flatten(0, -2).sum(dim=0)
+        d_weight = (grad * normed).flatten(0, -2).sum(dim=0).to(weight.dtype) if ctx.needs_input_grad[1] else None
         grad = grad * weight
         mean = torch.linalg.vecdot(grad, normed).div_(x.shape[-1])
         d_x = grad.addcmul_(normed, mean[..., None], value=-1).mul_(scale)
-        return d_x.to(x.dtype), d_weight.to(weight.dtype), None
+        return d_x.to(x.dtype), d_weight, None
 
 
 class SwiGLU(torch.autograd.Function):

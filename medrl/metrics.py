@@ -28,12 +28,12 @@ GLOSSARY: dict[str, str] = {
     "rollout/action_tokens": "mean over episodes of tokens that the policy sampled",
     "rollout/duration_s": "mean over episodes of wall time, seconds",
     **{f"rollout/ending/{ending}": f"share of episodes that ended as {ending}" for ending in Ending},
-    "async/staleness_mean": "mean over sampled tokens of the policy versions between sampling and learning",
-    "async/staleness_max": "the most of them; the schedule's bound holds it",
-    "async/mixed_episodes": "share of episodes under which the weights changed",
     "tools/<name>/calls": "calls of this tool by all episodes together",
     "tools/<name>/error_rate": "share of its calls that were refused as mistakes; absent where it was not called",
     "tools/<name>/latency_p95": "95th percentile of its latency, seconds; absent where it was not called",
+    "async/staleness_mean": "mean over sampled tokens of the policy versions between sampling and learning",
+    "async/staleness_max": "the most of them; the schedule's bound holds it",
+    "async/mixed_episodes": "share of episodes under which the weights changed",
 }
 """Key -> meaning, in the order of display. <name> stands for each tool."""
 

@@ -174,10 +174,11 @@ class _HeadScores(torch.autograd.Function):
         return _joined(ctx, parts)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None, None]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor | None, None, None]:
         hidden_NH, weight_VH, residual_NV = ctx.saved_tensors
         grad_NV = residual_NV * (grads[0] / ctx.temperature)[:, None].to(residual_NV.dtype)
-        return grad_NV @ weight_VH, grad_NV.t() @ hidden_NH, None, None
+        d_weight_VH = grad_NV.t() @ hidden_NH if ctx.needs_input_grad[1] else None  # frozen beside adapters
+        return grad_NV @ weight_VH, d_weight_VH, None, None
 
 
 def _score(

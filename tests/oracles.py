@@ -35,10 +35,11 @@ def surrogate(
     clip_low: float,
     clip_high: float,
     aggregation: str,
-    rollout: Matrix | None = None,
-    cap: float | None = None,
+    weight: Matrix | None = None,
+    dual_clip: float | None = None,
+    normaliser: float | None = None,
 ) -> float:
-    """PPO's clipped surrogate (arXiv:1707.06347 eq. 7), negated, token by token."""
+    """PPO's clipped surrogate (arXiv:1707.06347 eq. 7), negated, token by token; `weight` of a correction."""
     sums, lengths = [], []
     for b in range(len(logp)):
         terms = []
@@ -47,10 +48,10 @@ def surrogate(
                 continue
             ratio = math.exp(logp[b][t] - old[b][t])
             clipped = min(max(ratio, 1 - clip_low), 1 + clip_high)
-            term = -min(ratio * advantage[b], clipped * advantage[b])
-            if rollout is not None and cap is not None:
-                term *= min(math.exp(old[b][t] - rollout[b][t]), cap)
-            terms.append(term)
+            gain = min(ratio * advantage[b], clipped * advantage[b])
+            if dual_clip is not None and advantage[b] < 0:
+                gain = max(gain, dual_clip * advantage[b])
+            terms.append(-gain * (1.0 if weight is None else weight[b][t]))
         if terms:
             sums.append(sum(terms))
             lengths.append(len(terms))
@@ -58,7 +59,29 @@ def surrogate(
         return fmean(sums)
     if aggregation == "sequence_mean":
         return fmean(s / n for s, n in zip(sums, lengths, strict=True))
+    if aggregation == "constant":
+        assert normaliser is not None
+        return fmean(s / normaliser for s in sums)
     return sum(sums) / sum(lengths)
+
+
+def weights(kind: str, old: Matrix, rollout: Matrix, mask: list[list[bool]], low: float, high: float) -> Matrix:
+    """A correction's weight of every token; `high` is the cap where there is no range."""
+    result = []
+    for b in range(len(old)):
+        ratios = [math.exp(old[b][t] - rollout[b][t]) if mask[b][t] else 1.0 for t in range(len(old[b]))]
+        acting = [ratio for ratio, acts in zip(ratios, mask[b], strict=True) if acts]
+        if kind == "token_tis":
+            row = [min(ratio, high) for ratio in ratios]
+        elif kind == "sequence_tis":
+            row = [min(math.prod(acting), high)] * len(ratios)
+        elif kind == "icepop":
+            row = [ratio if low <= ratio <= high else 0.0 for ratio in ratios]
+        else:
+            mean = math.prod(acting) ** (1 / max(len(acting), 1))
+            row = [1.0 if low <= mean <= high else 0.0] * len(ratios)
+        result.append(row)
+    return result
 
 
 def pass_at_k(n: int, c: int, k: int) -> float:

@@ -1,6 +1,6 @@
 """Run learner calls in a process of its own, as a Ray actor would, without Ray:  rank_main.py SPEC RANK OUT
 
-SPEC is JSON: model, world_size, and cases of {config, calls}; OUT gets one JSON file a case, and from rank 0 the
+SPEC is JSON: model, world_size, and cases of {config, calls, padded}; OUT gets one JSON file a case, and from rank 0 the
 gradients that AdamW saw at its first step, by parameter name.
 """
 
@@ -22,8 +22,14 @@ BETA1 = 0.9
 
 def gradients(learner: Learner) -> dict[str, Any]:
     """After the first AdamW step exp_avg is (1 − β1) times the gradient."""
-    names = dict(learner._policy.named_parameters()).items()
-    return {name: safe_get_full_optimizer_state(p, "exp_avg").clone() / (1 - BETA1) for name, p in names}
+    trained = [(name, p) for name, p in learner._policy.named_parameters() if p.requires_grad]
+    return {name: safe_get_full_optimizer_state(p, "exp_avg").clone() / (1 - BETA1) for name, p in trained}
+
+
+def pad(learner: Learner) -> None:
+    """Compute as on a GPU: rows of one length, torch's attention under a mask."""
+    learner._policy.ragged = False
+    learner._policy.model.set_attn_implementation("sdpa")
 
 
 def call(learner: Learner, rank: int, world_size: int, name: str, arguments: dict[str, Any], out: Path) -> Any:
@@ -50,6 +56,8 @@ def main() -> None:
     for index, case in enumerate(spec["cases"]):
         config = parse(case["config"], "the test")
         learner = Learner(config, Path(spec["model"]), Rendezvous(out / "rendezvous", rank, spec["world_size"]))
+        if case.get("padded"):
+            pad(learner)
         results = [
             call(learner, rank, spec["world_size"], name, arguments, out / f"{index}")
             for name, arguments in case["calls"]

@@ -11,6 +11,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from medrl.grpo import policy_loss
 from medrl.packing import TrainSample, collate
 from tests.actors.conftest import make_samples
+from tests.actors.gradient_cells import gradient_deviations
 from tests.actors.ranks import Case, CaseResult, run_ranks
 
 pytestmark = pytest.mark.slow
@@ -86,6 +87,12 @@ def test_gradient_is_that_of_the_whole_batch(found: dict[str, CaseResult], tiny_
     for rank in result.calls:
         assert rank[0]["grad_norm"] == pytest.approx(float(norm), rel=1e-3)
         assert rank[0]["loss"] == pytest.approx(loss, rel=1e-3, abs=1e-5)
+
+
+def test_gradient_is_that_of_the_whole_batch_however_it_is_split(tmp_path: Path, tiny_folder: Path) -> None:
+    found = gradient_deviations(tmp_path, tiny_folder)
+    assert len(found) == 48
+    assert {name: deviation for name, deviation in found.items() if not deviation <= 1e-5} == {}
 
 
 def test_statistics_are_those_of_all_ranks(found: dict[str, CaseResult]) -> None:

@@ -38,3 +38,27 @@ def test_a_path_works_and_overrides_win(tmp_path: Path) -> None:
 def test_an_unknown_recipe_lists_those_there_are() -> None:
     with pytest.raises(ConfigError, match=r"no recipe 'quikstart': give one of quickstart"):
         find_recipe("quikstart")
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (
+            ["grpo.ratio=coupled", "grpo.correction.kind=token_tis"],
+            "would count twice; use ratio=decoupled, or kind=none",
+        ),
+        (["grpo.correction.cap=2"], "cap=2.0 means nothing with kind=none: leave it out"),
+        (["grpo.correction.kind=icepop", "grpo.correction.cap=2"], "cap=2.0 means nothing with kind=icepop"),
+        (["grpo.correction.kind=icepop", "grpo.correction.low=1.5"], "grpo.correction.low=1.5: "),
+        (["grpo.aggregation=constant"], "normaliser goes with aggregation=constant"),
+        (["grpo.normaliser=9"], "normaliser goes with aggregation=constant"),
+        (["grpo.dual_clip=0.5"], "grpo.dual_clip=0.5: "),
+        (
+            ["grpo.groups_in_flight=9", "grpo.refill=2"],
+            "a step could never fill; use groups_per_step . refill = 10 or more",
+        ),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused(settings: list[str], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        load_recipe("quickstart", settings)

@@ -10,7 +10,7 @@ from medrl.batch import train_samples
 from medrl.config import GRPOConfig
 from medrl.grpo import policy_loss
 from medrl.packing import TrainSample, collate
-from medrl.types import RolloutGroup
+from medrl.types import Ending, RolloutGroup
 from tests import fakes
 from tests.medrl.episodes import group_of
 
@@ -84,3 +84,12 @@ def test_a_step_without_spread_updates_nothing() -> None:
     samples = train_samples([group_of(fakes.question(), 0.5, 0.5)], GRPOConfig(group_size=2))
     assert asyncio.run(learn(learner, samples, GRPOConfig(), step=0)) == {"actor/samples": 0.0}  # type: ignore[arg-type]
     assert learner.gradients == []
+
+
+def test_an_episode_cut_off_counts_in_the_baseline_and_is_not_learnt_from() -> None:
+    whole = group_of(fakes.question(), 0.0, 0.0, 1.0)
+    whole.rollouts[0].ending = Ending.TOKEN_LIMIT
+    kept = [sample.advantage for sample in train_samples([whole], GRPOConfig(group_size=3))]
+    assert kept == pytest.approx([-1 / 3, -1 / 3, 2 / 3])
+    masked = [sample.advantage for sample in train_samples([whole], GRPOConfig(group_size=3, overlong="mask"))]
+    assert masked == pytest.approx([0.0, -1 / 3, 2 / 3])

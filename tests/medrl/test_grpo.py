@@ -2,7 +2,8 @@
 
 import itertools
 import math
-from statistics import pvariance
+from statistics import fmean, pvariance
+from typing import Any
 
 import pytest
 import torch
@@ -10,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from medrl.corrections import Correction, GeometricRejection, IcePop, TruncatedIS
 from medrl.grpo import (
     MAX_LOG_RATIO,
     Aggregation,
     LossOutput,
-    TruncatedIS,
     group_advantages,
     most_varied,
     policy_loss,
@@ -22,7 +23,7 @@ from medrl.grpo import (
 )
 from tests import oracles
 
-AGGREGATIONS: list[Aggregation] = ["sequence_sum", "token_mean", "sequence_mean"]
+AGGREGATIONS: list[Aggregation] = ["sequence_sum", "token_mean", "sequence_mean", "constant"]
 CLIP = {"clip_low": 0.2, "clip_high": 0.28}
 rewards_and_groups = st.lists(
     st.tuples(st.floats(-2, 2, allow_subnormal=False), st.integers(0, 3)), min_size=1, max_size=16
@@ -96,27 +97,87 @@ def test_advantages_refuse_what_is_no_reward() -> None:
     assert group_advantages(torch.zeros(0), torch.zeros(0, dtype=torch.int64)).shape == (0,)
 
 
+CORRECTIONS: dict[str, tuple[Correction, float, float]] = {  # and the oracle's bounds
+    "token_tis": (TruncatedIS(1.3), 0.0, 1.3),
+    "sequence_tis": (TruncatedIS(1.3, "sequence"), 0.0, 1.3),
+    "icepop": (IcePop(0.7, 1.4), 0.7, 1.4),
+    "geometric": (GeometricRejection(0.8, 1.2), 0.8, 1.2),
+}
+
+
 @pytest.mark.parametrize("aggregation", AGGREGATIONS)
-@pytest.mark.parametrize("corrected", [False, True])
-@pytest.mark.parametrize("seed", range(5))
-def test_loss_equals_the_oracle(aggregation: Aggregation, corrected: bool, seed: int) -> None:
+@pytest.mark.parametrize("kind", [None, *CORRECTIONS])
+@pytest.mark.parametrize("dual_clip", [None, 1.5])
+@pytest.mark.parametrize("seed", range(4))
+def test_loss_equals_the_oracle(aggregation: Aggregation, kind: str | None, dual_clip: float | None, seed: int) -> None:
     logp, old, rollout, advantages, mask = batch(seed)
-    correction = TruncatedIS(cap=1.3) if corrected else None
+    correction, low, high = CORRECTIONS[kind] if kind else (None, 0.0, 0.0)
+    normaliser = 5.0 if aggregation == "constant" else None
     got = policy_loss(
-        logp, old, advantages, mask, **CLIP, aggregation=aggregation, rollout_logp=rollout, correction=correction
-    )
+        logp, old, advantages, mask, **CLIP, aggregation=aggregation, rollout_logp=rollout, correction=correction,
+        dual_clip=dual_clip, normaliser=normaliser,
+    )  # fmt: skip
+    rows = old.tolist(), rollout.tolist(), mask.tolist()
+    weight = oracles.weights(kind, *rows, low, high) if kind else None
     want = oracles.surrogate(
-        logp.tolist(),
-        old.tolist(),
-        advantages.tolist(),
-        mask.tolist(),
-        0.2,
-        0.28,
-        aggregation,
-        rollout.tolist() if corrected else None,
-        1.3,
-    )
+        logp.tolist(), old.tolist(), advantages.tolist(), mask.tolist(), 0.2, 0.28, aggregation, weight, dual_clip,
+        normaliser,
+    )  # fmt: skip
     assert got.loss.item() == pytest.approx(want, rel=1e-12)
+    if weight is not None:
+        means = reduce_stats([got.stats])
+        flat = [
+            w for row, acts in zip(weight, mask.tolist(), strict=True) for w, act in zip(row, acts, strict=True) if act
+        ]
+        assert means["rollout_corr/weight_mean"] == pytest.approx(fmean(flat))
+        if any(flat):
+            ess = sum(flat) ** 2 / sum(w * w for w in flat) / len(flat)
+            assert means["rollout_corr/ess"] == pytest.approx(ess) and 0 < ess <= 1 + 1e-12
+
+
+def test_each_correction_of_the_batches_above_does_something() -> None:
+    for kind, (correction, _, _) in CORRECTIONS.items():
+        changed = []
+        for seed in range(4):
+            logp, old, rollout, advantages, mask = batch(seed)
+            out = policy_loss(
+                logp, old, advantages, mask, **CLIP, aggregation="sequence_sum", rollout_logp=rollout,
+                correction=correction,
+            )  # fmt: skip
+            changed.append(reduce_stats([out.stats])["rollout_corr/changed"])
+        assert 0 < sum(changed) / 4 < 1, kind
+
+
+@pytest.mark.parametrize("correction", [each for each, _, _ in CORRECTIONS.values()])
+def test_a_sampler_that_agrees_is_not_corrected(correction: Correction) -> None:
+    logp, old, _, advantages, mask = batch(1)
+    options: Any = {**CLIP, "aggregation": "sequence_sum"}
+    plain = policy_loss(logp, old, advantages, mask, **options)
+    corrected = policy_loss(logp, old, advantages, mask, **options, rollout_logp=old, correction=correction)
+    assert corrected.loss.item() == plain.loss.item()
+    means = reduce_stats([corrected.stats])
+    assert means["rollout_corr/ess"] == pytest.approx(1.0) and means["rollout_corr/kl"] == 0.0
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: TruncatedIS(0.0), lambda: IcePop(1.1, 2.0), lambda: GeometricRejection(0.5, 1.0)]
+)
+def test_bounds_that_make_no_sense_are_refused(make: Any) -> None:
+    with pytest.raises(ValueError, match=r"above 0|must be between"):
+        make()
+
+
+def test_dual_clip_bounds_what_a_bad_token_can_do() -> None:
+    logp = torch.log(torch.tensor([[9.0], [9.0], [1.2]])).requires_grad_()
+    advantages = torch.tensor([-1.0, 1.0, -1.0])
+    out = policy_loss(
+        logp, torch.zeros(3, 1), advantages, torch.ones(3, 1, dtype=torch.bool), clip_low=0.2, clip_high=0.28,
+        aggregation="token_mean", dual_clip=3.0,
+    )  # fmt: skip
+    out.loss.backward()
+    assert out.loss.item() == pytest.approx((3.0 - 1.28 + 1.2) / 3)
+    assert logp.grad is not None and logp.grad[:2].tolist() == [[0.0], [0.0]] and logp.grad[2].item() > 0
+    assert reduce_stats([out.stats])["actor/dual_clipfrac"] == pytest.approx(1 / 3)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -149,7 +210,7 @@ def test_micro_batches_sum_to_the_whole(aggregation: Aggregation, seed: int, cut
     """Loss, gradient and stats do not depend on how the batch is split, empty and all-masked parts included."""
     logp, old, rollout, advantages, mask = batch(seed)
     mask[4] = False
-    options = {**CLIP, "aggregation": aggregation, "correction": TruncatedIS(1.5)}
+    options = {**CLIP, "aggregation": aggregation, "correction": TruncatedIS(1.5), "normaliser": 7.0}
     whole = policy_loss(logp, old, advantages, mask, rollout_logp=rollout, **options)
     whole.loss.backward()
     assert logp.grad is not None
@@ -181,7 +242,7 @@ def test_micro_batches_sum_to_the_whole(aggregation: Aggregation, seed: int, cut
 def test_masked_positions_never_touch_the_loss(aggregation: Aggregation, poison: float) -> None:
     logp, old, rollout, advantages, mask = batch(1)
     mask[5] = False
-    options = {**CLIP, "aggregation": aggregation, "correction": TruncatedIS(1.5)}
+    options = {**CLIP, "aggregation": aggregation, "correction": TruncatedIS(1.5), "normaliser": 7.0}
     clean = policy_loss(logp, old, advantages, mask, rollout_logp=rollout, **options)
     clean.loss.backward()
     poisoned = [torch.where(mask, x.detach(), poison) for x in (logp, old, rollout)]
@@ -209,12 +270,12 @@ def test_an_all_masked_micro_batch_runs_backward_to_zero(aggregation: Aggregatio
     logp = torch.full((2, 3), math.nan, requires_grad=True)
     nothing = torch.zeros(2, 3, dtype=torch.bool)
     advantages = torch.tensor([math.nan, 1.0])
-    out = policy_loss(logp, logp, advantages, nothing, **CLIP, aggregation=aggregation, denominator=4)
+    out = policy_loss(logp, logp, advantages, nothing, **CLIP, aggregation=aggregation, denominator=4, normaliser=7.0)
     out.loss.backward()
     assert out.loss.item() == 0.0
     assert logp.grad is not None and (logp.grad == 0.0).all()
     with pytest.raises(ValueError, match="denominator"):
-        policy_loss(logp, logp, advantages, nothing, **CLIP, aggregation=aggregation)
+        policy_loss(logp, logp, advantages, nothing, **CLIP, aggregation=aggregation, normaliser=7.0)
 
 
 def test_a_ratio_that_overflows_stays_finite() -> None:
@@ -249,7 +310,7 @@ def test_correction_weights_carry_no_gradient_and_are_capped() -> None:
     assert out.loss.item() == pytest.approx(-3.5)
     assert logp.grad is not None and logp.grad[0].tolist() == pytest.approx([-3.0, -0.5])
     means = reduce_stats([out.stats])
-    assert means["rollout_corr/capped"] == 0.5
+    assert means["rollout_corr/changed"] == 0.5
     assert means["rollout_corr/weight_mean"] == pytest.approx(1.75)
     k3 = [4.0 - 1.0 - math.log(4.0), 0.5 - 1.0 + math.log(2.0)]
     assert means["rollout_corr/kl"] == pytest.approx(sum(k3) / 2, rel=1e-6)

@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from medrl.metrics import GLOSSARY, rollout_metrics
+from medrl.metrics import GLOSSARY, rollout_metrics, staleness_metrics
 from medrl.types import RolloutGroup, Step, ToolCall
-from tests.medrl.episodes import FIND_DISEASE, FIND_GENE, TWO_HOPS, episode, final, rewarded, search
+from tests.medrl.episodes import FIND_DISEASE, FIND_GENE, TWO_HOPS, episode, final, group_of, rewarded, search
 
 UNKNOWN_TOOL = Step("x", ToolCall("gogle", {}), "no such tool", "mistake", (), 0.3)
 GROUPS = [
@@ -53,7 +53,7 @@ def test_metrics_equal_a_count_by_hand() -> None:
 
 def test_every_key_is_explained_and_in_the_order_of_the_glossary() -> None:
     keys = [re.sub(r"^tools/[^/]+/", "tools/<name>/", key) for key in rollout_metrics(GROUPS, ["medical_retriever"])]
-    assert keys == list(GLOSSARY)
+    assert keys + list(staleness_metrics(GROUPS, 0)) == list(GLOSSARY)
     assert all(meaning.strip() for meaning in GLOSSARY.values())
 
 
@@ -62,3 +62,14 @@ def test_an_episode_without_reward_or_no_episode_is_refused() -> None:
         rollout_metrics([RolloutGroup(TWO_HOPS, (episode(final("FBN1")),))])
     with pytest.raises(ValueError, match="no episodes"):
         rollout_metrics([])
+
+
+def test_staleness_is_counted_in_sampled_tokens() -> None:
+    mixed, old = group_of(TWO_HOPS, 1.0), group_of(TWO_HOPS, 0.0)
+    mixed.rollouts[0].versions[:] = [-1, 4, 5]
+    old.rollouts[0].versions[:] = [-1, 2, 2]
+    assert staleness_metrics([mixed, old], 5) == {
+        "async/staleness_mean": (1 + 0 + 3 + 3) / 4,
+        "async/staleness_max": 3.0,
+        "async/mixed_episodes": 0.5,
+    }
