@@ -12,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from actors.checkpoint import sync
 from medrl.errors import DataError
 from medrl.records import writing_tensors
 
@@ -28,6 +29,7 @@ def save_state(optimizer: Any, file: Path, facts: dict[str, str]) -> None:
         tensors |= {f"{index}.{key}": value.contiguous() for key, value in named.items()}
     with writing_tensors(file.parent):
         save_file(tensors, file, metadata=facts)
+    sync(file)
 
 
 def load_state(optimizer: Any, file: Path, facts: dict[str, str]) -> None:

@@ -6,7 +6,6 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from actors.checkpoint import replace_folder
 from actors.weights import WeightLoader, pretrained_weights, publish, read_tensors, verify, weights_folder
 from medrl.errors import DataError, InfrastructureError
 from medrl.records import writing_tensors
@@ -90,22 +89,3 @@ def test_the_workers_methods_do_not_hide_those_of_vllm() -> None:
     own = {name for name in vars(WeightLoader) if not name.startswith("__")}
     assert own
     assert not own & set(dir(worker))
-
-
-def fail_halfway(target: Path) -> None:
-    with replace_folder(target) as partial:
-        (partial / "two").write_text("2")
-        raise OSError("disk full")
-
-
-def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
-    target = tmp_path / "model"
-    with replace_folder(target) as partial:
-        (partial / "one").write_text("1")
-    with pytest.raises(OSError, match="disk"):
-        fail_halfway(target)
-    assert [file.name for file in target.iterdir()] == ["one"]
-    with replace_folder(target) as partial:
-        (partial / "three").write_text("3")
-    assert [file.name for file in target.iterdir()] == ["three"]
-    assert [entry.name for entry in tmp_path.iterdir()] == ["model"]
