@@ -7,11 +7,13 @@ TORCH := torch==2.13.0+cpu
 TORCH_INDEX := https://download.pytorch.org/whl/cpu
 STAMP := $(VENV)/.installed
 
-.PHONY: help install quickstart test check format clean
+.PHONY: help install quickstart test contract compare check format clean
 
 help:
 	@echo "make quickstart   install, then train a small research agent and write its report"
 	@echo "make test         run the tests"
+	@echo "make contract     the tests that hold the design's rules, and a table of what they found"
+	@echo "make compare      our loss against TRL's; installs TRL into .compare/ first"
 	@echo "make check        lint, types, import rule"
 	@echo "make format       rewrite the code in one style"
 	@echo "make clean        remove caches; runs/ and .venv stay"
@@ -23,6 +25,16 @@ quickstart: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest
+
+contract: $(STAMP)
+	$(BIN)/python -m pytest -m contract
+
+compare: $(STAMP) .compare/.installed
+	PYTHONPATH=.compare $(BIN)/python -m pytest tests/medrl/test_against_trl.py
+
+.compare/.installed: requirements/compare.txt
+	$(PIP) install --no-deps --target .compare -r requirements/compare.txt
+	@touch $@
 
 check: $(STAMP)
 	$(BIN)/ruff check .

@@ -1,6 +1,7 @@
 """The reward actor: r = 1.0·task + 0.2·expert − 0.1·efficiency, the expert a rubric or an OpenAI-compatible judge."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 
 import ray
@@ -61,6 +62,9 @@ class RewardService:
             raise Stalled(f"reward: a group was not scored in {self._timeout_s:.0f} s") from error
         except RayActorError as error:
             raise actor_died("reward", error) from error
-        rated = zip(group.rollouts, results, strict=True)
-        scored = tuple(replace(rollout, reward=given) for rollout, given in rated if isinstance(given, Reward))
-        return RolloutGroup(group.question, scored), [str(each) for each in results if not isinstance(each, Reward)]
+        return _scored(group, results), [str(each) for each in results if isinstance(each, InfrastructureError)]
+
+
+def _scored(group: RolloutGroup, results: Sequence[Reward | InfrastructureError]) -> RolloutGroup:
+    rated = zip(group.rollouts, results, strict=True)
+    return RolloutGroup(group.question, tuple(replace(r, reward=w) for r, w in rated if isinstance(w, Reward)))

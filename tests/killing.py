@@ -43,6 +43,10 @@ class KillReport:
     gave_up: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
+    def __str__(self) -> str:
+        kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(self.kills.items()))
+        return f"{sum(self.kills.values())} kills in {self.seconds:.0f} s ({kinds})"
+
     @property
     def rollouts(self) -> list[list[Rollout]]:
         """Of each step, in order."""

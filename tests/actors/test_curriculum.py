@@ -50,6 +50,7 @@ async def draw(service: CurriculumService, kill_after: int | None) -> tuple[list
     return drawn, metrics
 
 
+@pytest.mark.contract("8 faults", "curriculum actor killed between answers: same questions as without")
 def test_a_killed_one_goes_on_as_if_it_had_not_been(config: Config) -> None:
     with CurriculumService.running(config, QUESTIONS) as service:
         want = asyncio.run(draw(service, None))

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -103,9 +104,12 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         pool.close()
 
 
+@pytest.mark.contract("2 sampler and learner", "SmolLM2 in bfloat16, temperatures 1.0 and 0.7: nats apart")
 @pytest.mark.parametrize("temperature", [1.0, 0.7])
-def test_sampler_and_learner_agree(running: Running, temperature: float) -> None:
-    assert running.mismatch(running.sample(temperature, f"t{temperature}"), temperature) < MOST_NATS
+def test_sampler_and_learner_agree(running: Running, temperature: float, record_property: Any) -> None:
+    apart = running.mismatch(running.sample(temperature, f"t{temperature}"), temperature)
+    record_property("figure", f"{apart:.4f} at {temperature}")
+    assert apart < MOST_NATS
 
 
 def test_greedy_log_probs_are_the_models_own(running: Running) -> None:
@@ -137,6 +141,7 @@ def test_a_seed_is_enough_to_sample_the_same_again(running: Running) -> None:
     assert len({tuple(alone(seed)) for seed in range(4)}) > 1
 
 
+@pytest.mark.contract("11 security", "no socket beyond loopback")
 def test_nothing_listens_beyond_this_machine(running: Running) -> None:
     """Ray's daemons, workers and engines, and the learner's process group among them."""
     processes = [psutil.Process(), *psutil.Process().children(recursive=True)]
@@ -168,6 +173,7 @@ def test_after_an_update_the_pool_is_the_new_policy(running: Running) -> None:
     assert running.mismatch(running.sample(1.0, "base"), 1.0) > 2 * MOST_NATS  # the learner stayed where it was
 
 
+@pytest.mark.contract("6 staleness", "weights change under requests: every token knows its version")
 def test_requests_go_on_under_new_weights_and_every_token_knows_its_own(running: Running) -> None:
     """The same requests, with the weights changed under them: tokens before the change are those of the old policy, as
     if there had been none; those after it have the log-probs of the new one."""
@@ -201,6 +207,7 @@ def test_requests_go_on_under_new_weights_and_every_token_knows_its_own(running:
     assert running.mismatch(old, 1.0) > 2 * MOST_NATS  # so it does matter whose log-probs they are
 
 
+@pytest.mark.contract("8 faults", "a learner past its deadline is named")
 def test_a_learner_that_is_late_is_named(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     samples = running.train_samples(running.sample(1.0, "late", tokens=40))
     monkeypatch.setattr(running.learner, "_timeout_s", 0.001)

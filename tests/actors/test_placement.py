@@ -37,6 +37,7 @@ def test_names_are_told_apart() -> None:
     assert len(set(names)) == len(names) == 2 + 3 + 4 + 1
 
 
+@pytest.mark.contract("12 refused", "a plan that needs more than the cluster has, before anything starts")
 def test_a_plan_that_does_not_fit_is_refused_with_numbers_and_a_way_out() -> None:
     wide = config("cuda", pool={"engines": 2, "tensor_parallel": 4}, learner={"ranks": 2})
     require(wide, {"CPU": 64.0, "GPU": 10.0})

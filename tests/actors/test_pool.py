@@ -85,6 +85,7 @@ def test_request_ids_are_never_used_twice() -> None:
     assert len(set(engine.generate.requests)) == 3
 
 
+@pytest.mark.contract("8 faults", "a silent engine is named after the deadline")
 def test_a_silent_engine_is_named_after_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     cancelled = []
     monkeypatch.setattr(pool_module.ray, "cancel", cancelled.append)
@@ -93,6 +94,7 @@ def test_a_silent_engine_is_named_after_the_deadline(monkeypatch: pytest.MonkeyP
     assert len(cancelled) == 1
 
 
+@pytest.mark.contract("8 faults", "a request whose engine dies is made again elsewhere")
 def test_a_request_whose_engine_dies_is_made_again_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool_module, "RETRY_AFTER_S", 0.01)
     engines = [Engine(pool_module.RayActorError()), Engine()]

@@ -20,6 +20,7 @@ def judge_that_is_down_for(sample: int) -> object:
     return expert
 
 
+@pytest.mark.contract("7 four kinds of failure", "an episode that no judge could rate has no reward")
 def test_an_episode_that_cannot_be_rated_is_left_out_not_given_a_number() -> None:
     expert = judge_that_is_down_for(1)
     results = [rate(TWO_HOPS, each, RewardConfig(), expert) for each in EPISODES]  # type: ignore[arg-type]

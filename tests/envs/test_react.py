@@ -34,6 +34,7 @@ def play(codec: ChatCodec, turns: list[str], max_length: int = 4000) -> tuple[Ro
     return asyncio.run(run_episode(env, generate, SAMPLING, "r")), generate
 
 
+@pytest.mark.contract("0 tokens in, tokens out", "trained tokens are the sampled ones, turn by turn")
 def test_answered_episode_keeps_sampled_tokens(codec: ChatCodec) -> None:
     turns = [call("a"), render_answer("done", "FBN1")]
     rollout, generate = play(codec, turns)
@@ -98,6 +99,7 @@ def test_episode_never_outgrows_max_length(codec: ChatCodec) -> None:
     assert rollout.ending is Ending.TOKEN_LIMIT and len(rollout.token_ids) <= 800
 
 
+@pytest.mark.contract("7 four kinds of failure", "the policy's mistakes are text in the observation")
 @pytest.mark.parametrize(
     ("turn", "status", "said"),
     [
@@ -112,6 +114,7 @@ def test_the_model_sees_its_mistakes(codec: ChatCodec, turn: str, status: str, s
     assert said in codec.tokenizer.decode(generate.requests[1][0])
 
 
+@pytest.mark.contract("7 four kinds of failure", "an outage is raised, not scored")
 def test_an_outage_is_raised_not_scored(codec: ChatCodec) -> None:
     with pytest.raises(ToolOutage):
         play(codec, [call("down")])

@@ -73,6 +73,7 @@ def killed_at(moment: int, folder: Path) -> bool:
     return False
 
 
+@pytest.mark.contract("9 resume", "killed at each thing a checkpoint does to the disk: a whole one is left")
 def test_a_kill_at_any_moment_leaves_a_whole_one(tmp_path: Path) -> None:
     moment = 0
     while killed_at(moment, folder := tmp_path / str(moment)):

@@ -76,6 +76,7 @@ def ids(batches: Sequence[Batch]) -> list[str]:
     return [group.question.id for batch in batches for group in batch.groups]
 
 
+@pytest.mark.contract("6 staleness", "sync, one_step_off, async are settings of one loop: groups under way")
 @pytest.mark.parametrize(("schedule", "most"), [("sync", 3), ("one_step_off", 6), ("async", 9)])
 def test_a_schedule_bounds_what_is_under_way(schedule: str, most: int) -> None:
     players = Players()
@@ -85,6 +86,7 @@ def test_a_schedule_bounds_what_is_under_way(schedule: str, most: int) -> None:
     assert players.most == most
 
 
+@pytest.mark.contract("9 resume", "in-flight questions are played again with the same seeds, nothing twice")
 @pytest.mark.parametrize("schedule", ["sync", "one_step_off", "async"])
 @pytest.mark.parametrize("cut", [1, 3, 5])
 def test_what_was_in_flight_is_played_again_and_nothing_twice(schedule: str, cut: int) -> None:
@@ -95,6 +97,7 @@ def test_what_was_in_flight_is_played_again_and_nothing_twice(schedule: str, cut
     assert sorted(ids(first + second)) == sorted(f"q{number}" for number in range(18))
 
 
+@pytest.mark.contract("7 infrastructure failures", "an outage is refilled, reported, in no baseline")
 def test_an_outage_is_reported_and_another_question_takes_its_place() -> None:
     batches, _, _ = asyncio.run(run(config(), Players(down=["q1", "q7"]), range(6), Curriculum(), BufferState()))
     assert [len(batch.groups) for batch in batches] == [3] * 6

@@ -40,6 +40,7 @@ def test_an_unknown_recipe_lists_those_there_are() -> None:
         find_recipe("quikstart")
 
 
+@pytest.mark.contract("12 refused", "double counting, and other settings that contradict each other")
 @pytest.mark.parametrize(
     ("settings", "said"),
     [

@@ -78,6 +78,7 @@ class World:
         return played
 
 
+@pytest.mark.contract("6 staleness", "random finishing, outages, refill, restarts: learnt once, within the bound")
 @given(schedules, st.integers(0, 10_000), st.sampled_from([0.0, 0.2]), st.booleans())
 def test_every_group_is_learnt_from_once_and_in_time(
     values: dict[str, object], seed: int, outages: float, interrupted: bool

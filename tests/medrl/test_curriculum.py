@@ -56,6 +56,7 @@ def test_shares_sum_to_one_and_keep_their_floor(seen: list[tuple[int, int]], flo
     assert min(shares.values()) >= floor - 1e-12
 
 
+@pytest.mark.contract("13 curriculum", "starts easy, moves to harder strata")
 def test_it_starts_easy_and_moves_to_harder_strata_as_easy_ones_are_solved() -> None:
     curriculum = Curriculum([1, 2, 3], CONFIG)
     start = curriculum.shares()
@@ -79,6 +80,7 @@ def test_old_evidence_fades() -> None:
     assert curriculum.pass_rates()[1] > 0.88
 
 
+@pytest.mark.contract("13 curriculum", "looks at the task term alone")
 def test_only_the_task_term_counts() -> None:
     curriculum = Curriculum([2], CONFIG)
     curriculum.observe([group(TWO_HOPS, passed=0, total=400)])  # each with a total of 0.9
@@ -98,6 +100,7 @@ def test_a_group_without_reward_is_refused() -> None:
         Curriculum([2], CONFIG).observe([RolloutGroup(TWO_HOPS, (episode(final("FBN1")),))])
 
 
+@pytest.mark.contract("13 curriculum", "no question twice in an epoch")
 def test_every_question_is_drawn_once_before_any_is_drawn_twice() -> None:
     pool = questions(30)
     curriculum, rng = Curriculum([1, 2, 3], CONFIG), random.Random(0)

@@ -42,6 +42,7 @@ def batch(seed: int, B: int = 6, T: int = 9) -> tuple[Tensor, Tensor, Tensor, Te
     return logp.requires_grad_(), old, rollout, advantages, mask
 
 
+@pytest.mark.contract("3 loss variants", "mean and leave-one-out baselines: advantages of an exact oracle")
 @given(rewards_and_groups)
 def test_advantages_equal_the_oracle(pairs: list[tuple[float, int]]) -> None:
     rewards, groups = [r for r, _ in pairs], [g for _, g in pairs]
@@ -74,6 +75,7 @@ def test_advantages_of_a_group_sum_to_zero_and_ignore_order(pairs: list[tuple[fl
     assert torch.allclose(group_advantages(rewards.flip(0), groups.flip(0)).flip(0), got, atol=1e-15)
 
 
+@pytest.mark.contract("1 exact gradient", "constant group of reward 1.05, and a group of one: advantage exactly 0")
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
 @pytest.mark.parametrize("options", [{}, {"baseline": "leave_one_out"}, {"divide_by_std": True}])
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 8, 1000])
@@ -105,6 +107,7 @@ CORRECTIONS: dict[str, tuple[Correction, float, float]] = {  # and the oracle's 
 }
 
 
+@pytest.mark.contract("3 loss variants", "aggregation × correction × dual clip: loss of a scalar oracle")
 @pytest.mark.parametrize("aggregation", AGGREGATIONS)
 @pytest.mark.parametrize("kind", [None, *CORRECTIONS])
 @pytest.mark.parametrize("dual_clip", [None, 1.5])
@@ -148,6 +151,7 @@ def test_each_correction_of_the_batches_above_does_something() -> None:
         assert 0 < sum(changed) / 4 < 1, kind
 
 
+@pytest.mark.contract("5 corrections", "sampler = learner: no correction changes the loss")
 @pytest.mark.parametrize("correction", [each for each, _, _ in CORRECTIONS.values()])
 def test_a_sampler_that_agrees_is_not_corrected(correction: Correction) -> None:
     logp, old, _, advantages, mask = batch(1)
@@ -167,6 +171,7 @@ def test_bounds_that_make_no_sense_are_refused(make: Any) -> None:
         make()
 
 
+@pytest.mark.contract("3 loss variants", "dual clip: a bad token's loss and gradient are bounded")
 def test_dual_clip_bounds_what_a_bad_token_can_do() -> None:
     logp = torch.log(torch.tensor([[9.0], [9.0], [1.2]])).requires_grad_()
     advantages = torch.tensor([-1.0, 1.0, -1.0])
@@ -180,6 +185,7 @@ def test_dual_clip_bounds_what_a_bad_token_can_do() -> None:
     assert reduce_stats([out.stats])["actor/dual_clipfrac"] == pytest.approx(1 / 3)
 
 
+@pytest.mark.contract("1 exact gradient", "loss at ratio 1: gradient of E[log π·A]")
 @pytest.mark.parametrize("seed", range(3))
 def test_gradient_at_ratio_one_is_that_of_the_paper(seed: int) -> None:
     """L = E[log π(y|x) · A]: the surrogate at old = current has the same gradient."""
@@ -265,6 +271,7 @@ def test_masked_positions_never_touch_the_loss(aggregation: Aggregation, poison:
     assert (bad_logp.grad[~mask] == 0.0).all()
 
 
+@pytest.mark.contract("4 masked positions", "micro-batch without actions, NaN everywhere: loss and gradient 0")
 @pytest.mark.parametrize("aggregation", AGGREGATIONS)
 def test_an_all_masked_micro_batch_runs_backward_to_zero(aggregation: Aggregation) -> None:
     logp = torch.full((2, 3), math.nan, requires_grad=True)

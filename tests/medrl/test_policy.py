@@ -108,6 +108,7 @@ def test_log_probs_entropy_and_gradient_equal_the_full_table(
         torch.testing.assert_close(own.grad, other.grad, rtol=1e-3, atol=1e-3, msg=lambda text, n=name: f"{n}: {text}")
 
 
+@pytest.mark.contract("4 masked positions", "padding may hold anything, packed or padded")
 @paths
 def test_padding_may_hold_anything(ragged: bool) -> None:
     policy = ActionLogProbs(make(llama), ragged=ragged)
@@ -129,6 +130,7 @@ def test_without_actions_every_parameter_still_gets_a_gradient_of_zero(ragged: b
         assert parameter.grad.eq(0).all(), name
 
 
+@pytest.mark.contract("1 exact gradient", "gradient checkpointing, packed or padded")
 @paths
 def test_checkpointing_changes_memory_only(ragged: bool) -> None:
     plain, saving = make(llama).train(), make(llama).train()
@@ -167,6 +169,7 @@ def test_a_head_that_does_more_than_multiply_is_refused() -> None:
         ActionLogProbs(model)
 
 
+@pytest.mark.contract("1 exact gradient", "a group's common prompt is computed once, same log-probs")
 def test_tokens_that_rows_begin_with_are_computed_once() -> None:
     seen = []
     model = make(llama)
