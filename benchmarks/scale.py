@@ -1,0 +1,169 @@
+"""How the flow of groups scales with rollout workers and nodes: `python benchmarks/scale.py`.
+
+A simulation of the engine alone: it says scripted turns and takes as long over them as a 7B model on a GPU would (25 ms
+a token, 0.2 s to read a prompt), without a limit on how many at once. Tools are scripted too, with a log-normal wait,
+mean 1 s. Workers, environment, reward, curriculum, buffer and controller are the real ones, on Ray clusters of one to
+four nodes (raylets of this machine). Printed: trajectories/s, the share of linear, CPU of the controller a trajectory.
+"""
+
+import argparse
+import asyncio
+import os
+import random
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # loopback only; Ray reads it when imported
+
+import psutil
+import ray
+from ray.cluster_utils import Cluster
+from transformers import AutoTokenizer
+
+from actors.curriculum import CurriculumService
+from actors.reward import RewardService
+from actors.rollout import RolloutWorkers
+from envs.tools.base import Tool, ToolResult
+from launch.flow import Flow
+from launch.players import Players
+from medrl.buffer import BufferState
+from medrl.chat import ChatCodec
+from medrl.config import Config, KnowledgeConfig, parse
+from medrl.types import Completion, Sampling
+from tests.medrl.episodes import TWO_HOPS
+from tests.tiny import save_tiny
+
+TOKEN_S, PROMPT_S = 0.025, 0.2
+GROUP = 8
+CALL = '<think>{}</think><tool_call>{{"name": "medical_retriever", "arguments": {{"query": "{}"}}}}</tool_call>'
+TURNS = (
+    *(CALL.format("Look for the disease first. " * 4, f"pectus carinatum {part}") for part in range(3)),
+    "<think>It is FBN1.</think><answer>FBN1</answer>",
+)
+
+
+class ScriptedPool:
+    """In place of `InferencePool`: the same turns for every episode, at the pace of a GPU."""
+
+    def __init__(self, model: Path) -> None:
+        codec = ChatCodec(AutoTokenizer.from_pretrained(model))
+        self._turns = [codec.encode_action(turn) for turn in TURNS]
+
+    async def generate(self, token_ids: list[int], *, sampling: Sampling, request_id: str) -> Completion:
+        """The turn that the request's name ends with."""
+        ids = self._turns[int(request_id.rpartition("/")[2])]
+        await asyncio.sleep(PROMPT_S + TOKEN_S * len(ids))
+        return Completion(ids, [-0.1] * len(ids), [0] * len(ids), "stop")
+
+    async def watch(self) -> None:
+        """Nothing dies here."""
+        await asyncio.Event().wait()
+
+
+class ScriptedTool:
+    """Answers at random leisure."""
+
+    name = "medical_retriever"
+    description = "search"
+    parameters: Mapping[str, Any] = {"type": "object", "properties": {"query": {"type": "string"}}}
+
+    def __init__(self) -> None:
+        self._rng = random.Random(0)
+
+    async def call(self, arguments: Mapping[str, Any]) -> ToolResult:
+        await asyncio.sleep(self._rng.lognormvariate(-1.021, 1.429))
+        return ToolResult("Marfan syndrome. Pectus carinatum is frequent. " * 3, ("hp:0000768",))
+
+
+def open_tools(folder: Path, config: KnowledgeConfig) -> dict[str, Tool]:
+    """The one scripted tool."""
+    return {ScriptedTool.name: ScriptedTool()}
+
+
+def settings(workers: int, episodes: int) -> Config:
+    """As many groups in flight as make up `episodes`."""
+    groups = episodes // GROUP
+    return parse(
+        {
+            "name": "scale",
+            "model": {"max_length": 8192},
+            "env": {"max_turn_tokens": 512, "observation_tokens": 256},
+            "grpo": {
+                "steps": 10_000,
+                "groups_per_step": 4,
+                "group_size": GROUP,
+                "schedule": "async",
+                "max_staleness": 10_000,
+                "groups_in_flight": groups,
+            },
+            "rollout": {"workers": workers, "episodes_in_flight": episodes},
+        },
+        "the benchmark",
+    )
+
+
+async def measure(config: Config, players: Players, seconds: float) -> tuple[float, float]:
+    """Trajectories a second over the last `seconds`, and the controller's CPU seconds a trajectory."""
+    questions = [replace(TWO_HOPS, id=f"q{number}") for number in range(500)]
+    with CurriculumService.running(config, questions) as curriculum:
+        async with Flow(config, players, curriculum, BufferState()) as flow:
+            process, begun, done, cpu = psutil.Process(), 0.0, 0, 0.0
+            warm = time.monotonic() + 2 * sum(PROMPT_S + TOKEN_S * len(turn) + 1.0 for turn in players.pool._turns)
+            step = 0
+            while not begun or time.monotonic() - begun < seconds:
+                batch = await flow.take()
+                step += 1
+                await curriculum.observe(batch.groups)
+                await flow.advance(step)
+                if begun:
+                    done += batch.episodes
+                elif time.monotonic() > warm:
+                    begun, cpu = time.monotonic(), sum(process.cpu_times()[:2])
+            return done / (time.monotonic() - begun), (sum(process.cpu_times()[:2]) - cpu) / done
+
+
+def run(nodes: int, workers: int, each: int, model: Path, seconds: float) -> tuple[float, float]:
+    """One cluster, one measurement."""
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 4, "node_ip_address": "127.0.0.1"})
+    for _ in range(nodes - 1):
+        cluster.add_node(num_cpus=4, node_ip_address="127.0.0.1")
+    environment = {"env_vars": {"PYTHONPATH": os.getcwd(), "HF_HUB_OFFLINE": "1"}}
+    ray.init(address=cluster.address, log_to_driver=False, runtime_env=environment)
+    try:
+        config = settings(workers, workers * each)
+        pool: Any = ScriptedPool(model)
+        crew = RolloutWorkers(config, model, model, pool, open_tools)
+        return asyncio.run(measure(config, Players(pool, crew, RewardService(config)), seconds))
+    finally:
+        ray.shutdown()
+        cluster.shutdown()
+
+
+def main() -> None:
+    """1 to 8 workers on 1 to 4 nodes, a fixed number of episodes in flight on each."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--each", type=int, default=248, help="episodes in flight on a worker")
+    parser.add_argument("--seconds", type=float, default=40.0)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        model = save_tiny(Path(name))
+        alone = 0.0
+        efficiency = 1.0
+        for nodes, workers in ((1, 1), (1, 2), (2, 4), (4, 8)):
+            rate, cpu = run(nodes, workers, options.each, model, options.seconds)
+            alone = alone or rate
+            efficiency = rate / (workers * alone)
+            print(
+                f"{nodes} nodes  {workers} workers  {workers * options.each:5} in flight  {rate:6.1f} trajectories/s  "
+                f"{efficiency:4.0%} of linear  controller {1000 * cpu:.1f} ms CPU a trajectory",
+                flush=True,
+            )
+    print(f"efficiency {efficiency:.2f}")
+
+
+if __name__ == "__main__":
+    main()
