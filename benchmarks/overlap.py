@@ -66,10 +66,6 @@ def settings(folder: Path, steps: int, **grpo: Any) -> Config:
     return parse(values, "the benchmark")
 
 
-async def nothing(learner: LearnerGroup) -> None:
-    """Keep no weights."""
-
-
 def measure(config: Config, schedule: str, players: Players, model: Path, folder: Path, steps: int) -> float:
     """Trajectories a second; prints staleness and idle share."""
     own = folder / schedule
@@ -80,7 +76,9 @@ def measure(config: Config, schedule: str, players: Players, model: Path, folder
     with Tracker(run, own) as tracker:
         questions = load_dataset(config.run_path / "data").train
         trainer = Trainer(run, players, questions, tracker, TrajectoryLog(own), Checkpoints(own / "checkpoints"))
-        asyncio.run(trainer.train(lambda: closing(run, model), nothing))
+        learner = LearnerGroup(run, model)
+        asyncio.run(trainer.train(learner))
+        learner.close()
     lines = [json.loads(line) for line in (own / "metrics.jsonl").read_text().splitlines()]
     lines = lines[1:]  # the first step starts from nothing
     seconds = sum(line["timing_s/step"] for line in lines)
@@ -96,19 +94,6 @@ def measure(config: Config, schedule: str, players: Players, model: Path, folder
         f"{episodes:.0f} episodes in {seconds:.0f} s"
     )
     return episodes / seconds
-
-
-class closing:
-    """A learner that is closed at the end of the block."""
-
-    def __init__(self, config: Config, model: Path) -> None:
-        self._learner = LearnerGroup(config, model)
-
-    def __enter__(self) -> LearnerGroup:
-        return self._learner
-
-    def __exit__(self, *error: object) -> None:
-        self._learner.close()
 
 
 def main() -> None:

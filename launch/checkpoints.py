@@ -1,6 +1,6 @@
-"""Checkpoints of a GRPO stage: everything it goes on from, in a folder that is there whole or not at all.
+"""Checkpoints of a stage: everything it goes on from, in a folder that is there whole or not at all.
 
-    checkpoints/grpo/step-0004/   learner's files, trainer.json, buffer.json
+    checkpoints/state/grpo/step-0004/   learner's files, trainer.json, buffer.json
 
 The folder is written under another name and renamed, and older ones go only then: whenever the run is killed, the last
 whole one is there.
@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from actors.checkpoint import sync, sync_tree
 from medrl.buffer import BufferState, dump_state, load_state
 from medrl.errors import DataError
 from medrl.records import write_json, write_text
@@ -22,10 +23,12 @@ from medrl.records import write_json, write_text
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where the loop stands between two steps. `curriculum`: its JSON state, None before the first draw."""
+    """Where a stage stands between two steps. `curriculum`: its JSON state, None before the first draw, and in SFT.
+    `seconds`: what all attempts at the stage took until here."""
 
     step: int = 0
     episodes: int = 0
+    seconds: float = 0.0
     curriculum: dict[str, Any] | None = None
     buffer: BufferState = field(default_factory=BufferState)
 
@@ -53,10 +56,11 @@ class Checkpoints:
         partial.mkdir(parents=True)
         yield partial
         write_text(partial / "buffer.json", dump_state(standing.buffer))
-        values = {"step": standing.step, "episodes": standing.episodes, "curriculum": standing.curriculum}
+        values = {name: getattr(standing, name) for name in ("step", "episodes", "seconds", "curriculum")}
         write_json(partial / "trainer.json", values)
+        sync_tree(partial)
         os.replace(partial, final)
-        _sync(self._folder)
+        sync(self._folder)
         for path in self._folder.glob("step-*"):
             if path != final:
                 shutil.rmtree(path)
@@ -67,19 +71,10 @@ class Checkpoints:
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
             buffer = load_state((checkpoint / "buffer.json").read_bytes())
-            return Standing(values["step"], values["episodes"], values["curriculum"], buffer)
-        except (OSError, ValueError, KeyError) as error:
+            return Standing(**values, buffer=buffer)
+        except (OSError, ValueError, TypeError) as error:
             raise DataError(f"{path}: not a checkpoint ({error}); delete {checkpoint} to go on without it") from error
 
     def clear(self) -> None:
         """Remove them all: the stage is done."""
         shutil.rmtree(self._folder, ignore_errors=True)
-
-
-def _sync(folder: Path) -> None:
-    """Make a rename in `folder` outlast a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -7,12 +7,12 @@ A stage that was finished before is not done again, so an interrupted run goes o
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from transformers import AutoTokenizer
 
@@ -22,9 +22,11 @@ from kisa.dataset import Dataset, load_dataset, synthesize
 from kisa.knowledge import build_knowledge
 from launch import preflight
 from launch.aside import aside
+from launch.checkpoints import Checkpoints, Standing
 from launch.eval import evaluate
 from launch.players import Players, start_players
 from launch.progress import MemoryMeter
+from launch.recovery import with_learner
 from launch.report import write_report
 from launch.rundir import RunDirectory
 from launch.sft import finetune
@@ -33,6 +35,8 @@ from launch.tracking import Tracker
 from launch.train import Trainer
 from launch.trajectories import TrajectoryLog
 from medrl.config import Config
+
+T = TypeVar("T")
 
 SYNTHESIZE = ("knowledge", "data")
 FINETUNE = (*SYNTHESIZE, "sft")
@@ -57,8 +61,7 @@ def run(config: Config, stages: Sequence[str]) -> RunDirectory:
             with run_dir.stage(stage) as result:
                 result |= getattr(pipeline, stage)()
                 result["peak_rss_gb"] = memory.peak_gb
-        if run_dir.done("grpo"):
-            run_dir.checkpoints.clear()
+            run_dir.checkpoints(stage).clear()
     return run_dir
 
 
@@ -90,25 +93,28 @@ class Pipeline:
 
     def sft(self) -> dict[str, Any]:
         """Base model -> checkpoints/sft."""
-        trajectories = self._dataset.trajectories
-        with self._learner(self._base_model) as learner:
-            asyncio.run(finetune(self._config, learner, trajectories, self._tracker))
-            asyncio.run(learner.save_pretrained(self._checkpoint("sft")))
+        trajectories, checkpoints = self._dataset.trajectories, self._run_dir.checkpoints("sft")
+
+        async def work(learner: LearnerGroup) -> None:
+            await finetune(self._config, learner, trajectories, self._tracker, checkpoints)
+            await learner.save_pretrained(self._checkpoint("sft"))
+
+        self._with_learner("base", work, checkpoints)
         used = min(len(trajectories), self._config.sft.updates * self._config.sft.batch_trajectories)
         return {"trajectories": used, "updates": self._config.sft.updates}
 
     def grpo(self) -> dict[str, Any]:
-        """checkpoints/sft -> checkpoints/rl, over checkpoints/grpo/step-<n>."""
-        trainer = Trainer(
-            self._config, self._players, self._dataset.train, self._tracker, self._log, self._run_dir.checkpoints
-        )
-        episodes = asyncio.run(
-            trainer.train(
-                lambda: self._learner(self._checkpoint("sft")),
-                lambda learner: learner.save_pretrained(self._checkpoint("rl")),
-            )
-        )
-        return {"episodes": episodes, "steps": self._config.grpo.steps}
+        """checkpoints/sft -> checkpoints/rl."""
+        checkpoints = self._run_dir.checkpoints("grpo")
+        trainer = Trainer(self._config, self._players, self._dataset.train, self._tracker, self._log, checkpoints)
+
+        async def work(learner: LearnerGroup) -> Standing:
+            standing = await trainer.train(learner)
+            await learner.save_pretrained(self._checkpoint("rl"))
+            return standing
+
+        standing = self._with_learner("sft", work, checkpoints)
+        return {"episodes": standing.episodes, "steps": standing.step, "steps_s": round(standing.seconds, 1)}
 
     def eval_base(self) -> dict[str, Any]:
         return self._evaluate("base")
@@ -160,6 +166,12 @@ class Pipeline:
         """The actors, with the weights of `checkpoint`."""
         self._players.pool.load(self._checkpoint(checkpoint))
         return self._players
+
+    def _with_learner(
+        self, start_from: str, work: Callable[[LearnerGroup], Awaitable[T]], checkpoints: Checkpoints
+    ) -> T:
+        start = partial(self._learner, self._checkpoint(start_from))
+        return asyncio.run(with_learner(start, work, checkpoints, self._config.checkpoint.restarts))
 
     @contextmanager
     def _learner(self, model: Path) -> Iterator[LearnerGroup]:

@@ -98,7 +98,7 @@ def _curves(lines: Sequence[Line]) -> str:
         return {f"{key.removeprefix(prefix)} hops": column(lines, GRPO, key) for key in keys_below(lines, GRPO, prefix)}
 
     terms = {name: f"reward/{name}/mean" for name in ("total", "task", "expert", "efficiency")}
-    parts = ("rollout", "reward", "learn", "sync")
+    parts = ("wait", "learn", "sync", "checkpoint")
     timing = {name: column(lines, GRPO, f"timing_s/{name}") for name in parts}
     charts = [
         chart("Fine-tuning loss", {"loss": "sft/loss"}, "nats a token", "sft"),

@@ -32,7 +32,6 @@ class RunDirectory:
             raise ConfigError(
                 f"another medrl is at work in {self.path}; wait for it, or give run_dir=another/folder"
             ) from error
-        self.checkpoints = Checkpoints(self.path / "checkpoints" / "grpo")
         held = self.path / "config.yaml"
         if config.resume == "never" and held.exists():
             self.close()
@@ -60,6 +59,10 @@ class RunDirectory:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
+
+    def checkpoints(self, stage: str) -> Checkpoints:
+        """Where `stage` keeps what it goes on from while it is not done."""
+        return Checkpoints(self.path / "checkpoints" / "state" / stage)
 
     def done(self, stage: str) -> bool:
         """Whether `stage` was finished, now or in an earlier run."""

@@ -2,8 +2,10 @@
 
 import random
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from actors.learner import LearnerGroup
+from launch.checkpoints import Checkpoints, Standing
 from launch.progress import Progress
 from launch.tracking import Tracker
 from medrl.config import Config
@@ -13,17 +15,34 @@ from medrl.sft import cosine_lr
 from medrl.types import Rollout
 
 
-async def finetune(config: Config, learner: LearnerGroup, trajectories: Sequence[Rollout], tracker: Tracker) -> None:
-    """`sft.updates` optimiser steps of `sft.batch_trajectories`, AdamW with a cosine schedule."""
+async def finetune(
+    config: Config,
+    learner: LearnerGroup,
+    trajectories: Sequence[Rollout],
+    tracker: Tracker,
+    checkpoints: Checkpoints,
+) -> None:
+    """`sft.updates` optimiser steps of `sft.batch_trajectories`, AdamW with a cosine schedule; from the last checkpoint
+    if there is one."""
+    total = config.sft.updates
     batches = shuffled_batches(trajectories, config.sft.batch_trajectories, derive_seed(config.seed, "sft"))
-    warmup = min(round(config.sft.warmup_fraction * config.sft.updates), config.sft.updates - 1)
-    with Progress("sft", config.sft.updates, "update") as progress:
-        for update in range(config.sft.updates):
-            lr = cosine_lr(update, config.sft.updates, config.sft.lr, warmup)
-            stats = await learner.update([demonstration(rollout) for rollout in next(batches)], "sft", lr)
+    warmup = min(round(config.sft.warmup_fraction * total), total - 1)
+    done = 0
+    if (last := checkpoints.last) is not None:
+        done = checkpoints.read(last).step
+        await learner.load_checkpoint(last)
+    with Progress("sft", total, "update", done) as progress:
+        for update, batch in enumerate(islice(batches, total)):
+            if update < done:
+                continue
+            lr = cosine_lr(update, total, config.sft.lr, warmup)
+            stats = await learner.update([demonstration(rollout) for rollout in batch], "sft", lr)
             metrics = {f"sft/{name}": value for name, value in stats.items()} | {"sft/lr": lr}
             tracker.log(metrics, step=update, stage="sft")
             progress.advance(1, loss=stats["loss"])
+            if (update + 1) % config.checkpoint.sft_every == 0:
+                with checkpoints.writing(Standing(update + 1)) as folder:
+                    await learner.save_checkpoint(folder)
 
 
 def demonstration(rollout: Rollout) -> TrainSample:

@@ -11,8 +11,7 @@ The loop is the same for every schedule: what may be in flight while the learner
 
 import sys
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
@@ -28,12 +27,9 @@ from launch.tracking import Tracker
 from launch.trajectories import TrajectoryLog
 from medrl.batch import train_samples
 from medrl.config import Config, GRPOConfig
-from medrl.errors import LearnerLost
 from medrl.metrics import rollout_metrics, staleness_metrics
 from medrl.packing import TrainSample
 from medrl.types import Question
-
-StartLearner = Callable[[], AbstractContextManager[LearnerGroup]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,30 +43,15 @@ class Trainer:
     log: TrajectoryLog
     checkpoints: Checkpoints
 
-    async def train(self, start_learner: StartLearner, save: Callable[[LearnerGroup], Awaitable[None]]) -> int:
-        """`grpo.steps` steps, from the last checkpoint or from the start; `save` is called with the trained learner.
-
-        A learner that is lost is started again and goes on from the last checkpoint, as the whole run would. Returns
-        the number of episodes learnt from.
-        """
-        lost = 0
+    async def train(self, learner: LearnerGroup) -> Standing:
+        """`grpo.steps` steps, from the last checkpoint or from the start. Returns where that led."""
         async with self.players.watched():
-            while True:
-                before = self.checkpoints.last
-                try:
-                    with start_learner() as learner:
-                        episodes = await self._steps(learner)
-                        await save(learner)
-                        return episodes
-                except LearnerLost as error:
-                    lost = lost + 1 if self.checkpoints.last == before else 1
-                    if lost > self.config.checkpoint.restarts:
-                        raise
-                    tqdm.write(f"{error}; going on from the last checkpoint with a new learner", file=sys.stderr)
+            return await self._steps(learner)
 
-    async def _steps(self, learner: LearnerGroup) -> int:
+    async def _steps(self, learner: LearnerGroup) -> Standing:
         config, pool = self.config, self.players.pool
         standing = await self._restore(learner)
+        begun = time.monotonic() - standing.seconds
         total = config.grpo.steps * config.grpo.groups_per_step * config.grpo.group_size
         with (
             Progress("grpo", total, "episode", done=standing.episodes) as progress,
@@ -88,11 +69,16 @@ class Trainer:
                     await flow.advance(step + 1)
                     timer.lap("sync")
                     self._report(step, batch, stats | timer.metrics())
-                    standing = replace(standing, step=step + 1, episodes=standing.episodes + batch.episodes)
+                    standing = replace(
+                        standing,
+                        step=step + 1,
+                        episodes=standing.episodes + batch.episodes,
+                        seconds=time.monotonic() - begun,
+                    )
                     if (step + 1) % config.checkpoint.every == 0 or step + 1 == config.grpo.steps:
                         await self._save(learner, standing, flow)
                         timer.lap("checkpoint")  # counted with the next step
-        return standing.episodes
+        return standing
 
     async def _restore(self, learner: LearnerGroup) -> Standing:
         """Where the last checkpoint stands, with its weights in learner and pool."""

@@ -285,8 +285,20 @@ class LearnerConfig(Section):
         0, description="rank of adapters on all linear layers, trained in place of the weights; 0: the weights"
     )
     lora_alpha: Annotated[float, Field(gt=0)] = Field(32.0, description="adapters count lora_alpha / lora_rank times")
+    sequence_parallel: Positive = Field(
+        1, description="GPU ranks that share each episode's tokens (Ulysses); must divide learner.ranks"
+    )
     threads: Annotated[int, Field(ge=0)] = Field(0, description="CPU threads a rank; 0: all cores over the ranks")
     step_timeout_s: Seconds = 900.0
+
+    @model_validator(mode="after")
+    def _split(self) -> "LearnerConfig":
+        if self.ranks % self.sequence_parallel:
+            raise ValueError(
+                f"sequence_parallel={self.sequence_parallel} does not divide ranks={self.ranks}: each group of ranks "
+                "that share an episode must be whole"
+            )
+        return self
 
 
 class RolloutConfig(Section):
@@ -309,9 +321,12 @@ class EvalConfig(Section):
 
 
 class CheckpointConfig(Section):
-    """What an interrupted GRPO stage goes on from."""
+    """What an interrupted SFT or GRPO stage goes on from."""
 
-    every: Positive = Field(1, description="steps from one checkpoint to the next; what came after the last is redone")
+    every: Positive = Field(
+        1, description="GRPO steps from one checkpoint to the next; what came after the last is redone"
+    )
+    sft_every: Positive = Field(50, description="SFT updates from one checkpoint to the next")
     restarts: Annotated[int, Field(ge=0)] = Field(
         3, description="times in a row that a lost learner is started again from the last checkpoint"
     )
@@ -356,6 +371,15 @@ class Config(Section):
             raise ValueError(
                 f"rollout.timeout_s={self.rollout.timeout_s:g} is not above rollout.attempts × pool.request_timeout_s "
                 f"= {retried:g}: the run would end before an episode is tried again; raise it"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _devices(self) -> "Config":
+        if self.device == "cpu" and self.learner.sequence_parallel > 1:
+            raise ValueError(
+                f"learner.sequence_parallel={self.learner.sequence_parallel} is for device=cuda: CPU ranks share one "
+                "machine's memory, so there is nothing to win; set it to 1"
             )
         return self
 

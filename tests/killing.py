@@ -96,12 +96,12 @@ class Run:
     @property
     def writing(self) -> bool:
         """Whether a checkpoint is half-written."""
-        return any((self.run_path / "checkpoints" / "grpo").glob(".*.partial"))
+        return any((self.run_path / "checkpoints" / "state" / "grpo").glob(".*.partial"))
 
     @property
     def steps(self) -> int:
         """Steps that a checkpoint holds."""
-        folder = self.run_path / "checkpoints" / "grpo"
+        folder = self.run_path / "checkpoints" / "state" / "grpo"
         return max((int(path.name.removeprefix("step-")) for path in folder.glob("step-*")), default=0)
 
     def close(self) -> None:

@@ -57,7 +57,7 @@ def check(report: KillReport, staleness: int, kills: int = KILLS) -> None:
     print(f"\n{report}")
     assert not report.gave_up
     assert (report.run / "checkpoints" / "rl" / "model.safetensors").exists()
-    assert not (report.run / "checkpoints" / "grpo").exists()
+    assert not (report.run / "checkpoints" / "state" / "grpo").exists()
     assert len(report.rollouts) == STEPS
     assert set(report.trained.values()) == {1} and len(report.trained) == STEPS * GROUPS
     assert report.scored_outages == 0

@@ -124,8 +124,8 @@ def _grpo_lines(rng: random.Random) -> list[dict[str, Any]]:
                 "rollout_corr/logp_diff_mean": 0.004 + rng.gauss(0, 0.001),
                 **{f"curriculum/share/{hops}": share for hops, share in zip((2, 3, 4), shares, strict=True)},
                 **{f"curriculum/pass_rate/{hops}": passed / (hops - 1) for hops in (2, 3, 4)},
-                "timing_s/rollout": 22 + rng.gauss(0, 2),
-                "timing_s/reward": 0.4,
+                "timing_s/wait": 22 + rng.gauss(0, 2),
+                "timing_s/checkpoint": 0.4,
                 "timing_s/learn": 9 + rng.gauss(0, 1),
                 "timing_s/sync": 1.1,
             }

@@ -20,7 +20,7 @@ def standing(step: int) -> Standing:
     finished = Finished(Ticket(step, step, question), group_of(question, 0.0, 1.0), ("engine-0 died",))
     buffer = BufferState(step + 2, step, (Ticket(step + 1, step, question),), (finished,))
     return Standing(
-        step, 8 * step, {"curriculum": {"counts": {"hops:2": [1.0, 2.0]}}, "random": [3, [1], None]}, buffer
+        step, 8 * step, 1.5 * step, {"curriculum": {"counts": {"hops:2": [1.0, 2.0]}}, "random": [3, [1], None]}, buffer
     )
 
 

@@ -53,6 +53,8 @@ def test_an_unknown_recipe_lists_those_there_are() -> None:
         (["grpo.correction.kind=icepop", "grpo.correction.low=1.5"], "grpo.correction.low=1.5: "),
         (["grpo.aggregation=constant"], "normaliser goes with aggregation=constant"),
         (["grpo.normaliser=9"], "normaliser goes with aggregation=constant"),
+        (["learner.sequence_parallel=2"], "sequence_parallel=2 does not divide ranks=1"),
+        (["learner.sequence_parallel=2", "learner.ranks=4"], "learner.sequence_parallel=2 is for device=cuda: .* to 1"),
         (["grpo.dual_clip=0.5"], "grpo.dual_clip=0.5: "),
         (
             ["grpo.groups_in_flight=9", "grpo.refill=2"],
