@@ -23,6 +23,7 @@ from actors.checkpoint import replace_folder
 from actors.deepspeed_config import deepspeed_config
 from actors.optimizer_state import load_state, save_state
 from actors.rendezvous import Objective, Rendezvous
+from actors.sequence_parallel import SplitActionLogProbs, split_attention
 from actors.weights import WeightsRef, publish
 from medrl.config import Config
 from medrl.corrections import correction_of
@@ -43,9 +44,7 @@ class Learner:
         os.environ.update(rendezvous.environment())
         if config.device == "cpu":
             os.environ["DS_ACCELERATOR"] = "cpu"
-            torch.set_num_threads(
-                config.learner.threads or max(1, len(os.sched_getaffinity(0)) // config.learner.ranks)
-            )
+            torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))  # as placement has it
         self._config = config
         self._rank = rendezvous.rank
         self._world_size = rendezvous.world_size
@@ -72,12 +71,17 @@ class Learner:
                 seed=derive_seed(config.seed, "lora"),
             )
         self._pad_id: int = self._tokenizer.pad_token_id or self._tokenizer.eos_token_id or 0
-        policy = ActionLogProbs(
-            network,
-            gradient_checkpointing=config.learner.gradient_checkpointing,
-            ragged=config.device == "cpu",
-        )
+        self._split = config.learner.sequence_parallel
+        mpu, checkpointing = None, config.learner.gradient_checkpointing
+        if self._split > 1:
+            mpu = split_attention(network, self._split)
+            policy: ActionLogProbs = SplitActionLogProbs(
+                network, mpu.get_sequence_parallel_group(), gradient_checkpointing=checkpointing
+            )
+        else:
+            policy = ActionLogProbs(network, gradient_checkpointing=checkpointing, ragged=config.device == "cpu")
         self._engine, *_ = deepspeed.initialize(
+            mpu=mpu,
             model=policy,
             model_parameters=[parameter for parameter in policy.parameters() if parameter.requires_grad],
             config=deepspeed_config(config),
@@ -91,7 +95,8 @@ class Learner:
         old_logprobs: Sequence[list[float]] | None = None,
         denominator: float | None = None,
     ) -> dict[str, float]:
-        """(collective) One optimiser step over the samples of all ranks; this rank's are `samples`.
+        """(collective) One optimiser step over the samples of all ranks; this rank's are `samples`, the same on ranks
+        that share their episodes (learner.sequence_parallel).
 
         `old_logprobs`: of the weights before this batch's first update, when there are several; None: the current ones,
         so that the ratio is exactly 1. `denominator`: what the loss is averaged over, action tokens for SFT and
@@ -119,8 +124,9 @@ class Learner:
             else:
                 old = None if old_logprobs is None else [old_logprobs[i] for i in indices]
                 output = self._policy_loss(scores.logp, batch, old, denominator)
-            # DeepSpeed averages over ranks; times their number it is a sum, and the denominator is already global.
-            self._engine.backward(output.loss * self._world_size)
+            # DeepSpeed averages over ranks, groups that share an episode counting as one: times their number it is a
+            # sum, and the denominator is already global. Each of a group's ranks gives the whole loss.
+            self._engine.backward(output.loss * (self._world_size / self._split**2))
             parts = output.stats | {"loss": float(output.loss.detach()), "entropy": float(scores.entropy.sum())}
             totals = {key: totals.get(key, 0.0) + value for key, value in parts.items()}
         self._engine.step()
@@ -230,7 +236,8 @@ class Learner:
         return batch.to(self._device)
 
     def _micro_batches(self, samples: Sequence[TrainSample]) -> list[list[int]]:
-        return micro_batches(samples, self._config.learner.micro_batch_tokens, ragged=self._policy.ragged)
+        budget = 1 if self._split > 1 else self._config.learner.micro_batch_tokens  # Ulysses: one episode at a time
+        return micro_batches(samples, budget, ragged=self._policy.ragged)
 
     def _rounds(self, groups: list[list[int]]) -> Iterator[list[int]]:
         """This rank's micro-batches, then empty ones until the rank with most is done."""
@@ -242,12 +249,12 @@ class Learner:
         yield from most
 
     def _sum(self, values: list[float]) -> list[float]:
-        """Over all ranks."""
+        """Over all ranks; those that share an episode count as one."""
         if self._world_size == 1:
             return values
         total = torch.tensor(values, dtype=torch.float64, device=self._device)
         dist.all_reduce(total)
-        return [float(value) for value in total]
+        return [float(value) / self._split for value in total]
 
     def _barrier(self) -> None:
         if self._world_size > 1:

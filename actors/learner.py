@@ -24,6 +24,9 @@ from medrl.config import Config
 from medrl.errors import LearnerLost
 from medrl.packing import TrainSample, shards
 
+SETTLE_S = 5.0
+"""After one rank has failed: how long the others may take to tell that they have too."""
+
 
 @ray.remote
 class LearnerRank:
@@ -51,13 +54,14 @@ class LearnerGroup:
     others hold is of no use then, and a new group goes on from a checkpoint.
     """
 
-    def __init__(self, config: Config, model: Path) -> None:
-        """Start the ranks on the Hugging Face folder `model`."""
+    def __init__(self, config: Config, model: Path, *, alone: bool = False) -> None:
+        """Start the ranks on the Hugging Face folder `model`. `alone`: nothing is played while they learn."""
         cores = placement.allowed_cores()
         self._timeout_s = config.learner.step_timeout_s
+        self._split = config.learner.sequence_parallel
         self._names = [f"learner-{rank}" for rank in range(config.learner.ranks)]
         self._ranks: list[Any] = [
-            LearnerRank.options(**placement.learner_needs(config, rank, cores).options).remote()
+            LearnerRank.options(**placement.learner_needs(config, rank, cores, alone=alone).options).remote()
             for rank in range(config.learner.ranks)
         ]
         self._weights_folder = weights_folder(config.name, pretrained_weights(model, 0).num_bytes)
@@ -80,7 +84,6 @@ class LearnerGroup:
         denominator: float | None = None,
     ) -> dict[str, float]:
         """One optimiser step over `samples`; see `Learner.update`."""
-        parts = shards(samples, len(self._ranks))
         results = await self._each(
             "update",
             [
@@ -91,7 +94,7 @@ class LearnerGroup:
                     None if old_logprobs is None else [old_logprobs[i] for i in part],
                     denominator,
                 )
-                for part in parts
+                for part in self._parts(samples)
             ],
         )
         stats: dict[str, float] = results[0]
@@ -99,7 +102,7 @@ class LearnerGroup:
 
     async def logprobs(self, samples: Sequence[TrainSample], temperature: float | None = None) -> list[list[float]]:
         """Log-prob of every action token under the current weights, nats, in the order of `samples`."""
-        parts = shards(samples, len(self._ranks))
+        parts = self._parts(samples)
         results = await self._each("logprobs", [([samples[i] for i in part], temperature) for part in parts])
         found = dict(zip(itertools.chain(*parts), itertools.chain(*results), strict=True))
         return [found[index] for index in range(len(samples))]
@@ -144,6 +147,11 @@ class LearnerGroup:
                         str(actor_died(self._names[starting.index(reference)], error, "start"))
                     ) from error
 
+    def _parts(self, samples: Sequence[TrainSample]) -> list[list[int]]:
+        """Each rank's share of the samples; ranks that hold slices of the same episodes have the same."""
+        parts = shards(samples, len(self._ranks) // self._split)
+        return [parts[rank // self._split] for rank in range(len(self._ranks))]
+
     async def _all(self, method: str, *arguments: Any) -> list[Any]:
         return await self._each(method, [arguments] * len(self._ranks))
 
@@ -155,14 +163,27 @@ class LearnerGroup:
         ]
         names = dict(zip(calls, self._names, strict=True))
         done, late = await asyncio.wait(calls, timeout=self._timeout_s, return_when=asyncio.FIRST_EXCEPTION)
-        for call in done:
-            try:
-                call.result()
-            except RayTaskError as error:
-                raise error.cause from error
-            except RayActorError as error:
+        if late and any(call.exception() for call in done):
+            # Where a rank dies the collectives of the others fail, and that may be heard of first.
+            settled, late = await asyncio.wait(late, timeout=SETTLE_S)
+            done |= settled
+        failures = {call: error for call in calls if call in done and (error := call.exception())}
+        for call in late:
+            call.add_done_callback(_ignore)
+        for call, error in failures.items():
+            if isinstance(error, RayActorError):
                 raise LearnerLost(str(actor_died(names[call], error, method))) from error
+        for error in failures.values():
+            if isinstance(error, RayTaskError):
+                raise error.cause from error
+            raise error
         if late:
             blocking = ", ".join(sorted(names[call] for call in late))
             raise LearnerLost(f"{blocking} did not {method} in {self._timeout_s:.0f} s")
         return [call.result() for call in calls]
+
+
+def _ignore(call: asyncio.Future[Any]) -> None:
+    """Nobody waits for it any more; an exception that is never looked at would be printed."""
+    if not call.cancelled():
+        call.exception()

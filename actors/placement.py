@@ -1,8 +1,9 @@
 """What each actor needs of the cluster, and a Ray session that has it.
 
-On CPU the actors of one machine take turns at its cores (the pool decodes while the learner waits, and the other way
-round), so they ask Ray for no CPUs of their own; the threads are set by hand. On GPU an engine takes
-`pool.tensor_parallel` GPUs and a learner rank one.
+On CPU the actors of one machine ask Ray for no CPUs of their own; the threads are set by hand. In a synchronous run pool
+and learner take turns at all cores. Otherwise they work at the same time and have half of the cores each: threads of both
+on the same cores wait for each other at every step, and the learner is several times slower (docs/log.md). On GPU an
+engine takes `pool.tensor_parallel` GPUs and a learner rank one.
 """
 
 import os
@@ -55,17 +56,18 @@ def engine_needs(config: Config, index: int, cores: list[int]) -> Needs:
     name = f"engine-{index}"
     if config.device == "cuda":
         return Needs(name, num_cpus=1, num_gpus=config.pool.tensor_parallel)
-    threads = len(_share(cores, index, config.pool.engines))
+    threads = len(_share(_half(config, cores, 0), index, config.pool.engines))
     # Multiprocessing off: vLLM then lets one process schedule and compute, which engine_arguments asks for.
     return Needs(name, 0, 0, {"OMP_NUM_THREADS": str(threads), "VLLM_ENABLE_V1_MULTIPROCESSING": "0"})
 
 
-def learner_needs(config: Config, rank: int, cores: list[int]) -> Needs:
-    """Learner rank `rank`."""
+def learner_needs(config: Config, rank: int, cores: list[int], *, alone: bool = False) -> Needs:
+    """Learner rank `rank`; `alone` while nothing is played, as in fine-tuning."""
+    ranks = config.learner.ranks
     name = f"learner-{rank}"
     if config.device == "cuda":
         return Needs(name, num_cpus=1, num_gpus=1)
-    threads = config.learner.threads or len(_share(cores, rank, config.learner.ranks))
+    threads = config.learner.threads or len(_share(cores if alone else _half(config, cores, 1), rank, ranks))
     return Needs(name, 0, 0, {"OMP_NUM_THREADS": str(threads), "DS_ACCELERATOR": "cpu"})
 
 
@@ -141,6 +143,11 @@ def session(config: Config) -> Iterator[None]:
 def allowed_cores() -> list[int]:
     """Ids of the cores this process may run on."""
     return sorted(os.sched_getaffinity(0))
+
+
+def _half(config: Config, cores: list[int], half: int) -> list[int]:
+    """The cores of the pool (0) or the learner (1)."""
+    return cores if config.grpo.schedule == "sync" else _share(cores, half, 2)
 
 
 def _share(cores: list[int], index: int, parts: int) -> list[int]:

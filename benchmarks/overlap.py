@@ -24,7 +24,7 @@ from envs.tools.base import Tool, ToolResult
 from kisa.dataset import load_dataset
 from launch import pipeline
 from launch.checkpoints import Checkpoints
-from launch.players import Players, start_players
+from launch.players import start_players
 from launch.tracking import Tracker
 from launch.train import Trainer
 from launch.trajectories import TrajectoryLog
@@ -66,14 +66,17 @@ def settings(folder: Path, steps: int, **grpo: Any) -> Config:
     return parse(values, "the benchmark")
 
 
-def measure(config: Config, schedule: str, players: Players, model: Path, folder: Path, steps: int) -> float:
+def measure(config: Config, schedule: str, model: Path, knowledge: Path, folder: Path) -> float:
     """Trajectories a second; prints staleness and idle share."""
     own = folder / schedule
     values = config.model_dump() | {"run_dir": str(own)}
-    values["grpo"] |= {"schedule": schedule, "steps": steps}
+    values["grpo"] |= {"schedule": schedule}
     run = parse(values, "the benchmark")
-    players.pool.load(model)
-    with Tracker(run, own) as tracker:
+    with (
+        placement.session(run),
+        start_players(run, model, knowledge, open_slow_tools) as players,
+        Tracker(run, own) as tracker,
+    ):
         questions = load_dataset(config.run_path / "data").train
         trainer = Trainer(run, players, questions, tracker, TrajectoryLog(own), Checkpoints(own / "checkpoints"))
         learner = LearnerGroup(run, model)
@@ -105,8 +108,7 @@ def main() -> None:
         config = settings(Path(name), steps)
         run = pipeline.run(config, pipeline.FINETUNE)
         model, knowledge = run.path / "checkpoints" / "sft", Path(run.stages["knowledge"]["folder"])
-        with placement.session(config), start_players(config, model, knowledge, open_slow_tools) as players:
-            rates = [measure(config, each, players, model, Path(name), steps) for each in ("sync", "async")]
+        rates = [measure(config, each, model, knowledge, Path(name)) for each in ("sync", "async")]
     print(f"ratio {rates[1] / rates[0]:.2f}")
 
 

@@ -170,13 +170,13 @@ class Pipeline:
     def _with_learner(
         self, start_from: str, work: Callable[[LearnerGroup], Awaitable[T]], checkpoints: Checkpoints
     ) -> T:
-        start = partial(self._learner, self._checkpoint(start_from))
+        start = partial(self._learner, self._checkpoint(start_from), alone=start_from == "base")
         return asyncio.run(with_learner(start, work, checkpoints, self._config.checkpoint.restarts))
 
     @contextmanager
-    def _learner(self, model: Path) -> Iterator[LearnerGroup]:
+    def _learner(self, model: Path, alone: bool) -> Iterator[LearnerGroup]:
         _ = self._ray
-        learner = LearnerGroup(self._config, model)
+        learner = LearnerGroup(self._config, model, alone=alone)
         try:
             yield learner
         finally:

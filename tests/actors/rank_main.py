@@ -1,7 +1,7 @@
 """Run learner calls in a process of its own, as a Ray actor would, without Ray:  rank_main.py SPEC RANK OUT
 
-SPEC is JSON: model, world_size, and cases of {config, calls, padded}; OUT gets one JSON file a case, and from rank 0 the
-gradients that AdamW saw at its first step, by parameter name.
+SPEC is JSON: model, world_size, and cases of {config, calls, padded, split}; OUT gets one JSON file a case, and from
+rank 0 the gradients that AdamW saw at its first step, by parameter name.
 """
 
 import json
@@ -32,10 +32,10 @@ def pad(learner: Learner) -> None:
     learner._policy.model.set_attn_implementation("sdpa")
 
 
-def call(learner: Learner, rank: int, world_size: int, name: str, arguments: dict[str, Any], out: Path) -> Any:
+def call(learner: Learner, share: int, shares: int, name: str, arguments: dict[str, Any], out: Path) -> Any:
     if "samples" in arguments:
         samples = [TrainSample(**sample) for sample in arguments["samples"]]
-        part = shards(samples, world_size)[rank]
+        part = shards(samples, shares)[share]
         arguments = arguments | {"samples": [samples[i] for i in part]}
         if "old_logprobs" in arguments:
             arguments["old_logprobs"] = [arguments["old_logprobs"][i] for i in part]
@@ -43,7 +43,7 @@ def call(learner: Learner, rank: int, world_size: int, name: str, arguments: dic
             return dict(zip(map(str, part), learner.logprobs(**arguments), strict=True))
     if name == "gradients":
         found = gradients(learner)
-        if rank == 0:
+        if learner._rank == 0:
             save_file(found, out.with_suffix(".safetensors"))
         return None
     arguments = {key: Path(value) if key == "folder" else value for key, value in arguments.items()}
@@ -55,11 +55,15 @@ def main() -> None:
     spec, rank, out = json.loads(Path(sys.argv[1]).read_text()), int(sys.argv[2]), Path(sys.argv[3])
     for index, case in enumerate(spec["cases"]):
         config = parse(case["config"], "the test")
+        split = case.get("split", 1)
+        if split > 1:  # refused on CPU, where there is nothing to win; gloo can do it all the same
+            learner = config.learner.model_copy(update={"sequence_parallel": split})
+            config = config.model_copy(update={"learner": learner})
         learner = Learner(config, Path(spec["model"]), Rendezvous(out / "rendezvous", rank, spec["world_size"]))
         if case.get("padded"):
             pad(learner)
         results = [
-            call(learner, rank, spec["world_size"], name, arguments, out / f"{index}")
+            call(learner, rank // split, spec["world_size"] // split, name, arguments, out / f"{index}")
             for name, arguments in case["calls"]
         ]
         (out / f"{index}-rank{rank}.json").write_text(json.dumps(results))

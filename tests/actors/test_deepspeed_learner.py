@@ -1,5 +1,6 @@
 """The learner in processes of its own: one and two ranks, every ZeRO stage, several micro-batch splits."""
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from medrl.grpo import policy_loss
 from medrl.packing import TrainSample, collate
 from tests.actors.conftest import make_samples
-from tests.actors.gradient_cells import gradient_deviations
+from tests.actors.gradient_cells import gradient_deviations, group_of_episodes, whole_batch_gradient
 from tests.actors.ranks import Case, CaseResult, run_ranks
 
 pytestmark = pytest.mark.slow
@@ -90,6 +91,7 @@ def test_gradient_is_that_of_the_whole_batch(found: dict[str, CaseResult], tiny_
 
 
 def test_gradient_is_that_of_the_whole_batch_however_it_is_split(tmp_path: Path, tiny_folder: Path) -> None:
+    assert max(float(g.abs().max()) for g in whole_batch_gradient(tiny_folder, group_of_episodes()).values()) > 0.1
     found = gradient_deviations(tmp_path, tiny_folder)
     assert len(found) == 48
     assert {name: deviation for name, deviation in found.items() if not deviation <= 1e-5} == {}
@@ -127,6 +129,57 @@ def lives(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> tuple[
     }  # fmt: skip
     results = run_ranks(folder / "run", tiny_folder, list(cases.values()), 1)
     return folder, dict(zip(cases, results, strict=True))
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_adapters_are_trained_alone_and_leave_merged(tmp_path: Path, tiny_folder: Path, ranks: int) -> None:
+    """Two updates: B is 0 at first, so A moves with the second."""
+    logprobs = ["logprobs", {"samples": update()[1]["samples"]}]
+    stages, cases = (0, 2, 3), []
+    for stage in stages:
+        (tmp_path / f"weights-{stage}").mkdir()
+        export = ["export_weights", {"version": 3, "folder": str(tmp_path / f"weights-{stage}")}]
+        save = ["save_pretrained", {"folder": str(tmp_path / f"hf-{stage}")}]
+        cases.append(case([logprobs, update(), GRADIENTS, update(), logprobs, export, save], stage=stage))
+        cases[-1]["config"]["learner"] |= {"lora_rank": 4, "lora_alpha": 8.0}
+    results = run_ranks(tmp_path / "run", tiny_folder, cases, ranks)
+    base = load_file(tiny_folder / "model.safetensors")
+    for stage, result in zip(stages, results, strict=True):
+        before, after = ({k: v for rank in result.calls for k, v in rank[call].items()} for call in (0, 4))
+        trained = model_logprobs(tmp_path / f"hf-{stage}", make_samples())
+        if ranks == 1:
+            assert_same(before, model_logprobs(tiny_folder, make_samples()))
+            assert_same(after, trained)
+        assert all(".lora_" in name for name in result.gradients)
+        assert len(result.gradients) == 2 * 2 * 7
+        saved = load_file(tmp_path / f"hf-{stage}/model.safetensors")
+        published = load_file(tmp_path / f"weights-{stage}/v3/00000.safetensors")
+        assert saved.keys() == published.keys() == base.keys()
+        for name, tensor in saved.items():
+            assert torch.equal(published[name], tensor), name
+            assert torch.equal(tensor, base[name]) == (not name.endswith("_proj.weight")), name
+
+
+@pytest.mark.parametrize("ranks", [2, 4])
+def test_ranks_that_share_an_episode_give_the_same_gradient_and_scores(
+    tmp_path: Path, tiny_folder: Path, ranks: int
+) -> None:
+    """Ulysses over gloo: groups of two ranks."""
+    logprobs = ["logprobs", {"samples": update()[1]["samples"]}]
+    for stage in (0, 3):
+        split = case([logprobs, update(), GRADIENTS], stage=stage) | {"split": 2}
+        split["config"]["learner"]["gradient_checkpointing"] = stage == 3
+        [result] = run_ranks(tmp_path / f"{stage}", tiny_folder, [split], ranks)
+        loss, expected = oracle(tiny_folder, "split")
+        for key, gradient in expected.items():
+            torch.testing.assert_close(result.gradients[key], gradient, rtol=1e-3, atol=2e-5)
+        scores = {}
+        for rank in range(ranks):
+            assert result.calls[rank][1]["loss"] == pytest.approx(loss, rel=1e-3, abs=1e-5)
+            assert result.calls[rank][1]["tokens"] == sum(len(s.token_ids) for s in make_samples())
+            assert result.calls[rank][0] == result.calls[rank ^ 1][0]
+            scores |= result.calls[rank][0]
+        assert_same(scores, model_logprobs(tiny_folder, make_samples()))
 
 
 @torch.no_grad()
@@ -172,21 +225,22 @@ def test_published_weights_are_the_saved_ones_by_the_same_names(lives: tuple[Pat
         assert torch.equal(published[name], tensor), name
 
 
+@pytest.mark.contract("9 resume", "learner resumed, ZeRO 0/2/3, float32 and bfloat16: equal to the bit")
 @pytest.mark.parametrize("ranks", [1, 2])
 def test_a_resumed_learner_goes_on_to_the_bit(tmp_path: Path, tiny_folder: Path, ranks: int) -> None:
-    """Two updates and log-probs, against the same with another learner for the second update."""
+    """SFT, then an update of the policy and log-probs, against the same with another learner for the second update."""
     logprobs = ["logprobs", {"samples": update()[1]["samples"]}]
     pairs = []
-    for stage in (0, 2, 3):
-        for dtype in ("float32", "bfloat16"):
-            folder = tmp_path / f"{stage}-{dtype}"
-            folder.mkdir()
-            place = {"folder": str(folder)}
-            whole = case([update(), ["save_checkpoint", place], update(), logprobs], stage=stage)
-            resumed = case([["load_checkpoint", place], update(), logprobs], stage=stage)
-            for each in (whole, resumed):
-                each["config"]["model"] = {"dtype": dtype}
-            pairs += [whole, resumed]
+    for stage, (dtype, adapters) in itertools.product((0, 2, 3), (("float32", 0), ("bfloat16", 0), ("bfloat16", 4))):
+        folder = tmp_path / f"{stage}-{dtype}-{adapters}"
+        folder.mkdir()
+        place = {"folder": str(folder)}
+        whole = case([update("sft"), ["save_checkpoint", place], update(), logprobs], stage=stage)
+        resumed = case([["load_checkpoint", place], update(), logprobs], stage=stage)
+        for each in (whole, resumed):
+            each["config"]["model"] = {"dtype": dtype}
+            each["config"]["learner"]["lora_rank"] = adapters
+        pairs += [whole, resumed]
     results = run_ranks(tmp_path / "run", tiny_folder, pairs, ranks)
     for whole_result, resumed_result in zip(results[::2], results[1::2], strict=True):
         for rank in range(ranks):

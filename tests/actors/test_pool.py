@@ -4,16 +4,19 @@ import asyncio
 import pickle
 from collections import OrderedDict
 from concurrent.futures import Future
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ray.exceptions import RayTaskError
 
 from actors import pool as pool_module
-from actors.engine import engine_arguments, stop_token_ids
-from actors.pool import InferencePool
+from actors.engine import Pulse, engine_arguments, stop_token_ids
+from actors.pool import InferencePool, Update
+from actors.weights import WeightsRef
 from medrl.config import parse
-from medrl.errors import Stalled
+from medrl.errors import InfrastructureError, Stalled
 from medrl.types import Completion, Sampling
 
 ANSWER = Completion([1], [-0.5], [0], "stop")
@@ -110,6 +113,56 @@ def test_with_no_engine_left_the_deadline_names_the_last_one(monkeypatch: pytest
     with pytest.raises(Stalled, match="engine-0 did not complete a/0 in 0 s; it failed"):
         generate(pool, "a/0")
     assert pool._load == [0]
+
+
+class Revived:
+    """An engine that died and was started again; `loads`: what its loads of weights come to."""
+
+    class Calls:
+        def __init__(self, *results: Any) -> None:
+            self.results = list(results)
+
+        async def remote(self, *_: Any) -> Any:
+            result = self.results.pop(0) if len(self.results) > 1 else self.results[0]
+            if isinstance(result, Exception):
+                raise result
+            return result
+
+    def __init__(self, *loads: Any) -> None:
+        self.ping = self.Calls(Pulse("node", False, 0.0), Pulse("node", False, 0.0), Pulse("node", True, 0.0))
+        self.start = self.Calls(None)
+        self.load_weights = self.Calls(*loads)
+
+
+def watched(engine: Revived, monkeypatch: pytest.MonkeyPatch, start_timeout_s: float) -> None:
+    """Watch it until its watch fails or, armed, is left alone for a while."""
+    monkeypatch.setattr(pool_module, "PING_EVERY_S", 0.01)
+    pool = pool_of()
+    pool._names, pool._engines, pool._nodes = ["engine-0"], [engine], [""]
+    pool._start_timeout_s, pool._stuck_after_s = start_timeout_s, 5.0
+    pool._update = Update(WeightsRef(Path("v3"), 3, 1), 1)
+
+    async def run() -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(pool._tend(0), 0.5)
+
+    asyncio.run(run())
+
+
+GONE = RayTaskError("load_weights", "", InfrastructureError("version 3: 00000.safetensors: No such file"))
+
+
+def test_weights_that_went_with_their_learner_do_not_end_the_watch(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = Revived(GONE, 0.1)
+    watched(engine, monkeypatch, start_timeout_s=5.0)
+    assert engine.load_weights.results == [0.1] and len(engine.ping.results) == 1
+
+
+def test_an_engine_that_never_gets_weights_is_named_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = Revived(GONE)
+    engine.ping.results = engine.ping.results[:1]
+    with pytest.raises(InfrastructureError, match="engine-0 has been dead for 0 s: version 3: 00000.safetensors: No"):
+        watched(engine, monkeypatch, start_timeout_s=0.05)
 
 
 def test_the_memory_of_episodes_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,6 +25,7 @@ def test_what_is_published_is_what_is_read(tmp_path: Path) -> None:
     assert all(torch.equal(found[name], tensor) for name, tensor in tensors(0).items())
 
 
+@pytest.mark.contract("10 weights", "published in buckets, nothing lost")
 def test_buckets_hold_no_more_than_they_may_and_lose_nothing(tmp_path: Path) -> None:
     given = {f"t{number}": torch.full((number + 1,), float(number)) for number in range(9)}
     ref = publish(given.items(), 1, tmp_path, bucket_bytes=40)
@@ -34,6 +35,7 @@ def test_buckets_hold_no_more_than_they_may_and_lose_nothing(tmp_path: Path) -> 
     assert found.keys() == given.keys() and all(torch.equal(found[name], given[name]) for name in given)
 
 
+@pytest.mark.contract("10 weights", "a changed or missing file is found before generation is paused")
 def test_one_changed_byte_is_found(tmp_path: Path) -> None:
     ref = publish(tensors(0).items(), 5, tmp_path)
     verify(ref)
