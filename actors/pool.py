@@ -163,13 +163,11 @@ class InferencePool:
 
     async def _tend(self, index: int) -> None:
         engine, name = self._engines[index], self._names[index]
-        well = time.monotonic()
+        well, why = time.monotonic(), "it does not start"
         while True:
             await asyncio.sleep(PING_EVERY_S)
             if time.monotonic() - well > MOST_STARTS * self._start_timeout_s:
-                raise InfrastructureError(
-                    f"{name} has been dead for {time.monotonic() - well:.0f} s and does not start"
-                )
+                raise InfrastructureError(f"{name} has been dead for {time.monotonic() - well:.0f} s: {why}")
             try:
                 pulse: Pulse = await asyncio.wait_for(engine.ping.remote(), self._stuck_after_s)
                 self._nodes[index] = pulse.node
@@ -185,6 +183,8 @@ class InferencePool:
                 self._kill(index, f"gave no sign of life for {self._stuck_after_s:.0f} s")
             except RayActorError:
                 pass  # Ray is starting it again
+            except InfrastructureError as error:  # its weights went with their learner: the next update brings others
+                why = str(error)
             except RayTaskError as error:
                 self._kill(index, f"did not start: {str(error).strip().splitlines()[-1]}")
 
