@@ -54,10 +54,10 @@ class EngineActor:
         self._updating = asyncio.Lock()
         self._submitting = asyncio.Lock()
 
-    async def start(self) -> None:
-        """Load the model; returns when it could generate."""
+    async def start(self) -> str:
+        """Load the model; returns, when it could generate, the Ray node it is on."""
         if self._engine is not None:
-            return
+            return self._node
         from vllm.engine.arg_utils import AsyncEngineArgs
         from vllm.v1.engine.async_llm import AsyncLLM
 
@@ -66,6 +66,7 @@ class EngineActor:
         await self._engine.collective_rpc("end_with_parent")
         if self._first_life:  # nobody has asked for other weights yet
             self._armed.set()
+        return self._node
 
     async def ping(self) -> Pulse:
         """How it stands. An engine whose own process died ends this actor, for Ray to start it again."""

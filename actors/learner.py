@@ -8,6 +8,7 @@ the driver: all ranks             their results, within learner.step_timeout_s
 import asyncio
 import itertools
 import shutil
+import socket
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -42,6 +43,13 @@ class LearnerRank:
         node: str = ray.get_runtime_context().get_node_id()
         return node
 
+    def free_address(self) -> str:
+        """host:port of this node at which nobody listens yet."""
+        host = ray.util.get_node_ip_address()
+        with socket.socket() as probe:
+            probe.bind((host, 0))
+            return f"{host}:{probe.getsockname()[1]}"
+
     def call(self, method: str, *arguments: Any) -> Any:
         """A method of `Learner`."""
         return getattr(self._learner, method)(*arguments)
@@ -65,12 +73,12 @@ class LearnerGroup:
             for rank in range(config.learner.ranks)
         ]
         self._weights_folder = weights_folder(config.name, pretrained_weights(model, 0).num_bytes)
-        store = self._weights_folder / "rendezvous"
-        places = [Rendezvous(store, rank, len(self._ranks)) for rank in range(len(self._ranks))]
-        starting = [actor.start.remote(config, model, place) for actor, place in zip(self._ranks, places, strict=True)]
         try:
-            self._wait_for_start(starting)
-            self._node: str = ray.get(self._ranks[0].node.remote(), timeout=self._timeout_s)
+            store = self._meeting_place()
+            places = [Rendezvous(store, rank, len(self._ranks)) for rank in range(len(self._ranks))]
+            self._wait_for_start(
+                [actor.start.remote(config, model, place) for actor, place in zip(self._ranks, places, strict=True)]
+            )
         except BaseException:
             self.close()
             raise
@@ -129,6 +137,15 @@ class LearnerGroup:
         for actor in self._ranks:
             ray.kill(actor)
         shutil.rmtree(self._weights_folder, ignore_errors=True)
+
+    def _meeting_place(self) -> Path | str:
+        """A file where all ranks are on one node, else an address of rank 0."""
+        nodes = [ray.get(rank.node.remote(), timeout=self._timeout_s) for rank in self._ranks]
+        self._node: str = nodes[0]
+        if len(set(nodes)) == 1:
+            return self._weights_folder / "rendezvous"
+        address: str = ray.get(self._ranks[0].free_address.remote(), timeout=self._timeout_s)
+        return address
 
     def _wait_for_start(self, starting: list[Any]) -> None:
         pending = list(starting)

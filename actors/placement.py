@@ -1,9 +1,10 @@
 """What each actor needs of the cluster, and a Ray session that has it.
 
-On CPU the actors of one machine ask Ray for no CPUs of their own; the threads are set by hand. In a synchronous run pool
-and learner take turns at all cores. Otherwise they work at the same time and have half of the cores each: threads of both
-on the same cores wait for each other at every step, and the learner is several times slower (docs/log.md). On GPU an
-engine takes `pool.tensor_parallel` GPUs and a learner rank one.
+On CPU the actors of one machine ask Ray for no CPUs of their own; the threads are set by hand. In a synchronous run
+pool and learner take turns at all cores. Otherwise they work at the same time and have half of the cores each: threads
+of both on the same cores wait for each other all the time, and the learner is several times slower (docs/log.md). On
+GPU an engine takes `pool.tensor_parallel` GPUs and a learner rank one. On a cluster engines and rollout workers are
+spread over its nodes.
 """
 
 import os
@@ -40,11 +41,14 @@ class Needs:
     num_cpus: float
     num_gpus: float
     env: Mapping[str, str] = field(default_factory=dict)
+    spread: bool = False
+    """Over the nodes of a cluster, rather than packed on few."""
 
     @property
     def options(self) -> dict[str, Any]:
         return {
             "name": self.name,
+            "scheduling_strategy": "SPREAD" if self.spread else "DEFAULT",
             "num_cpus": self.num_cpus,
             "num_gpus": self.num_gpus,
             "runtime_env": {"env_vars": {**QUIET, **self.env}},
@@ -55,10 +59,10 @@ def engine_needs(config: Config, index: int, cores: list[int]) -> Needs:
     """Inference engine `index`; on CPU it computes on its share of `cores`, all of them where it is the only one."""
     name = f"engine-{index}"
     if config.device == "cuda":
-        return Needs(name, num_cpus=1, num_gpus=config.pool.tensor_parallel)
+        return Needs(name, num_cpus=1, num_gpus=config.pool.tensor_parallel, spread=True)
     threads = len(_share(_half(config, cores, 0), index, config.pool.engines))
     # Multiprocessing off: vLLM then lets one process schedule and compute, which engine_arguments asks for.
-    return Needs(name, 0, 0, {"OMP_NUM_THREADS": str(threads), "VLLM_ENABLE_V1_MULTIPROCESSING": "0"})
+    return Needs(name, 0, 0, {"OMP_NUM_THREADS": str(threads), "VLLM_ENABLE_V1_MULTIPROCESSING": "0"}, spread=True)
 
 
 def learner_needs(config: Config, rank: int, cores: list[int], *, alone: bool = False) -> Needs:
@@ -72,8 +76,10 @@ def learner_needs(config: Config, rank: int, cores: list[int], *, alone: bool = 
 
 
 def light_needs(config: Config, name: str) -> Needs:
-    """A rollout worker or the reward actor: mostly waiting, one thread."""
-    return Needs(name, 1 if config.device == "cuda" else 0, 0, {"OMP_NUM_THREADS": "1"})
+    """A rollout worker, the reward or the curriculum actor: mostly waiting, one thread."""
+    return Needs(
+        name, 1 if config.device == "cuda" else 0, 0, {"OMP_NUM_THREADS": "1"}, spread=name.startswith("rollout")
+    )
 
 
 def plan(config: Config) -> list[Needs]:
@@ -84,6 +90,7 @@ def plan(config: Config) -> list[Needs]:
         *(learner_needs(config, rank, cores) for rank in range(config.learner.ranks)),
         *(light_needs(config, f"rollout-{rank}") for rank in range(config.rollout.workers)),
         light_needs(config, "reward"),
+        light_needs(config, "curriculum"),
     ]
 
 
@@ -130,10 +137,6 @@ def session(config: Config) -> Iterator[None]:
     options["runtime_env"] = {"env_vars": {"PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}}
     ray.init(**options)
     try:
-        if sum(node["Alive"] for node in ray.nodes()) > 1:
-            raise ConfigError(
-                "this Ray cluster has several nodes, and weights travel through one machine's memory: use one node"
-            )
         require(config, ray.cluster_resources())
         yield
     finally:

@@ -68,7 +68,7 @@ class InferencePool:
 
     def __getstate__(self) -> dict[str, Any]:
         copied = dict(self.__dict__)
-        for name in ("_load", "_sticky", "_attempts", "_down"):
+        for name in ("_load", "_sticky", "_attempts", "_down", "_sent"):
             del copied[name]
         return copied
 
@@ -154,7 +154,7 @@ class InferencePool:
             for reference in ready:
                 index = pending.pop(reference)
                 try:
-                    ray.get(reference)
+                    self._nodes[index] = ray.get(reference)
                 except RayActorError:
                     time.sleep(RETRY_AFTER_S)
                     pending[self._engines[index].start.remote()] = index
@@ -195,8 +195,8 @@ class InferencePool:
     async def _load_weights(self, index: int) -> float:
         """Seconds that the engine was paused; 0 for one that died over it, which the watch will arm."""
         update, engine = self._update, self._engines[index]
-        away = update.ref.node and self._nodes[index] not in ("", update.ref.node)
-        objects = as_objects(update.ref) if away else []
+        away = update.ref.node and self._nodes[index] != update.ref.node
+        objects = self._objects(update) if away else []
         try:
             call = engine.load_weights.remote(update.ref, update.serial, objects)
             paused: float = await asyncio.wait_for(call, self._start_timeout_s)
@@ -211,6 +211,12 @@ class InferencePool:
         else:
             return paused
         return 0.0
+
+    def _objects(self, update: Update) -> list[Any]:
+        """Its files as Ray objects, the same ones for all engines: they cross to each node once."""
+        if self._sent[0] != update.serial:
+            self._sent = update.serial, as_objects(update.ref)
+        return self._sent[1]
 
     def _route(self, request_id: str) -> int:
         """The episode's engine, else the one with least to do; one that failed a moment ago only if all did."""
@@ -231,6 +237,7 @@ class InferencePool:
         self._sticky: OrderedDict[str, int] = OrderedDict()
         self._down: dict[int, float] = {}
         self._attempts = itertools.count()
+        self._sent: tuple[int, list[Any]] = (-1, [])
 
 
 def _as_infrastructure(error: Exception, name: str) -> Exception:

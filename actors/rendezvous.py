@@ -9,19 +9,20 @@ Objective = Literal["policy", "sft"]
 
 @dataclass(frozen=True, slots=True)
 class Rendezvous:
-    """One rank's place among the others, and the file over which they meet.
+    """One rank's place among the others, and where they meet.
 
-    `store` is new, in a folder that only this user may enter. A store over TCP would listen on every interface.
+    On one machine that is a new file, in a folder that only this user may enter: a store over TCP would listen on every
+    interface. Across machines it is such a store, `host:port` of rank 0; their network has to be a private one.
     """
 
-    store: Path
+    store: Path | str
     rank: int = 0
     world_size: int = 1
 
     @property
     def init_method(self) -> str:
         """As torch.distributed takes it."""
-        return f"file://{self.store}"
+        return f"file://{self.store}" if isinstance(self.store, Path) else f"tcp://{self.store}"
 
     def environment(self) -> dict[str, str]:
         """What DeepSpeed reads beside it."""

@@ -41,10 +41,10 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InferencePool]:
         pool.close()
 
 
-def weights(folder: Path, version: int) -> tuple[WeightsRef, LlamaForCausalLM]:
+def weights(folder: Path, version: int, node: str = "") -> tuple[WeightsRef, LlamaForCausalLM]:
     """A random model published as `version`, and the model itself."""
     source = save_tiny(folder / f"model-{version}", seed=version)
-    ref = publish(load_file(source / "model.safetensors").items(), version, folder / "published")
+    ref = publish(load_file(source / "model.safetensors").items(), version, folder / "published", node=node)
     return ref, LlamaForCausalLM.from_pretrained(source, dtype=torch.float32)
 
 

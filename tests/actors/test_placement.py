@@ -34,7 +34,7 @@ def test_every_actor_is_offline_and_tells_no_one() -> None:
 
 def test_names_are_told_apart() -> None:
     names = [needs.name for needs in plan(config(pool={"engines": 2}, learner={"ranks": 3}, rollout={"workers": 4}))]
-    assert len(set(names)) == len(names) == 2 + 3 + 4 + 1
+    assert len(set(names)) == len(names) == 2 + 3 + 4 + 2  # reward, curriculum
 
 
 @pytest.mark.contract("12 refused", "a plan that needs more than the cluster has, before anything starts")
