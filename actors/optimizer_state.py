@@ -50,8 +50,10 @@ def load_state(optimizer: Any, file: Path, facts: dict[str, str]) -> None:
             own = {name.partition(".")[2]: value for name, value in tensors.items() if name.startswith(f"{index}.")}
             partition.copy_(own.pop("fp32"))
             if own:
-                device = partition.device
-                optimizer.optimizer.state[partition] = {key: value.to(device) for key, value in own.items()}
+                # Copied, as what is read lies in the file until it is touched.
+                optimizer.optimizer.state[partition] = {
+                    key: value.to(partition.device, copy=True) for key, value in own.items()
+                }
         _refresh(optimizer)
 
 
