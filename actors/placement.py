@@ -94,6 +94,11 @@ def plan(config: Config) -> list[Needs]:
     ]
 
 
+def gpus(config: Config) -> int:
+    """GPUs of all actors together."""
+    return int(sum(needs.num_gpus for needs in plan(config)))
+
+
 def require(config: Config, cluster_resources: Mapping[str, float]) -> None:
     """Raises ConfigError if the plan needs more CPUs or GPUs than `cluster_resources` (as from Ray) has."""
     if config.device == "cpu" and config.pool.tensor_parallel > 1:

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from launch.footprint import ModelShape, engine_memory
+from actors import placement
+from launch.footprint import RUNTIME_GPU, ModelShape, engine_memory, learner_memory
 from medrl.config import Config
 
 
@@ -73,6 +74,8 @@ def _hardware(config: Config, shape: ModelShape) -> Iterator[str]:
         )
     if config.learner.zero_stage >= 2 and config.learner.ranks == 1:
         yield f"learner.zero_stage={config.learner.zero_stage} with one rank shares nothing out; use 0, or more ranks"
+    if config.device == "cuda":
+        yield from _gpus(config, shape)
     if config.device == "cpu":
         held = engine_memory(config, shape).cached_sequences
         if held < config.pool.max_sequences // 4:
@@ -82,3 +85,25 @@ def _hardware(config: Config, shape: ModelShape) -> Iterator[str]:
             )
         if config.pool.tensor_parallel > 1:
             yield f"pool.tensor_parallel={config.pool.tensor_parallel} on CPU splits one machine's cores; use 1"
+
+
+def _gpus(config: Config, shape: ModelShape) -> Iterator[str]:
+    cluster, card = config.cluster, config.cluster.gpu_gb * 1e9
+    asked, there = placement.gpus(config), cluster.nodes * cluster.gpus_per_node
+    if asked > there:
+        yield (
+            f"{asked} GPUs for engines and learner, {cluster.nodes} nodes × {cluster.gpus_per_node} have {there}: "
+            "lower pool.engines or learner.ranks, or raise cluster.nodes"
+        )
+    learner = learner_memory(config, shape).total + RUNTIME_GPU
+    if learner > card:
+        yield (
+            f"a learner GPU needs {learner / 1e9:.0f} GB of {cluster.gpu_gb:g}: raise learner.ranks or zero_stage, "
+            "turn on learner.gradient_checkpointing, or lower learner.micro_batch_tokens"
+        )
+    engine = engine_memory(config, shape, card)
+    if engine.cached_sequences < config.pool.max_sequences / 4:
+        yield (
+            f"an engine's GPUs hold {engine.cached_sequences} episodes of full length of pool.max_sequences="
+            f"{config.pool.max_sequences}: raise pool.tensor_parallel, or lower max_sequences"
+        )

@@ -24,6 +24,7 @@ examples:
   medrl quickstart                                 the whole pipeline, small, on a CPU
   medrl plan quickstart grpo.group_size=16         what that would do and need; starts nothing
   medrl train my.yaml model.path=~/models/qwen3    GRPO from a model of your own
+  medrl cluster slurm qwen2.5-32b > job.sh         the batch script of a run on eight nodes
   medrl report runs/quickstart                     write report.html again
 
 A RECIPE is a name (quickstart) or a YAML file. Settings after it replace the recipe's: section.key=value.
@@ -73,6 +74,8 @@ def _run(options: argparse.Namespace) -> None:
     config = load_recipe(options.recipe, options.settings)
     if options.command == "report":
         _report(config.run_path)
+    elif options.command == "cluster":
+        _cluster(options, config)
     elif options.command == "plan":
         _plan(config)
     else:
@@ -101,10 +104,16 @@ def _stages(command: str, config: "Config") -> None:
 
 
 def _plan(config: "Config") -> None:
-    from launch.model import resolve_model
+    from launch.architectures import planned_shape
     from launch.plan import render_plan
 
-    print(render_plan(config, resolve_model(config.model, Path(config.knowledge.cache))), end="")
+    print(render_plan(config, *planned_shape(config)), end="")
+
+
+def _cluster(options: argparse.Namespace, config: "Config") -> None:
+    from launch.cluster.render import render
+
+    print(render(options.kind, config, options.recipe, options.settings), end="")
 
 
 def _report(run_path: Path) -> None:
@@ -138,6 +147,15 @@ def _parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=purpose, description=purpose)
         command.add_argument("recipe", metavar="RECIPE", help="a recipe's name, or a YAML file")
         _add_settings(command)
+    cluster = commands.add_parser(
+        "cluster",
+        help="print the file that starts a recipe on a cluster: Slurm, Kubernetes or a Ray job",
+        description="Print, for the nodes under the recipe's `cluster`, a Slurm batch script, a KubeRay manifest, or a "
+        "script for `ray job submit`. Nothing is started.",
+    )
+    cluster.add_argument("kind", choices=("slurm", "kubernetes", "ray-job"), help="what starts it")
+    cluster.add_argument("recipe", metavar="RECIPE", help="a recipe's name, or a YAML file that all nodes see")
+    _add_settings(cluster)
     report = commands.add_parser("report", help="write report.html of a run again")
     report.add_argument("recipe", metavar="RUN", help="a run directory, or a recipe")
     _add_settings(report)

@@ -3,7 +3,8 @@
 import json
 import math
 import struct
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ BYTES = {"bfloat16": 2, "float32": 4}
 RUNTIME_LEARNER = 1.2e9  # a process with torch, transformers and DeepSpeed imported and warm
 RUNTIME_ENGINE = 1.9e9  # vLLM: the actor and its engine process
 RUNTIME_WORKER = 0.8e9  # tools and their indexes
+RUNTIME_GPU = 4.0e9  # on a learner's GPU: CUDA context, NCCL buffers, fragmentation; an estimate
 RUNTIME_RAY = 1.0e9  # Ray's own processes, and the controller
 _BYTES_PER_EPISODE_TOKEN = 45  # in trajectories/*.jsonl: id, mask, log-prob, version, and its text
 
@@ -35,22 +37,36 @@ class ModelShape:
 
 def read_shape(folder: Path) -> ModelShape:
     """From config.json and the headers of *.safetensors; no weights are read. Raises ConfigError, one line."""
-    path, values = folder / "config.json", read_config(folder)
     try:
-        heads, hidden = values["num_attention_heads"], values["hidden_size"]
-        return ModelShape(
-            parameters=sum(_parameters(file) for file in folder.glob("*.safetensors")),
-            layers=values["num_hidden_layers"],
-            hidden=hidden,
-            intermediate=values["intermediate_size"],
-            heads=heads,
-            kv_heads=values.get("num_key_value_heads") or heads,
-            head_dim=values.get("head_dim") or hidden // heads,
-            vocab=values["vocab_size"],
-            context=values["max_position_embeddings"],
-        )
+        return shape_of(read_config(folder), sum(_parameters(file) for file in folder.glob("*.safetensors")))
     except KeyError as error:
-        raise ConfigError(f"{path}: {error.args[0]} is missing; a decoder-only language model has it") from error
+        raise ConfigError(
+            f"{folder / 'config.json'}: {error.args[0]} is missing; a decoder-only language model has it"
+        ) from error
+
+
+def shape_of(values: Mapping[str, Any], parameters: int | None = None) -> ModelShape:
+    """From the values of a config.json. `parameters`: their number; None: counted, for a model with gated MLP, RMS
+    norms and, if `qkv_bias`, biases of queries, keys and values. Raises KeyError."""
+    heads, hidden = values["num_attention_heads"], values["hidden_size"]
+    shape = ModelShape(
+        parameters=parameters or 0,
+        layers=values["num_hidden_layers"],
+        hidden=hidden,
+        intermediate=values["intermediate_size"],
+        heads=heads,
+        kv_heads=values.get("num_key_value_heads") or heads,
+        head_dim=values.get("head_dim") or hidden // heads,
+        vocab=values["vocab_size"],
+        context=values["max_position_embeddings"],
+    )
+    if parameters is not None:
+        return shape
+    own, shared = shape.heads * shape.head_dim, 2 * shape.kv_heads * shape.head_dim
+    attention = (2 * own + shared) * hidden + (own + shared if values.get("qkv_bias") else 0)
+    layer = attention + 3 * hidden * shape.intermediate + 2 * hidden
+    embeddings = shape.vocab * hidden * (1 if values.get("tie_word_embeddings") else 2)
+    return replace(shape, parameters=embeddings + shape.layers * layer + hidden)
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -163,9 +179,15 @@ def disk_bytes(config: Config, shape: ModelShape) -> dict[str, float]:
     checkpoint = shape.parameters * float(BYTES[config.model.dtype])
     return {
         "checkpoints": checkpoint * 3,  # sft and rl, and one more while one is being written
+        "what GRPO goes on from": 2 * state_bytes(config, shape),  # one more while one is being written
         "trajectories": float(episodes(config) * config.model.max_length * _BYTES_PER_EPISODE_TOKEN),
         "metrics, data, report": 0.2e9,
     }
+
+
+def state_bytes(config: Config, shape: ModelShape) -> float:
+    """A checkpoint that GRPO goes on from: float32 weights and AdamW's two moments, of all ranks together."""
+    return shape.parameters * 12.0
 
 
 def episodes(config: Config) -> int:

@@ -6,6 +6,7 @@ from pathlib import Path
 from actors import placement
 from launch.advice import warnings
 from launch.footprint import (
+    RUNTIME_GPU,
     EngineMemory,
     LearnerMemory,
     ModelShape,
@@ -14,22 +15,24 @@ from launch.footprint import (
     episodes,
     host_memory,
     learner_memory,
-    read_shape,
+    state_bytes,
 )
-from medrl.config import Config
+from medrl.config import Config, GRPOConfig
 
 
-def render_plan(config: Config, model_path: Path) -> str:
-    """The plan as text. Reads the sizes of the model in `model_path`, and nothing else."""
-    shape = read_shape(model_path)
+def render_plan(config: Config, model_path: Path, shape: ModelShape) -> str:
+    """The plan as text, for a model of `shape` in `model_path`."""
+    gpu_bytes = config.cluster.gpu_gb * 1e9 if config.device == "cuda" else None
     parts = [
         _section("run", _run(config, model_path, shape)),
         _section("work", _work(config)),
         _section("processes", _processes(config)),
         _section("memory, a learner rank", _learner(learner_memory(config, shape))),
-        _section("memory, an inference engine", _engine(config, engine_memory(config, shape))),
+        _section("memory, an inference engine", _engine(config, engine_memory(config, shape, gpu_bytes))),
     ]
-    if config.device == "cpu":
+    if config.device == "cuda":
+        parts.append(_section("cluster", _cluster(config, shape)))
+    else:
         parts.append(_section("memory, all processes", _sum(host_memory(config, shape))))
     parts.append(_section(f"written below {config.run_path}/", _written(config, shape)))
     parts.append(_section("all settings", [("", line) for line in config.to_yaml().splitlines()]))
@@ -68,10 +71,17 @@ def _work(config: Config) -> Iterable[tuple[str, str]]:
             + (", less the groups without spread" if grpo.skip_constant_groups else "")
         ),
     )
+    yield "schedule", _schedule(grpo)
     updates = grpo.steps * grpo.updates_per_batch
     yield "GRPO, in all", f"{grpo.steps} steps, {grpo.steps * a_step:,} episodes, {updates} updates"
     yield "evaluation", f"base, SFT and RL on {asked} questions: 1 greedy, {config.eval.samples} sampled (not base)"
     yield "episodes", f"{episodes(config):,} in all, of at most {config.model.max_length:,} tokens"
+
+
+def _schedule(grpo: GRPOConfig) -> str:
+    groups = grpo.groups_in_flight or (grpo.staleness + 1) * grpo.groups_per_step
+    flight = f"{groups * grpo.group_size:,} episodes in flight or waiting at most"
+    return f"{grpo.schedule}: tokens at most {grpo.staleness} policy versions old, {flight}"
 
 
 def _processes(config: Config) -> Iterable[tuple[str, str]]:
@@ -97,13 +107,19 @@ def _learner(memory: LearnerMemory) -> Iterable[tuple[str, str]]:
 
 
 def _engine(config: Config, memory: EngineMemory) -> Iterable[tuple[str, str]]:
-    yield "weights", _size(memory.weights)
-    if config.device == "cuda":
-        yield "KV cache", f"what is left of {config.pool.gpu_memory_utilization:.0%} of the GPU"
-        yield "", f"{'':26}{memory.kv_bytes_per_token / 1e3:.1f} kB a token"
-        return
+    yield "weights", _size(memory.weights) + (" on each of its GPUs" if config.pool.tensor_parallel > 1 else "")
     yield "KV cache", f"{_size(memory.kv_cache)}, {memory.kv_bytes_per_token / 1e3:.1f} kB a token"
     yield "", f"{'':26}{memory.cached_sequences} episodes of full length at once"
+
+
+def _cluster(config: Config, shape: ModelShape) -> Iterable[tuple[str, str]]:
+    cluster, gpus = config.cluster, placement.gpus(config)
+    yield "GPUs", f"{gpus} of {cluster.nodes} nodes × {cluster.gpus_per_node}, {cluster.gpu_gb:g} GB each"
+    learner = learner_memory(config, shape).total + RUNTIME_GPU
+    engine = cluster.gpu_gb * 1e9 * config.pool.gpu_memory_utilization
+    for name, used in (("a learner GPU", learner), ("an engine GPU", engine)):
+        yield name, f"{_size(used)} of {cluster.gpu_gb:g} GB ({used / cluster.gpu_gb / 1e9:.0%})"
+    yield "host memory a node", f"{_size(shape.parameters * 2.0)} for weights on their way, and the page cache"
 
 
 def _written(config: Config, shape: ModelShape) -> Iterable[tuple[str, str]]:
@@ -111,6 +127,10 @@ def _written(config: Config, shape: ModelShape) -> Iterable[tuple[str, str]]:
     yield "data/", "questions and guided trajectories"
     yield "checkpoints/", "sft and rl, as Hugging Face folders"
     yield "trajectories/", "every episode, one JSON line each"
+    yield (
+        "checkpoints/state/",
+        f"{_size(state_bytes(config, shape))} every {config.checkpoint.every} GRPO steps; only the last is kept",
+    )
     yield "metrics.jsonl", "one line a step" + (", and wandb/ beside it" if config.tracking.wandb else "")
     yield "summary.json, report.html", "the results"
     yield "at most", ", ".join(f"{name} {_size(size)}" for name, size in disk_bytes(config, shape).items())

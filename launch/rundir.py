@@ -92,6 +92,7 @@ _FREE: Any = {
     "learner": {"step_timeout_s", "threads"},
     "reward": {"judge_timeout_s"},
     "checkpoint": True,
+    "cluster": True,
     "resume": True,
 }
 

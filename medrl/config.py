@@ -263,6 +263,10 @@ class PoolConfig(Section):
     gpu_memory_utilization: Fraction = 0.85
     tensor_parallel: Positive = 1
     enforce_eager: bool = Field(True, description="no compilation: starts in seconds, decodes somewhat slower")
+    on_update: Literal["recompute", "keep"] = Field(
+        "recompute",
+        description="cache of requests that run when weights change: computed again, or kept, faster and inexact",
+    )
     start_timeout_s: Seconds = 300.0
     request_timeout_s: Seconds = 180.0
     stuck_after_s: Seconds = Field(
@@ -320,6 +324,16 @@ class EvalConfig(Section):
     bootstrap: Positive = 10_000
 
 
+class ClusterConfig(Section):
+    """What the machines of a GPU run have; `medrl plan` and `medrl cluster` go by it."""
+
+    nodes: Positive = 1
+    gpus_per_node: Positive = 8
+    gpu_gb: Annotated[float, Field(gt=0)] = Field(80.0, description="memory of one GPU, 1e9 bytes")
+    cpus_per_node: Positive = 64
+    memory_gb: Annotated[float, Field(gt=0)] = Field(512.0, description="memory of one node, 1e9 bytes")
+
+
 class CheckpointConfig(Section):
     """What an interrupted SFT or GRPO stage goes on from."""
 
@@ -361,6 +375,7 @@ class Config(Section):
     learner: LearnerConfig = LearnerConfig()
     rollout: RolloutConfig = RolloutConfig()
     checkpoint: CheckpointConfig = CheckpointConfig()
+    cluster: ClusterConfig = ClusterConfig()
     eval: EvalConfig = EvalConfig()
     tracking: TrackingConfig = TrackingConfig()
 
@@ -380,6 +395,15 @@ class Config(Section):
             raise ValueError(
                 f"learner.sequence_parallel={self.learner.sequence_parallel} is for device=cuda: CPU ranks share one "
                 "machine's memory, so there is nothing to win; set it to 1"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _gpus(self) -> "Config":
+        if self.device == "cuda" and self.pool.tensor_parallel > self.cluster.gpus_per_node:
+            raise ValueError(
+                f"pool.tensor_parallel={self.pool.tensor_parallel}: an engine stays on one node, which has "
+                f"cluster.gpus_per_node={self.cluster.gpus_per_node}; lower it"
             )
         return self
 

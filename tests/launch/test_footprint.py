@@ -7,6 +7,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from launch.architectures import planned_shape
 from launch.footprint import (
     ModelShape,
     disk_bytes,
@@ -14,10 +15,13 @@ from launch.footprint import (
     episodes,
     host_memory,
     learner_memory,
+    read_config,
     read_shape,
+    shape_of,
 )
 from medrl.config import Config, parse
 from medrl.errors import ConfigError
+from tests.tiny import save_tiny
 
 SHAPE = ModelShape(
     parameters=1_000_000,
@@ -117,3 +121,12 @@ def test_a_model_of_another_kind_is_named(tmp_path: Path) -> None:
     write_model(tmp_path, num_hidden_layers=None)
     with pytest.raises(ConfigError, match="num_hidden_layers is missing"):
         read_shape(tmp_path)
+
+
+def test_parameters_are_counted_as_published_and_as_they_are(tmp_path: Path) -> None:
+    """7.62B and 32.8B by the model cards; the tiny model by its file."""
+    for name, billions in (("Qwen2.5-7B-Instruct", 7.62), ("Qwen2.5-32B-Instruct", 32.8)):
+        _, shape = planned_shape(config(model={"path": f"/no/such/place/{name}"}))
+        assert round(shape.parameters / 1e9, 3 - len(str(int(billions)))) == billions
+    folder = save_tiny(tmp_path)
+    assert shape_of(read_config(folder)).parameters == read_shape(folder).parameters > 0

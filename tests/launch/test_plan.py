@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from launch.advice import warnings
+from launch.footprint import read_shape
 from launch.plan import render_plan
 from launch.recipe import load_recipe
 from medrl.config import load
@@ -10,7 +11,7 @@ from tests.launch.test_footprint import SHAPE, write_model
 
 
 def plan(model: Path, *overrides: str) -> str:
-    return render_plan(load_recipe("quickstart", overrides), model)
+    return render_plan(load_recipe("quickstart", overrides), model, read_shape(model))
 
 
 def row(text: str, name: str) -> str:
