@@ -90,10 +90,16 @@ def test_gradient_is_that_of_the_whole_batch(found: dict[str, CaseResult], tiny_
         assert rank[0]["loss"] == pytest.approx(loss, rel=1e-3, abs=1e-5)
 
 
-def test_gradient_is_that_of_the_whole_batch_however_it_is_split(tmp_path: Path, tiny_folder: Path) -> None:
+@pytest.mark.contract(
+    "1 exact gradient", "packed or padded, micro-batches of 1/2/4/all, 1 and 2 ranks, ZeRO 0/2/3, float32"
+)
+def test_gradient_is_that_of_the_whole_batch_however_it_is_split(
+    tmp_path: Path, tiny_folder: Path, record_property: Any
+) -> None:
     assert max(float(g.abs().max()) for g in whole_batch_gradient(tiny_folder, group_of_episodes()).values()) > 0.1
     found = gradient_deviations(tmp_path, tiny_folder)
     assert len(found) == 48
+    record_property("figure", f"{len(found)} cells, at most {max(found.values()):.1e} from the whole batch in float64")
     assert {name: deviation for name, deviation in found.items() if not deviation <= 1e-5} == {}
 
 
@@ -131,6 +137,7 @@ def lives(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> tuple[
     return folder, dict(zip(cases, results, strict=True))
 
 
+@pytest.mark.contract("1 exact gradient", "LoRA, ZeRO 0/2/3: trained alone, merged scores equal the learner's")
 @pytest.mark.parametrize("ranks", [1, 2])
 def test_adapters_are_trained_alone_and_leave_merged(tmp_path: Path, tiny_folder: Path, ranks: int) -> None:
     """Two updates: B is 0 at first, so A moves with the second."""
@@ -160,6 +167,7 @@ def test_adapters_are_trained_alone_and_leave_merged(tmp_path: Path, tiny_folder
             assert torch.equal(tensor, base[name]) == (not name.endswith("_proj.weight")), name
 
 
+@pytest.mark.contract("1 exact gradient", "Ulysses over gloo, ZeRO 0 and 3, groups of 2 ranks of 2 and 4")
 @pytest.mark.parametrize("ranks", [2, 4])
 def test_ranks_that_share_an_episode_give_the_same_gradient_and_scores(
     tmp_path: Path, tiny_folder: Path, ranks: int
