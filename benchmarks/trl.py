@@ -24,7 +24,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 HERE = Path(__file__).resolve().parent
 sys.path = [entry for entry in sys.path if Path(entry).resolve() != HERE]  # else this file would be what `trl` means
 
-import torch
+import torch  # noqa: E402
 
 ROOT = HERE.parent
 GROUP, COMPLETION = 8, 96
