@@ -18,9 +18,10 @@ from ray.exceptions import RayActorError
 
 from actors.failures import actor_died
 from actors.placement import light_needs
-from medrl.config import Config, CurriculumConfig
+from medrl.config import Config
 from medrl.curriculum import Curriculum, random_state, restore_random
 from medrl.errors import InfrastructureError, Stalled
+from medrl.sections import CurriculumConfig
 from medrl.seeds import derive_seed
 from medrl.types import Question, RolloutGroup
 

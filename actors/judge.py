@@ -5,9 +5,9 @@ import time
 
 import httpx
 
-from medrl.config import RewardConfig
 from medrl.errors import ConfigError, InfrastructureError
 from medrl.judge import parse_rating, render_rating
+from medrl.sections import RewardConfig
 from medrl.types import Question, Rollout
 
 ATTEMPTS = 3

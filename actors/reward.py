@@ -10,9 +10,10 @@ from ray.exceptions import RayActorError
 from actors.failures import actor_died
 from actors.judge import ExpertJudge
 from actors.placement import light_needs
-from medrl.config import Config, RewardConfig
+from medrl.config import Config
 from medrl.errors import InfrastructureError, Stalled
 from medrl.rewards import Expert, rubric_expert, score
+from medrl.sections import RewardConfig
 from medrl.types import Question, Reward, Rollout, RolloutGroup
 
 

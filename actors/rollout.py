@@ -23,8 +23,9 @@ from envs.react import ReactEnv, run_episode
 from envs.toolbox import open_toolbox
 from envs.tools.base import Tool
 from medrl.chat import ChatCodec
-from medrl.config import Config, KnowledgeConfig
+from medrl.config import Config
 from medrl.errors import InfrastructureError, Stalled
+from medrl.sections import KnowledgeConfig
 from medrl.seeds import derive_seed
 from medrl.types import Question, Rollout, RolloutGroup, Sampling
 

@@ -22,8 +22,8 @@ from envs.embedding import Encoder, encoder_path
 from envs.index import Index, bare_name, build_index
 from envs.text import words
 from envs.tools.medical_retriever import MedicalRetriever
-from medrl.config import KnowledgeConfig
 from medrl.records import read_jsonl
+from medrl.sections import KnowledgeConfig
 
 FORMS = ("{}", "{} gene", "{} disease", "inheritance of {}", "which findings does {} have")
 KINDS = {"disease": ("omim", "orphanet", "decipher"), "gene": ("ncbi_gene",), "finding": ("hpo",)}

@@ -32,7 +32,8 @@ from launch.flow import Flow
 from launch.players import Players
 from medrl.buffer import BufferState
 from medrl.chat import ChatCodec
-from medrl.config import Config, KnowledgeConfig, parse
+from medrl.config import Config, parse
+from medrl.sections import KnowledgeConfig
 from medrl.types import Completion, Sampling
 from tests.medrl.episodes import TWO_HOPS
 from tests.tiny import save_tiny

@@ -189,7 +189,7 @@ def main() -> None:
         return
     from launch.footprint import read_shape
     from launch.model import resolve_model
-    from medrl.config import ModelConfig
+    from medrl.sections import ModelConfig
 
     model = resolve_model(ModelConfig(), Path("~/.cache/medrl"))
     rate = matrix_rate()

@@ -14,7 +14,7 @@ from envs.tools.clinical_reasoning import ClinicalReasoning, ClinicalReasoningEn
 from envs.tools.document_read import DocumentRead
 from envs.tools.medical_retriever import MedicalRetriever
 from envs.tools.web_search import LocalProvider, SearchProvider, WebSearch
-from medrl.config import KnowledgeConfig
+from medrl.sections import KnowledgeConfig
 
 
 def open_toolbox(

@@ -12,7 +12,7 @@ from kisa.paths import longest_valid_path
 from kisa.proofs import flaw
 from kisa.questions import Chain, chain_of, lay_names, question_of
 from kisa.validity import Validity
-from medrl.config import KisaConfig
+from medrl.sections import KisaConfig
 from medrl.seeds import derive_seed
 from medrl.types import Entity, Question, Split
 

@@ -29,9 +29,10 @@ from kisa.splits import assign_splits, shared_entities
 from kisa.trajectories import demonstrate
 from kisa.validity import Validity
 from medrl.chat import ChatCodec
-from medrl.config import Config, KisaConfig
+from medrl.config import Config
 from medrl.errors import DataError
 from medrl.records import read_jsonl, write_jsonl
+from medrl.sections import KisaConfig
 from medrl.seeds import derive_seed
 from medrl.types import Entity, Question, Rollout, Split
 

@@ -25,9 +25,9 @@ from kisa.documents import finding_names, medical_documents, profiles, web_docum
 from kisa.entities import CorpusFrequency, count_mentions
 from kisa.graph import KnowledgeGraph
 from kisa.sources.hpo import content_hash, locate, read_ontology
-from medrl.config import KnowledgeConfig
 from medrl.errors import DataError
 from medrl.records import write_json, write_jsonl
+from medrl.sections import KnowledgeConfig
 
 _BUILDERS = "build documents entities frequency graph knowledge names specialties sources/hpo".split()
 

@@ -17,7 +17,8 @@ from launch.footprint import (
     learner_memory,
     state_bytes,
 )
-from medrl.config import Config, GRPOConfig
+from medrl.config import Config
+from medrl.sections import GRPOConfig
 
 
 def render_plan(config: Config, model_path: Path, shape: ModelShape) -> str:

@@ -26,9 +26,10 @@ from launch.progress import Progress
 from launch.tracking import Tracker
 from launch.trajectories import TrajectoryLog
 from medrl.batch import train_samples
-from medrl.config import Config, GRPOConfig
+from medrl.config import Config
 from medrl.metrics import rollout_metrics, staleness_metrics
 from medrl.packing import TrainSample
+from medrl.sections import GRPOConfig
 from medrl.types import Question
 
 

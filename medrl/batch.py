@@ -5,10 +5,10 @@ from itertools import compress
 
 import torch
 
-from medrl.config import GRPOConfig
 from medrl.grpo import group_advantages, most_varied
 from medrl.metrics import is_mixed
 from medrl.packing import TrainSample
+from medrl.sections import GRPOConfig
 from medrl.types import Ending, Rollout, RolloutGroup
 
 

@@ -17,9 +17,9 @@ from dataclasses import dataclass, field
 
 from pydantic import TypeAdapter
 
-from medrl.config import GRPOConfig
 from medrl.errors import DataError
 from medrl.metrics import is_constant, is_mixed
+from medrl.sections import GRPOConfig
 from medrl.types import Question, RolloutGroup
 
 

@@ -15,8 +15,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from medrl.config import CurriculumConfig
 from medrl.errors import ConfigError, DataError
+from medrl.sections import CurriculumConfig
 from medrl.types import Question, RolloutGroup
 
 PRIOR_STRENGTH = 4.0

@@ -8,8 +8,8 @@ import pytest
 
 import actors.judge
 from actors.judge import ExpertJudge
-from medrl.config import RewardConfig
 from medrl.errors import InfrastructureError
+from medrl.sections import RewardConfig
 from medrl.types import Ending, Rollout, Step
 from tests.fakes import question
 

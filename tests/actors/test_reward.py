@@ -3,8 +3,8 @@
 import pytest
 
 from actors.reward import _scored, rate
-from medrl.config import RewardConfig
 from medrl.errors import InfrastructureError
+from medrl.sections import RewardConfig
 from medrl.types import Question, Reward, Rollout, RolloutGroup
 from tests.medrl.episodes import FIND_DISEASE, FIND_GENE, TWO_HOPS, episode, final
 

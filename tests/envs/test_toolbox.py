@@ -9,8 +9,8 @@ from jsonschema import Draft202012Validator
 
 from envs.corpus import Document
 from envs.toolbox import open_toolbox
-from medrl.config import KnowledgeConfig
 from medrl.errors import DataError
+from medrl.sections import KnowledgeConfig
 
 
 def test_the_four_tools_answer(knowledge: Path, cache: Path) -> None:

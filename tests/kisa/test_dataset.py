@@ -13,8 +13,9 @@ from kisa.graph import KnowledgeGraph
 from kisa.knowledge import build_knowledge, knowledge_path, load_frequencies
 from kisa.proofs import flaw
 from kisa.splits import assign_splits, shared_entities
-from medrl.config import Config, KisaConfig
+from medrl.config import Config
 from medrl.errors import DataError
+from medrl.sections import KisaConfig
 from medrl.types import Ending
 from tests import fakes
 from tests.kisa.library import open_library

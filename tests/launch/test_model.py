@@ -9,8 +9,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from launch import model
 from launch.gguf_folder import unpermute
 from launch.model import PACKAGED, resolve_model
-from medrl.config import ModelConfig
 from medrl.errors import ConfigError
+from medrl.sections import ModelConfig
 
 
 @pytest.fixture

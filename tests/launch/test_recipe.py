@@ -36,7 +36,7 @@ def test_a_path_works_and_overrides_win(tmp_path: Path) -> None:
 
 
 def test_an_unknown_recipe_lists_those_there_are() -> None:
-    with pytest.raises(ConfigError, match=r"no recipe 'quikstart': give one of quickstart"):
+    with pytest.raises(ConfigError, match=r"no recipe 'quikstart': give one of cpu, quickstart"):
         find_recipe("quikstart")
 
 

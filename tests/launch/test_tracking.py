@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from launch.tracking import Tracker
-from medrl.config import Config, RewardConfig, TrackingConfig
+from medrl.config import Config
+from medrl.sections import RewardConfig, TrackingConfig
 
 QUIET = Config(name="t", tracking=TrackingConfig(wandb=False))
 

@@ -7,9 +7,9 @@ import torch
 
 from launch.train import learn
 from medrl.batch import train_samples
-from medrl.config import GRPOConfig
 from medrl.grpo import policy_loss
 from medrl.packing import TrainSample, collate
+from medrl.sections import GRPOConfig
 from medrl.types import Ending, RolloutGroup
 from tests import fakes
 from tests.medrl.episodes import group_of

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medrl.buffer import BufferState, Finished, GroupBuffer, Ticket, dump_state, load_state
-from medrl.config import GRPOConfig
 from medrl.errors import DataError
+from medrl.sections import GRPOConfig
 from medrl.types import RolloutGroup
 from tests import fakes
 from tests.medrl.episodes import group_of
