@@ -14,6 +14,7 @@ def test_every_shipped_recipe_is_valid_and_named_like_its_file(name: str) -> Non
     assert config.run_path == Path("runs") / name
 
 
+@pytest.mark.contract("12 refused", "a deadline that leaves no time for another try")
 def test_a_deadline_that_leaves_no_time_for_another_try_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"quickstart.*: rollout.timeout_s=600 is not above .* = 1800: .*raise it$"):
         load_recipe("quickstart", ["rollout.timeout_s=600"])

@@ -153,6 +153,7 @@ def test_an_empty_gold_answer_is_refused() -> None:
         match("FBN1", " ?")
 
 
+@pytest.mark.contract("15 judge", "the design's three replies and others; unknown is not wrong")
 @pytest.mark.parametrize(
     ("reply", "verdict"),
     [

@@ -153,6 +153,7 @@ def test_arguments_of_any_type_can_be_scored() -> None:
     assert waste(episode(odd), TWO_HOPS) == Waste()
 
 
+@pytest.mark.contract("7 four kinds of failure", "an outage is never scored")
 def test_an_outage_is_never_scored() -> None:
     with pytest.raises(ValueError, match="outage"):
         score(TWO_HOPS, episode(FIND_DISEASE, ending=Ending.TOOL_OUTAGE), WEIGHTS)
