@@ -209,19 +209,17 @@ class Learner:
         self, logp: torch.Tensor, batch: MicroBatch, old: list[list[float]] | None, denominator: float
     ) -> LossOutput:
         grpo = self._config.grpo
-        if grpo.ratio == "coupled":
-            old_logp = batch.rollout_logp
-        else:
-            old_logp = logp.detach() if old is None else _padded(old, logp)
+        coupled = grpo.ratio == "coupled"  # the ratio itself then shows how far the sampler is, as actor/approx_kl
+        own = logp.detach() if old is None else _padded(old, logp)
         return policy_loss(
             logp,
-            old_logp,
+            batch.rollout_logp if coupled else own,
             batch.advantages,
             batch.action_mask,
             clip_low=grpo.clip_low,
             clip_high=grpo.clip_high,
             aggregation=grpo.aggregation,
-            rollout_logp=batch.rollout_logp,
+            rollout_logp=None if coupled else batch.rollout_logp,
             correction=correction_of(grpo.correction),
             dual_clip=grpo.dual_clip,
             normaliser=grpo.normaliser,

@@ -119,14 +119,17 @@ def policy_loss(
         constant       Σ over tokens / `normaliser`, mean over sequences (Dr. GRPO)       D = number of sequences
 
     `correction` weighs each token by how likely the learner's own policy finds it against the sampler
-    (`medrl.corrections`). `dual_clip` c > 1 bounds what a token of negative advantage adds to c·|A| (arXiv:1912.09729).
+    (`medrl.corrections`); a token of weight 0 still counts in D. `dual_clip` c > 1 bounds what a token of negative
+    advantage adds to c·|A| (arXiv:1912.09729).
 
     `denominator` is that of the whole batch, so that the losses of its micro-batches (and ranks) sum to its loss; None
     takes this batch's own. A batch without any action gives loss 0 with a graph, and needs the denominator.
 
-    Raises ValueError on mismatched shapes, or on no action tokens without a denominator.
+    Raises ValueError on mismatched shapes, a bound that makes no sense, or no action tokens without a denominator.
     """
     _check(logp, old_logp, advantages, action_mask, rollout_logp, clip_low, clip_high)
+    if dual_clip is not None and not dual_clip > 1:
+        raise ValueError(f"dual_clip={dual_clip}: use a number above 1, or None")
     if correction is not None and rollout_logp is None:
         raise ValueError("a correction needs rollout_logp, the sampler's log-probs")
     tokens_B = action_mask.sum(dim=1)
@@ -207,8 +210,9 @@ def reduce_stats(stats: Iterable[dict[str, float]]) -> dict[str, float]:
         "dual_clip": "actor/dual_clipfrac",
     }
     means = {name: total[key] / tokens for key, name in names.items() if key in total}
-    if total.get("weight_squared"):  # Kish's effective sample size, as a share of the tokens
-        means["rollout_corr/ess"] = total["weight"] ** 2 / (tokens * total["weight_squared"])
+    if "weight_squared" in total:  # Kish's effective sample size, as a share of the tokens; 0 if all are rejected
+        squared = total["weight_squared"]
+        means["rollout_corr/ess"] = total["weight"] ** 2 / (tokens * squared) if squared else 0.0
     if "clip_low" in total:
         means["actor/clipfrac"] = means["actor/clipfrac_low"] + means["actor/clipfrac_high"]
     return means

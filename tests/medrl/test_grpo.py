@@ -21,6 +21,7 @@ from medrl.grpo import (
     policy_loss,
     reduce_stats,
 )
+from medrl.metrics import GLOSSARY
 from tests import oracles
 
 AGGREGATIONS: list[Aggregation] = ["sequence_sum", "token_mean", "sequence_mean", "constant"]
@@ -169,6 +170,30 @@ def test_a_sampler_that_agrees_is_not_corrected(correction: Correction) -> None:
 def test_bounds_that_make_no_sense_are_refused(make: Any) -> None:
     with pytest.raises(ValueError, match=r"above 0|must be between"):
         make()
+
+
+@pytest.mark.parametrize("correction", [IcePop(0.9, 1.1), GeometricRejection(0.9, 1.1)])
+def test_a_batch_that_is_wholly_rejected_teaches_nothing_and_says_so(correction: Correction) -> None:
+    logp = torch.zeros(2, 3, requires_grad=True)
+    out = policy_loss(
+        logp, logp.detach(), torch.tensor([1.0, -1.0]), torch.ones(2, 3, dtype=torch.bool), **CLIP,
+        aggregation="token_mean", rollout_logp=logp.detach() - 2.0, correction=correction,
+    )  # fmt: skip
+    out.loss.backward()
+    means = reduce_stats([out.stats])
+    assert (means["rollout_corr/changed"], means["rollout_corr/ess"]) == (1.0, 0.0)
+    assert means["rollout_corr/kl_k1"] == -2.0
+    assert logp.grad is not None and not logp.grad.any()
+
+
+def test_every_statistic_is_in_the_glossary() -> None:
+    logp, old, rollout, advantages, mask = batch(0)
+    out = policy_loss(
+        logp, old, advantages, mask, **CLIP, aggregation="token_mean", rollout_logp=rollout, correction=TruncatedIS(),
+        dual_clip=3.0,
+    )  # fmt: skip
+    means = reduce_stats([out.stats])
+    assert len(means) == 12 and means.keys() <= GLOSSARY.keys()
 
 
 @pytest.mark.contract("3 loss variants", "dual clip: a bad token's loss and gradient are bounded")
@@ -356,6 +381,8 @@ def test_bad_shapes_are_refused_by_name() -> None:
         policy_loss(logp, old, advantages[:3], mask, **CLIP, aggregation="token_mean")
     with pytest.raises(ValueError, match="must be bool"):
         policy_loss(logp, old, advantages, mask.long(), **CLIP, aggregation="token_mean")
+    with pytest.raises(ValueError, match=r"dual_clip=1\.0"):
+        policy_loss(logp, old, advantages, mask, **CLIP, aggregation="token_mean", dual_clip=1.0)
     with pytest.raises(ValueError, match="denominator=0"):
         policy_loss(logp, old, advantages, mask, **CLIP, aggregation="token_mean", denominator=0)
 

@@ -53,7 +53,8 @@ def test_metrics_equal_a_count_by_hand() -> None:
 
 def test_every_key_is_explained_and_in_the_order_of_the_glossary() -> None:
     keys = [re.sub(r"^tools/[^/]+/", "tools/<name>/", key) for key in rollout_metrics(GROUPS, ["medical_retriever"])]
-    assert keys + list(staleness_metrics(GROUPS, 0)) == list(GLOSSARY)
+    keys += staleness_metrics(GROUPS, 0)
+    assert keys == list(GLOSSARY)[: len(keys)]
     assert all(meaning.strip() for meaning in GLOSSARY.values())
 
 
