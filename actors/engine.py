@@ -5,14 +5,20 @@ a request: the gate                    the end of a weight update; of an engine 
 a weight update: other updates         their end
 a caller: a completion                 the engine, within pool.request_timeout_s
 
-An update cuts running requests short, swaps the weights, and goes on with each from the tokens it has: its cache is
-computed again, every token carries the version that sampled it, and no request is lost.
+An update loses no request, and every token carries the version that sampled it. By `pool.on_update`:
+
+recompute   running requests are cut short and go on from the tokens they have: their cache is computed again
+keep        they are held still meanwhile and go on with the cache they have, of keys and values of older weights
+
+A request begun after an update never meets a cache from before it.
 """
 
 import asyncio
 import os
+import signal
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -32,6 +38,7 @@ class Pulse:
     request last ended, 0 while none runs."""
 
     node: str
+    process: int
     armed: bool
     silent_s: float
 
@@ -45,7 +52,6 @@ class EngineActor:
         self._model = model
         self._node: str = ray.get_runtime_context().get_node_id()
         self._engine: Any = None
-        self._version = 0
         self._serial = -1  # of the last update
         self._running = 0
         self._last_end = time.monotonic()
@@ -54,26 +60,27 @@ class EngineActor:
         self._updating = asyncio.Lock()
         self._submitting = asyncio.Lock()
 
-    async def start(self) -> str:
-        """Load the model; returns, when it could generate, the Ray node it is on."""
+    async def start(self) -> Pulse:
+        """Load the model; returns when it could generate."""
         if self._engine is not None:
-            return self._node
+            return await self.ping()
         from vllm.engine.arg_utils import AsyncEngineArgs
         from vllm.v1.engine.async_llm import AsyncLLM
 
         self._engine = AsyncLLM.from_engine_args(AsyncEngineArgs(**engine_arguments(self._config, self._model)))
         self._stop_ids = stop_token_ids(self._model)
-        await self._engine.collective_rpc("end_with_parent")
+        await self._engine.collective_rpc("end_with_actor", args=(os.getpid(),))
+        await self._engine.update_weight_version("0")
         if self._first_life:  # nobody has asked for other weights yet
             self._armed.set()
-        return self._node
+        return await self.ping()
 
     async def ping(self) -> Pulse:
         """How it stands. An engine whose own process died ends this actor, for Ray to start it again."""
         if self._engine is not None and self._engine.errored:
             os._exit(1)
         silent_s = time.monotonic() - self._last_end if self._running else 0.0
-        return Pulse(self._node, self._armed.is_set(), silent_s)
+        return Pulse(self._node, os.getpid(), self._armed.is_set(), silent_s)
 
     async def generate(self, token_ids: list[int], sampling: Sampling, request_id: str) -> Completion:
         """One completion; its tokens may be of several versions, one after the other."""
@@ -123,9 +130,11 @@ class EngineActor:
                 await asyncio.to_thread(verify, ref)
                 async with self._submitting:  # a request is either cut short or not yet submitted
                     begun = time.monotonic()
-                    await self._engine.pause_generation(mode="abort", clear_cache=True)
+                    keep = self._config.pool.on_update == "keep"
+                    await self._engine.pause_generation(mode="keep" if keep else "abort", clear_cache=not keep)
                     await self._engine.collective_rpc("load_published_weights", args=(str(ref.path),))
-                    self._version, self._serial = ref.version, serial
+                    await self._engine.update_weight_version(str(ref.version))
+                    self._serial = serial
                     await self._engine.resume_generation()
                     self._armed.set()
                     return time.monotonic() - begun
@@ -136,7 +145,7 @@ class EngineActor:
             self._engine.shutdown()
 
     async def _part(self, token_ids: list[int], sampling: Sampling, request_id: str) -> tuple[Completion, str]:
-        """Tokens up to the end of the request or to the next update ("abort"), all of one version."""
+        """Tokens up to the end of the request, or to where an update cut it short ("abort")."""
         from vllm import SamplingParams
         from vllm.inputs import TokensPrompt
         from vllm.sampling_params import RequestOutputKind
@@ -153,8 +162,8 @@ class EngineActor:
             output_kind=RequestOutputKind.FINAL_ONLY,
         )
         async with self._submitting:
-            version = self._version
-            outputs = await self._engine.add_request(request_id, TokensPrompt(prompt_token_ids=token_ids), parameters)
+            prompt = TokensPrompt(prompt_token_ids=token_ids, cache_salt=str(self._serial))
+            outputs = await self._engine.add_request(request_id, prompt, parameters)
         try:
             final = await outputs.get()
         except asyncio.CancelledError:
@@ -165,8 +174,17 @@ class EngineActor:
             raise InfrastructureError(f"the engine ended {request_id} with {sampled.finish_reason!r}")
         chosen = list(sampled.token_ids)
         logprobs = [step[token].logprob for token, step in zip(chosen, sampled.logprobs or [], strict=True)]
+        versions = [int(span.version) for span in sampled.weight_versions for _ in range(span.start, span.end)]
         reason = "stop" if sampled.finish_reason == "stop" else "length"
-        return Completion(chosen, logprobs, [version] * len(chosen), reason), sampled.finish_reason
+        return Completion(chosen, logprobs, versions, reason), sampled.finish_reason
+
+
+@ray.remote(num_cpus=0)
+def kill_engine(process: int) -> None:
+    """Kill an engine's process on this node. `ray.kill` asks it to end itself, which one that is stopped does not."""
+    with suppress(FileNotFoundError, ProcessLookupError):  # it has ended
+        if Path(f"/proc/{process}/cmdline").read_bytes().startswith(b"ray::EngineActor"):
+            os.kill(process, signal.SIGKILL)
 
 
 def engine_arguments(config: Config, model: Path) -> dict[str, Any]:

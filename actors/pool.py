@@ -19,10 +19,11 @@ from typing import Any
 
 import ray
 from ray.exceptions import GetTimeoutError, RayActorError, RayTaskError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from tqdm import tqdm
 
 from actors import placement
-from actors.engine import EngineActor, Pulse
+from actors.engine import EngineActor, Pulse, kill_engine
 from actors.weights import WeightsRef, as_objects, pretrained_weights
 from medrl.config import Config
 from medrl.errors import InfrastructureError, Stalled
@@ -61,7 +62,7 @@ class InferencePool:
             EngineActor.options(**placement.engine_needs(config, index, cores).options).remote(config, model)
             for index in range(config.pool.engines)
         ]
-        self._nodes = [""] * config.pool.engines
+        self._pulses = [Pulse("", 0, False, 0.0)] * config.pool.engines
         self._update = Update(pretrained_weights(model, 0), 0)
         self._forget_requests()
         self._start()
@@ -154,7 +155,7 @@ class InferencePool:
             for reference in ready:
                 index = pending.pop(reference)
                 try:
-                    self._nodes[index] = ray.get(reference)
+                    self._pulses[index] = ray.get(reference)
                 except RayActorError:
                     time.sleep(RETRY_AFTER_S)
                     pending[self._engines[index].start.remote()] = index
@@ -170,7 +171,7 @@ class InferencePool:
                 raise InfrastructureError(f"{name} has been dead for {time.monotonic() - well:.0f} s: {why}")
             try:
                 pulse: Pulse = await asyncio.wait_for(engine.ping.remote(), self._stuck_after_s)
-                self._nodes[index] = pulse.node
+                self._pulses[index] = pulse
                 if not pulse.armed:
                     await asyncio.wait_for(engine.start.remote(), self._start_timeout_s)
                     await self._load_weights(index)
@@ -191,11 +192,13 @@ class InferencePool:
     def _kill(self, index: int, why: str) -> None:
         tqdm.write(f"{self._names[index]} {why}; it is started again", file=sys.stderr)
         ray.kill(self._engines[index], no_restart=False)
+        there = NodeAffinitySchedulingStrategy(self._pulses[index].node, soft=False)
+        kill_engine.options(scheduling_strategy=there).remote(self._pulses[index].process)
 
     async def _load_weights(self, index: int) -> float:
         """Seconds that the engine was paused; 0 for one that died over it, which the watch will arm."""
         update, engine = self._update, self._engines[index]
-        away = update.ref.node and self._nodes[index] != update.ref.node
+        away = update.ref.node and self._pulses[index].node != update.ref.node
         objects = self._objects(update) if away else []
         try:
             call = engine.load_weights.remote(update.ref, update.serial, objects)

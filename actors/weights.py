@@ -11,10 +11,13 @@ looks at before it pauses. The workers load through vLLM's own reload, which rep
 import asyncio
 import ctypes
 import os
+import select
 import shutil
 import signal
 import tempfile
+import threading
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -167,15 +170,25 @@ def read_tensors(path: Path) -> Iterator[tuple[str, torch.Tensor]]:
 class WeightLoader:
     """Mixed into vLLM's worker class (`worker_extension_cls`); its methods are called by name over `collective_rpc`."""
 
-    def end_with_parent(self: Any) -> None:
-        """Let this process be killed when the one that started it dies, so that no engine outlives its actor."""
-        if os.name == "posix" and os.uname().sysname == "Linux":
-            ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    def end_with_actor(self: Any, actor: int) -> None:
+        """Let this process be killed when its actor, of that process id, dies, so that no engine outlives it (Linux).
+
+        With tensor parallelism vLLM has a process between the two, which then is killed first.
+        """
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if (between := os.getppid()) != actor:
+            threading.Thread(target=_kill_after, args=(actor, between), daemon=True).start()
 
     def load_published_weights(self: Any, path: str) -> None:
         """Replace the model's weights by those at `path`."""
         self.reload_weights(weights_iterator=read_tensors(Path(path)), is_checkpoint_format=True)
         tie_head_again(self.get_model())
+
+
+def _kill_after(process: int, other: int) -> None:
+    with suppress(ProcessLookupError):  # it has ended
+        select.select([os.pidfd_open(process)], [], [])
+    os.kill(other, signal.SIGKILL)
 
 
 def tie_head_again(model: Any) -> None:

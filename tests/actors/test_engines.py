@@ -63,9 +63,10 @@ async def requests(pool: InferencePool, name: str, count: int = 12, tokens: int 
 
 async def all_armed(pool: InferencePool) -> bool:
     try:
-        return all((await asyncio.wait_for(engine.ping.remote(), 5)).armed for engine in pool._engines)
+        pulses = await asyncio.gather(*(asyncio.wait_for(engine.ping.remote(), 5) for engine in pool._engines))
     except (RayActorError, TimeoutError):
         return False
+    return all(pulse.armed for pulse in pulses)
 
 
 def through(pool: InferencePool, name: str, harm: Callable[[], Awaitable[None]]) -> list[Completion]:

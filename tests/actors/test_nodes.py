@@ -53,7 +53,7 @@ def test_weights_reach_an_engine_on_another_node(nodes: tuple[str, str], tmp_pat
         "pool": {"kv_cache_gb": 0.1, "max_sequences": 8},
     }
     pool = InferencePool(parse(values, "the test"), save_tiny(tmp_path / "model"))
-    assert pool._nodes == [other]
+    assert [pulse.node for pulse in pool._pulses] == [other]
     ref, model = weights(tmp_path, 4, node=own)
     asyncio.run(pool.update_weights(ref))
     done = asyncio.run(requests(pool, "away", tokens=30))

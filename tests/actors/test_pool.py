@@ -129,7 +129,7 @@ class Revived:
             return result
 
     def __init__(self, *loads: Any) -> None:
-        self.ping = self.Calls(Pulse("node", False, 0.0), Pulse("node", False, 0.0), Pulse("node", True, 0.0))
+        self.ping = self.Calls(*(Pulse("node", 1, armed, 0.0) for armed in (False, False, True)))
         self.start = self.Calls(None)
         self.load_weights = self.Calls(*loads)
 
@@ -138,7 +138,7 @@ def watched(engine: Revived, monkeypatch: pytest.MonkeyPatch, start_timeout_s: f
     """Watch it until its watch fails or, armed, is left alone for a while."""
     monkeypatch.setattr(pool_module, "PING_EVERY_S", 0.01)
     pool = pool_of()
-    pool._names, pool._engines, pool._nodes = ["engine-0"], [engine], [""]
+    pool._names, pool._engines, pool._pulses = ["engine-0"], [engine], [Pulse("", 0, False, 0.0)]
     pool._start_timeout_s, pool._stuck_after_s = start_timeout_s, 5.0
     pool._update = Update(WeightsRef(Path("v3"), 3, 1), 1)
 

@@ -1,7 +1,10 @@
 import os
 import subprocess
+import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -84,6 +87,32 @@ def test_a_folder_without_safetensors_is_refused(tmp_path: Path) -> None:
     (tmp_path / "pytorch_model.bin").write_bytes(b"a pickle")
     with pytest.raises(FileNotFoundError, match="safetensors"):
         pretrained_weights(tmp_path, 0)
+
+
+@pytest.mark.parametrize("between", [False, True], ids=["one process", "tensor parallel"])
+def test_an_engines_processes_end_with_their_actor(between: bool, tmp_path: Path) -> None:
+    """An actor, the engine's own process, and perhaps a worker below that; the actor is killed."""
+    worker = "import sys, time; from actors.weights import WeightLoader as W; W.end_with_actor(None, {actor}); "
+    worker += f"open({str(tmp_path / 'ready')!r}, 'w'); time.sleep(60)"
+    script = f"""
+import os, subprocess, sys, time
+def run(code): return subprocess.Popen([sys.executable, "-c", code])
+worker = {worker!r}.format(actor=os.getpid())
+core = f"import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', {{worker!r}}]); time.sleep(60)"
+run(core if {between} else worker)
+time.sleep(60)
+"""
+    actor = psutil.Popen([sys.executable, "-c", script], cwd=Path(__file__).parents[2])
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "ready").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    children = actor.children(recursive=True)
+    assert len(children) == 1 + between
+    actor.kill()
+    actor.wait()
+    _, left = psutil.wait_procs(children, timeout=30)
+    assert not left
 
 
 def test_the_workers_methods_do_not_hide_those_of_vllm() -> None:
