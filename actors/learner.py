@@ -76,7 +76,7 @@ class LearnerGroup:
         try:
             store = self._meeting_place()
             places = [Rendezvous(store, rank, len(self._ranks)) for rank in range(len(self._ranks))]
-            self._wait_for_start(
+            self._wait_for_all(
                 [actor.start.remote(config, model, place) for actor, place in zip(self._ranks, places, strict=True)]
             )
         except BaseException:
@@ -140,29 +140,34 @@ class LearnerGroup:
 
     def _meeting_place(self) -> Path | str:
         """A file where all ranks are on one node, else an address of rank 0."""
-        nodes = [ray.get(rank.node.remote(), timeout=self._timeout_s) for rank in self._ranks]
+        nodes = self._wait_for_all([rank.node.remote() for rank in self._ranks])
         self._node: str = nodes[0]
         if len(set(nodes)) == 1:
             return self._weights_folder / "rendezvous"
-        address: str = ray.get(self._ranks[0].free_address.remote(), timeout=self._timeout_s)
-        return address
+        [address] = self._wait_for_all([self._ranks[0].free_address.remote()])
+        return str(address)
 
-    def _wait_for_start(self, starting: list[Any]) -> None:
-        pending = list(starting)
-        while pending:
+    def _wait_for_all(self, starting: list[Any]) -> list[Any]:
+        """While the ranks start, outside an event loop. One that fails ends the wait; if another died, that is why."""
+        pending, failed = list(starting), []
+        while pending and not failed:
             ready, pending = ray.wait(pending, timeout=self._timeout_s)
             if not ready:
                 late = ", ".join(self._names[starting.index(reference)] for reference in pending)
                 raise LearnerLost(f"{late} did not start in {self._timeout_s:.0f} s")
-            for reference in ready:
-                try:
-                    ray.get(reference)
-                except RayTaskError as error:
-                    raise error.cause from error
-                except RayActorError as error:
-                    raise LearnerLost(
-                        str(actor_died(self._names[starting.index(reference)], error, "start"))
-                    ) from error
+            failed = [reference for reference in ready if _failure(reference) is not None]
+        if failed:
+            if pending:
+                failed += ray.wait(pending, num_returns=len(pending), timeout=SETTLE_S)[0]
+            failures = {reference: _failure(reference) for reference in failed}
+            for reference, failure in failures.items():
+                if isinstance(failure, RayActorError):
+                    name = self._names[starting.index(reference)]
+                    raise LearnerLost(str(actor_died(name, failure, "start"))) from failure
+            for failure in failures.values():
+                if isinstance(failure, RayTaskError):
+                    raise failure.cause from failure
+        return [ray.get(reference) for reference in starting]
 
     def _parts(self, samples: Sequence[TrainSample]) -> list[list[int]]:
         """Each rank's share of the samples; ranks that hold slices of the same episodes have the same."""
@@ -204,3 +209,12 @@ def _ignore(call: asyncio.Future[Any]) -> None:
     """Nobody waits for it any more; an exception that is never looked at would be printed."""
     if not call.cancelled():
         call.exception()
+
+
+def _failure(reference: Any) -> RayTaskError | RayActorError | None:
+    """Why a call that has ended failed; None if it did not."""
+    try:
+        ray.get(reference)
+    except (RayTaskError, RayActorError) as error:
+        return error
+    return None
