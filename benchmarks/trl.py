@@ -60,6 +60,7 @@ def matrix_rate(seconds: float = 3.0) -> float:
 def theirs(model: Path, steps: int) -> None:
     """Train with TRL; one JSON line on stdout: tokens, seconds and where they went, of the steps that count."""
     from datasets import Dataset
+    from datasets.table import InMemoryTable
     from transformers import TrainerCallback
     from trl import GRPOConfig, GRPOTrainer
 
@@ -97,7 +98,8 @@ def theirs(model: Path, steps: int) -> None:
             learning_rate=1e-6, max_steps=steps + 1, report_to=[], logging_steps=1000, save_strategy="no",
             disable_tqdm=True, gradient_checkpointing=False, model_init_kwargs={"dtype": torch.bfloat16},
         )  # fmt: skip
-        data = Dataset.from_list([{"prompt": prompt(topic)} for topic in TOPICS] * (steps + 1))
+        rows = {"prompt": [prompt(topic) for topic in TOPICS] * (steps + 1)}
+        data = Dataset(InMemoryTable.from_pydict(rows), fingerprint="prompts")  # else it is hashed by pickling
         trainer = GRPOTrainer(str(model), rewards, args=settings, train_dataset=data, callbacks=[Clock()])
         ids = trainer.processing_class.apply_chat_template(prompt("x"), add_generation_prompt=True, return_dict=False)
         prompt_tokens = len(ids)
