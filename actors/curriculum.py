@@ -17,7 +17,7 @@ import ray
 from ray.exceptions import RayActorError
 
 from actors.failures import actor_died
-from actors.placement import light_needs
+from actors.placement import placed
 from medrl.config import Config
 from medrl.curriculum import Curriculum, random_state, restore_random
 from medrl.errors import InfrastructureError, Stalled
@@ -76,7 +76,7 @@ class CurriculumService:
         rng = random.Random(derive_seed(config.seed, "curriculum"))
         fresh = {"curriculum": Curriculum(strata, config.curriculum).state(), "random": random_state(rng)}
         self.state: CurriculumState = dict(state or fresh)
-        self._actor = CurriculumActor.options(**light_needs(config, "curriculum").options, max_restarts=-1).remote(
+        self._actor = CurriculumActor.options(**placed(config)["curriculum"].options, max_restarts=-1).remote(
             config.curriculum, questions
         )
 

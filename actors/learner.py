@@ -20,6 +20,7 @@ from ray.exceptions import RayActorError, RayTaskError
 from actors import placement
 from actors.failures import actor_died
 from actors.rendezvous import Objective, Rendezvous
+from actors.seats import rank_names
 from actors.weights import WeightsRef, pretrained_weights, weights_folder
 from medrl.config import Config
 from medrl.errors import LearnerLost
@@ -64,14 +65,11 @@ class LearnerGroup:
 
     def __init__(self, config: Config, model: Path, *, alone: bool = False) -> None:
         """Start the ranks on the Hugging Face folder `model`. `alone`: nothing is played while they learn."""
-        cores = placement.allowed_cores()
+        needs = placement.placed(config, alone=alone)
         self._timeout_s = config.learner.step_timeout_s
         self._split = config.learner.sequence_parallel
-        self._names = [f"learner-{rank}" for rank in range(config.learner.ranks)]
-        self._ranks: list[Any] = [
-            LearnerRank.options(**placement.learner_needs(config, rank, cores, alone=alone).options).remote()
-            for rank in range(config.learner.ranks)
-        ]
+        self._names = rank_names(config)
+        self._ranks: list[Any] = [LearnerRank.options(**needs[name].options).remote() for name in self._names]
         self._weights_folder = weights_folder(config.name, pretrained_weights(model, 0).num_bytes)
         try:
             store = self._meeting_place()

@@ -1,24 +1,22 @@
-"""What each actor needs of the cluster, and a Ray session that has it.
+"""What each actor needs of the cluster and where it goes, and a Ray session that has it.
 
-On CPU the actors of one machine ask Ray for no CPUs of their own; the threads are set by hand. In a synchronous run
-pool and learner take turns at all cores. Otherwise they work at the same time and have half of the cores each: threads
-of both on the same cores wait for each other all the time, and the learner is several times slower (docs/log.md). On
-GPU an engine takes `pool.tensor_parallel` GPUs and a learner rank one. On a cluster engines and rollout workers are
-spread over its nodes.
+On CPU the actors of one machine ask Ray for no CPUs of their own; the threads are set by hand, from the cores of the
+node that an actor goes to. On GPU an engine takes `pool.tensor_parallel` GPUs and a learner rank one.
 """
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import ray
 import torch
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from actors.seats import Node, kind, seats, threads
 from medrl.config import Config
-from medrl.errors import ConfigError
 
 QUIET = {
     "HF_HUB_OFFLINE": "1",
@@ -41,82 +39,81 @@ class Needs:
     num_cpus: float
     num_gpus: float
     env: Mapping[str, str] = field(default_factory=dict)
-    spread: bool = False
-    """Over the nodes of a cluster, rather than packed on few."""
+    node: str = ""
+    """Ray's id of the node to go to; "" if there is one node."""
 
     @property
     def options(self) -> dict[str, Any]:
+        # Not soft: Ray then starts engines on other nodes although theirs is alive and has room.
+        affinity = NodeAffinitySchedulingStrategy(self.node, soft=False) if self.node else "DEFAULT"
         return {
             "name": self.name,
-            "scheduling_strategy": "SPREAD" if self.spread else "DEFAULT",
+            "scheduling_strategy": affinity,
             "num_cpus": self.num_cpus,
             "num_gpus": self.num_gpus,
             "runtime_env": {"env_vars": {**QUIET, **self.env}},
         }
 
 
-def engine_needs(config: Config, index: int, cores: list[int]) -> Needs:
-    """Inference engine `index`; on CPU it computes on its share of `cores`, all of them where it is the only one."""
-    name = f"engine-{index}"
-    if config.device == "cuda":
-        return Needs(name, num_cpus=1, num_gpus=config.pool.tensor_parallel, spread=True)
-    threads = len(_share(_half(config, cores, 0), index, config.pool.engines))
+def plan(config: Config, nodes: Sequence[Node], *, alone: bool = False) -> dict[str, Needs]:
+    """Every actor of a run by its name, on its seat. `nodes`: the driver's first. `alone`: nothing is played while the
+    learner works, as in fine-tuning. Raises ConfigError, with numbers and a way out, if it does not fit."""
+    found = seats(config, nodes)
+    single = len(nodes) == 1
+    needs = {}
+    for name, node in found.items():
+        cpus, gpus, env = 0, 0, {"OMP_NUM_THREADS": "1"}
+        if config.device == "cuda":
+            cpus, gpus = 1, {"engine": config.pool.tensor_parallel, "learner": 1}.get(kind(name), 0)
+            env = {} if gpus else env
+        elif kind(name) in ("engine", "learner"):
+            env = _cpu_environment(config, name, threads(config, found, name, alone=alone))
+        needs[name] = Needs(name, cpus, gpus, env, "" if single else node.id)
+    return needs
+
+
+def _cpu_environment(config: Config, name: str, cores: int) -> dict[str, str]:
+    if kind(name) == "learner":
+        return {"OMP_NUM_THREADS": str(config.learner.threads or cores), "DS_ACCELERATOR": "cpu"}
     # Multiprocessing off: vLLM then lets one process schedule and compute, which engine_arguments asks for.
-    return Needs(name, 0, 0, {"OMP_NUM_THREADS": str(threads), "VLLM_ENABLE_V1_MULTIPROCESSING": "0"}, spread=True)
+    return {"OMP_NUM_THREADS": str(cores), "VLLM_ENABLE_V1_MULTIPROCESSING": "0"}
 
 
-def learner_needs(config: Config, rank: int, cores: list[int], *, alone: bool = False) -> Needs:
-    """Learner rank `rank`; `alone` while nothing is played, as in fine-tuning."""
-    ranks = config.learner.ranks
-    name = f"learner-{rank}"
-    if config.device == "cuda":
-        return Needs(name, num_cpus=1, num_gpus=1)
-    threads = config.learner.threads or len(_share(cores if alone else _half(config, cores, 1), rank, ranks))
-    return Needs(name, 0, 0, {"OMP_NUM_THREADS": str(threads), "DS_ACCELERATOR": "cpu"})
+def placed(config: Config, *, alone: bool = False) -> dict[str, Needs]:
+    """`plan` on the nodes of the running Ray cluster."""
+    return plan(config, cluster_nodes(), alone=alone)
 
 
-def light_needs(config: Config, name: str) -> Needs:
-    """A rollout worker, the reward or the curriculum actor: mostly waiting, one thread."""
-    return Needs(
-        name, 1 if config.device == "cuda" else 0, 0, {"OMP_NUM_THREADS": "1"}, spread=name.startswith("rollout")
-    )
-
-
-def plan(config: Config) -> list[Needs]:
-    """Every actor of a run."""
-    cores = allowed_cores()
-    return [
-        *(engine_needs(config, index, cores) for index in range(config.pool.engines)),
-        *(learner_needs(config, rank, cores) for rank in range(config.learner.ranks)),
-        *(light_needs(config, f"rollout-{rank}") for rank in range(config.rollout.workers)),
-        light_needs(config, "reward"),
-        light_needs(config, "curriculum"),
+def cluster_nodes() -> list[Node]:
+    """The nodes of the running Ray cluster that are alive, this process's first."""
+    own = ray.get_runtime_context().get_node_id()
+    nodes = [
+        Node(each["NodeID"], each["NodeManagerHostname"], has.get("CPU", 0.0), has.get("GPU", 0.0))
+        for each in ray.nodes()
+        if each["Alive"]
+        for has in [each["Resources"]]
     ]
+    return sorted(nodes, key=lambda node: (node.id != own, node.host, node.id))
 
 
-def gpus(config: Config) -> int:
-    """GPUs of all actors together."""
-    return int(sum(needs.num_gpus for needs in plan(config)))
+def this_machine() -> Node:
+    """The machine of this process, as a cluster of one."""
+    return Node("", "this machine", len(os.sched_getaffinity(0)), torch.cuda.device_count())
 
 
-def require(config: Config, cluster_resources: Mapping[str, float]) -> None:
-    """Raises ConfigError if the plan needs more CPUs or GPUs than `cluster_resources` (as from Ray) has."""
-    if config.device == "cpu" and config.pool.tensor_parallel > 1:
-        raise ConfigError("pool.tensor_parallel is for GPUs; on CPU set it to 1 and raise pool.engines")
-    needs = plan(config)
-    for resource, needed, advice in (
-        ("GPU", sum(item.num_gpus for item in needs), "Lower pool.engines, pool.tensor_parallel or learner.ranks"),
-        ("CPU", sum(item.num_cpus for item in needs), "Lower rollout.workers"),
-    ):
-        there = cluster_resources.get(resource, 0.0)
-        if needed > there:
-            raise ConfigError(f"need {needed:g} {resource}s, the cluster has {there:g}. {advice}, or add nodes.")
+def described_nodes(config: Config) -> list[Node]:
+    """The nodes that the recipe's `cluster` says there are; on CPU this machine."""
+    if config.device == "cpu":
+        return [this_machine()]
+    has = config.cluster
+    return [Node(str(n), f"node-{n}", has.cpus_per_node, has.gpus_per_node) for n in range(has.nodes)]
 
 
 def require_here(config: Config) -> None:
-    """`require` of this machine alone, before Ray is started; nothing where RAY_ADDRESS names a cluster."""
+    """Raises ConfigError if this machine alone is too small, before Ray is started; nothing where RAY_ADDRESS names a
+    cluster."""
     if "RAY_ADDRESS" not in os.environ:
-        require(config, {"CPU": len(allowed_cores()), "GPU": torch.cuda.device_count()})
+        seats(config, [this_machine()])
 
 
 @contextmanager
@@ -135,30 +132,14 @@ def session(config: Config) -> Iterator[None]:
             "include_dashboard": False,
             "_node_ip_address": "127.0.0.1",
             "object_store_memory": 256 * 2**20,
-            "num_cpus": len(allowed_cores()),
+            "num_cpus": len(os.sched_getaffinity(0)),
         }
         os.environ |= {"VLLM_HOST_IP": "127.0.0.1", "GLOO_SOCKET_IFNAME": "lo"}
     # Actors unpickle functions of this project, so they must find it where this process does.
     options["runtime_env"] = {"env_vars": {"PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}}
     ray.init(**options)
     try:
-        require(config, ray.cluster_resources())
+        seats(config, cluster_nodes())
         yield
     finally:
         ray.shutdown()
-
-
-def allowed_cores() -> list[int]:
-    """Ids of the cores this process may run on."""
-    return sorted(os.sched_getaffinity(0))
-
-
-def _half(config: Config, cores: list[int], half: int) -> list[int]:
-    """The cores of the pool (0) or the learner (1)."""
-    return cores if config.grpo.schedule == "sync" else _share(cores, half, 2)
-
-
-def _share(cores: list[int], index: int, parts: int) -> list[int]:
-    """The `index`-th of `parts` shares of `cores`; never empty."""
-    share = cores[index * len(cores) // parts : (index + 1) * len(cores) // parts]
-    return share or [cores[index % len(cores)]]

@@ -24,6 +24,7 @@ from tqdm import tqdm
 
 from actors import placement
 from actors.engine import EngineActor, Pulse, kill_engine
+from actors.seats import engine_names
 from actors.weights import WeightsRef, as_objects, pretrained_weights
 from medrl.config import Config
 from medrl.errors import InfrastructureError, Stalled
@@ -53,14 +54,13 @@ class InferencePool:
 
     def __init__(self, config: Config, model: Path) -> None:
         """Start the engines on the Hugging Face folder `model`. Raises Stalled after pool.start_timeout_s."""
-        cores = placement.allowed_cores()
-        self._names = [f"engine-{index}" for index in range(config.pool.engines)]
+        needs = placement.placed(config)
+        self._names = engine_names(config)
         self._timeout_s = config.pool.request_timeout_s
         self._start_timeout_s = config.pool.start_timeout_s
         self._stuck_after_s = config.pool.stuck_after_s
         self._engines: list[Any] = [
-            EngineActor.options(**placement.engine_needs(config, index, cores).options).remote(config, model)
-            for index in range(config.pool.engines)
+            EngineActor.options(**needs[name].options).remote(config, model) for name in self._names
         ]
         self._pulses = [Pulse("", 0, False, 0.0)] * config.pool.engines
         self._update = Update(pretrained_weights(model, 0), 0)

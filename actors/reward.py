@@ -9,7 +9,7 @@ from ray.exceptions import RayActorError
 
 from actors.failures import actor_died
 from actors.judge import ExpertJudge
-from actors.placement import light_needs
+from actors.placement import placed
 from medrl.config import Config
 from medrl.errors import InfrastructureError, Stalled
 from medrl.rewards import Expert, rubric_expert, score
@@ -46,9 +46,7 @@ class RewardService:
         # A judge is asked about several episodes at once; the rubric is quick, and one at a time is as good.
         together = {"max_concurrency": 16} if config.reward.judge_url else {}
         again = {"max_restarts": -1, "max_task_retries": config.rollout.attempts}
-        self._actor = RewardActor.options(**light_needs(config, "reward").options, **together, **again).remote(
-            config.reward
-        )
+        self._actor = RewardActor.options(**placed(config)["reward"].options, **together, **again).remote(config.reward)
 
     async def score(self, group: RolloutGroup) -> tuple[RolloutGroup, list[str]]:
         """The group, every rollout with its reward; those that the judge could not rate are left out, and why.

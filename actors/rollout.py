@@ -17,8 +17,9 @@ from ray.exceptions import OutOfMemoryError, RayActorError, TaskCancelledError
 from transformers import AutoTokenizer
 
 from actors.failures import actor_died
-from actors.placement import light_needs
+from actors.placement import placed
 from actors.pool import InferencePool
+from actors.seats import worker_names
 from envs.react import ReactEnv, run_episode
 from envs.toolbox import open_toolbox
 from envs.tools.base import Tool
@@ -119,12 +120,11 @@ class RolloutWorkers:
         """Start `rollout.workers` processes. `model` is the folder of the tokenizer, `knowledge` of the documents that
         `open_tools`, called in each process, makes the tools from."""
         self._timeout_s = config.rollout.timeout_s
-        self._names = [f"rollout-{rank}" for rank in range(config.rollout.workers)]
+        self._names = worker_names(config)
+        needs = placed(config)
         again = {"max_restarts": -1, "max_task_retries": config.rollout.attempts, "max_concurrency": MOST_GROUPS}
         self._workers = [
-            RolloutWorker.options(**light_needs(config, name).options, **again).remote(
-                config, model, knowledge, pool, open_tools
-            )
+            RolloutWorker.options(**needs[name].options, **again).remote(config, model, knowledge, pool, open_tools)
             for name in self._names
         ]
         self._load = [0] * len(self._workers)

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 
-from actors import placement
-from launch.footprint import RUNTIME_GPU, ModelShape, engine_memory, learner_memory
+from actors.placement import described_nodes
+from actors.seats import seats
+from launch.footprint import RUNTIME_GPU, ModelShape, engine_memory, fullest_node, learner_memory
 from medrl.config import Config
+from medrl.errors import ConfigError
 
 
 def warnings(config: Config, shape: ModelShape) -> list[str]:
@@ -64,7 +66,7 @@ def _learning(config: Config) -> Iterator[str]:
 def _hardware(config: Config, shape: ModelShape) -> Iterator[str]:
     episodes = config.grpo.groups_per_step * config.grpo.group_size
     places = config.pool.engines * config.pool.max_sequences
-    if places < episodes:
+    if places < episodes and config.grpo.schedule == "sync":
         waves = -(-episodes // places)
         yield f"{episodes} episodes a step over {places} places in the pool: {waves} waves; raise pool.max_sequences"
     if config.learner.micro_batch_tokens < config.model.max_length:
@@ -83,18 +85,21 @@ def _hardware(config: Config, shape: ModelShape) -> Iterator[str]:
                 f"pool.kv_cache_gb={config.pool.kv_cache_gb:g} holds {held} episodes of full length of "
                 f"pool.max_sequences={config.pool.max_sequences}: they will wait for each other; raise it"
             )
-        if config.pool.tensor_parallel > 1:
-            yield f"pool.tensor_parallel={config.pool.tensor_parallel} on CPU splits one machine's cores; use 1"
 
 
 def _gpus(config: Config, shape: ModelShape) -> Iterator[str]:
     cluster, card = config.cluster, config.cluster.gpu_gb * 1e9
-    asked, there = placement.gpus(config), cluster.nodes * cluster.gpus_per_node
-    if asked > there:
-        yield (
-            f"{asked} GPUs for engines and learner, {cluster.nodes} nodes × {cluster.gpus_per_node} have {there}: "
-            "lower pool.engines or learner.ranks, or raise cluster.nodes"
-        )
+    try:
+        found = seats(config, described_nodes(config))
+    except ConfigError as error:
+        yield str(error)
+    else:
+        needed = sum(fullest_node(config, shape, found)[1].values())
+        if needed > cluster.memory_gb * 1e9:
+            yield (
+                f"a node needs {needed / 1e9:.0f} GB of memory, cluster.memory_gb={cluster.memory_gb:g}: spread the "
+                "learner over more nodes, or use larger ones"
+            )
     learner = learner_memory(config, shape).total + RUNTIME_GPU
     if learner > card:
         yield (
@@ -102,7 +107,12 @@ def _gpus(config: Config, shape: ModelShape) -> Iterator[str]:
             "turn on learner.gradient_checkpointing, or lower learner.micro_batch_tokens"
         )
     engine = engine_memory(config, shape, card)
-    if engine.cached_sequences < config.pool.max_sequences / 4:
+    if not engine.kv_cache:
+        yield (
+            f"an engine GPU holds {engine.weights / 1e9:.0f} GB of weights and has no room for a cache within "
+            f"{config.pool.gpu_memory_utilization:g} of {cluster.gpu_gb:g} GB: raise pool.tensor_parallel"
+        )
+    elif engine.cached_sequences < config.pool.max_sequences / 4:
         yield (
             f"an engine's GPUs hold {engine.cached_sequences} episodes of full length of pool.max_sequences="
             f"{config.pool.max_sequences}: raise pool.tensor_parallel, or lower max_sequences"

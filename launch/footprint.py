@@ -3,11 +3,13 @@
 import json
 import math
 import struct
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from actors.seats import Node, kind
 from medrl.config import Config
 from medrl.errors import ConfigError
 
@@ -16,6 +18,7 @@ RUNTIME_LEARNER = 1.2e9  # a process with torch, transformers and DeepSpeed impo
 RUNTIME_ENGINE = 1.9e9  # vLLM: the actor and its engine process
 RUNTIME_WORKER = 0.8e9  # tools and their indexes
 RUNTIME_GPU = 4.0e9  # on a learner's GPU: CUDA context, NCCL buffers, fragmentation; an estimate
+RUNTIME_ENGINE_GPU = 3.0e9  # on an engine's GPU, within its share: activations, CUDA graphs, NCCL; an estimate
 RUNTIME_RAY = 1.0e9  # Ray's own processes, and the controller
 _BYTES_PER_EPISODE_TOKEN = 45  # in trajectories/*.jsonl: id, mask, log-prob, version, and its text
 
@@ -36,9 +39,11 @@ class ModelShape:
 
 
 def read_shape(folder: Path) -> ModelShape:
-    """From config.json and the headers of *.safetensors; no weights are read. Raises ConfigError, one line."""
+    """From config.json and the headers of *.safetensors; no weights are read, and without any their number is counted
+    from the shape. Raises ConfigError, one line."""
     try:
-        return shape_of(read_config(folder), sum(_parameters(file) for file in folder.glob("*.safetensors")))
+        parameters = sum(_parameters(file) for file in folder.glob("*.safetensors"))
+        return shape_of(read_config(folder), parameters or None)
     except KeyError as error:
         raise ConfigError(
             f"{folder / 'config.json'}: {error.args[0]} is missing; a decoder-only language model has it"
@@ -47,7 +52,7 @@ def read_shape(folder: Path) -> ModelShape:
 
 def shape_of(values: Mapping[str, Any], parameters: int | None = None) -> ModelShape:
     """From the values of a config.json. `parameters`: their number; None: counted, for a model with gated MLP, RMS
-    norms and, if `qkv_bias`, biases of queries, keys and values. Raises KeyError."""
+    norms and, in Qwen2, biases of queries, keys and values. Raises KeyError."""
     heads, hidden = values["num_attention_heads"], values["hidden_size"]
     shape = ModelShape(
         parameters=parameters or 0,
@@ -63,7 +68,7 @@ def shape_of(values: Mapping[str, Any], parameters: int | None = None) -> ModelS
     if parameters is not None:
         return shape
     own, shared = shape.heads * shape.head_dim, 2 * shape.kv_heads * shape.head_dim
-    attention = (2 * own + shared) * hidden + (own + shared if values.get("qkv_bias") else 0)
+    attention = (2 * own + shared) * hidden + (own + shared if values.get("model_type") == "qwen2" else 0)
     layer = attention + 3 * hidden * shape.intermediate + 2 * hidden
     embeddings = shape.vocab * hidden * (1 if values.get("tie_word_embeddings") else 2)
     return replace(shape, parameters=embeddings + shape.layers * layer + hidden)
@@ -149,14 +154,15 @@ class EngineMemory:
 
 def engine_memory(config: Config, shape: ModelShape, device_bytes: float | None = None) -> EngineMemory:
     """On CPU the cache is `pool.kv_cache_gb` (GiB, as vLLM reads it). On a GPU of `device_bytes`, what is left of
-    `pool.gpu_memory_utilization` beside the weights. `cached_sequences`: of full length, held at once."""
+    `pool.gpu_memory_utilization` beside the weights and what vLLM computes with. `cached_sequences`: of full length,
+    held at once."""
     width, parallel = BYTES[config.model.dtype], config.pool.tensor_parallel
     weights = shape.parameters * width / parallel
     per_token = 2 * shape.layers * shape.kv_heads * shape.head_dim * width
     if device_bytes is None:
         cache = config.pool.kv_cache_gb * 2**30
     else:
-        cache = max(0.0, device_bytes * config.pool.gpu_memory_utilization - weights)
+        cache = max(0.0, device_bytes * config.pool.gpu_memory_utilization - weights - RUNTIME_ENGINE_GPU)
     tokens = cache * parallel / per_token
     return EngineMemory(weights, cache, per_token, int(tokens // config.model.max_length))
 
@@ -174,18 +180,46 @@ def host_memory(config: Config, shape: ModelShape) -> dict[str, float]:
     }
 
 
+def node_memory(config: Config, shape: ModelShape, actors: Collection[str]) -> dict[str, float]:
+    """Bytes of RAM by part on a GPU node that has `actors`, by name.
+
+    Published weights are there twice for a moment: old and new on the learner's first node, Ray's copy and the file on
+    an engine's. A rank copies its part of a checkpoint to RAM before it writes.
+    """
+    kinds = Counter(kind(name) for name in actors)
+    moving = kinds["engine"] or "learner-0" in actors
+    return {
+        "learner processes": kinds["learner"] * RUNTIME_LEARNER,
+        "engine processes": kinds["engine"] * (config.pool.tensor_parallel + 1) * RUNTIME_ENGINE,
+        "rollout workers": kinds["rollout"] * RUNTIME_WORKER,
+        "weights on their way": 2.0 * shape.parameters * BYTES[config.model.dtype] if moving else 0.0,
+        "checkpoint, a copy": state_bytes(shape) * kinds["learner"] / config.learner.ranks,
+        "ray and controller": RUNTIME_RAY,
+    }
+
+
+def fullest_node(config: Config, shape: ModelShape, found: Mapping[str, Node]) -> tuple[str, dict[str, float]]:
+    """Name, and `node_memory`, of the node that needs most; `found` as from `actors.seats.seats`."""
+    parts = {
+        node.host: node_memory(config, shape, [name for name, seat in found.items() if seat == node])
+        for node in found.values()
+    }
+    host = max(parts, key=lambda host: sum(parts[host].values()))
+    return host, parts[host]
+
+
 def disk_bytes(config: Config, shape: ModelShape) -> dict[str, float]:
     """Bytes written below the run directory, by part; trajectories at their longest."""
     checkpoint = shape.parameters * float(BYTES[config.model.dtype])
     return {
         "checkpoints": checkpoint * 3,  # sft and rl, and one more while one is being written
-        "what GRPO goes on from": 2 * state_bytes(config, shape),  # one more while one is being written
+        "what GRPO goes on from": 2 * state_bytes(shape),  # one more while one is being written
         "trajectories": float(episodes(config) * config.model.max_length * _BYTES_PER_EPISODE_TOKEN),
         "metrics, data, report": 0.2e9,
     }
 
 
-def state_bytes(config: Config, shape: ModelShape) -> float:
+def state_bytes(shape: ModelShape) -> float:
     """A checkpoint that GRPO goes on from: float32 weights and AdamW's two moments, of all ranks together."""
     return shape.parameters * 12.0
 

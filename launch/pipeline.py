@@ -18,6 +18,7 @@ from transformers import AutoTokenizer
 
 from actors import placement
 from actors.learner import LearnerGroup
+from actors.shared_folders import require_shared
 from kisa.dataset import Dataset, load_dataset, synthesize
 from kisa.knowledge import build_knowledge
 from launch import preflight
@@ -156,6 +157,8 @@ class Pipeline:
     @cached_property
     def _ray(self) -> None:
         self._stack.enter_context(placement.session(self._config))
+        cache = Path(self._config.knowledge.cache).expanduser()
+        require_shared({"model.path": self._base_model}, {"knowledge.cache": cache, "run_dir": self._run_dir.path})
 
     @cached_property
     def _players(self) -> Players:

@@ -1,11 +1,15 @@
 """`medrl plan`: what a run would do and need, before anything starts."""
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 
-from actors import placement
+from actors.placement import Needs, described_nodes, plan, this_machine
+from actors.seats import Node, gpus, kind, seats
 from launch.advice import warnings
 from launch.footprint import (
+    RUNTIME_ENGINE_GPU,
     RUNTIME_GPU,
     EngineMemory,
     LearnerMemory,
@@ -13,25 +17,31 @@ from launch.footprint import (
     disk_bytes,
     engine_memory,
     episodes,
+    fullest_node,
     host_memory,
     learner_memory,
     state_bytes,
 )
 from medrl.config import Config
+from medrl.errors import ConfigError
 from medrl.sections import GRPOConfig
 
 
 def render_plan(config: Config, model_path: Path, shape: ModelShape) -> str:
     """The plan as text, for a model of `shape` in `model_path`."""
-    gpu_bytes = config.cluster.gpu_gb * 1e9 if config.device == "cuda" else None
+    on_gpus = config.device == "cuda"
+    gpu_bytes = config.cluster.gpu_gb * 1e9 if on_gpus else None
     parts = [
         _section("run", _run(config, model_path, shape)),
         _section("work", _work(config)),
         _section("processes", _processes(config)),
-        _section("memory, a learner rank", _learner(learner_memory(config, shape))),
-        _section("memory, an inference engine", _engine(config, engine_memory(config, shape, gpu_bytes))),
+        _section("memory, a learner rank" + " (one GPU)" * on_gpus, _learner(config, learner_memory(config, shape))),
+        _section(
+            "memory, an inference engine" + " (each of its GPUs)" * on_gpus,
+            _engine(config, engine_memory(config, shape, gpu_bytes)),
+        ),
     ]
-    if config.device == "cuda":
+    if on_gpus:
         parts.append(_section("cluster", _cluster(config, shape)))
     else:
         parts.append(_section("memory, all processes", _sum(host_memory(config, shape))))
@@ -72,6 +82,7 @@ def _work(config: Config) -> Iterable[tuple[str, str]]:
             + (", less the groups without spread" if grpo.skip_constant_groups else "")
         ),
     )
+    yield "tokens, a step", _tokens(config)
     yield "schedule", _schedule(grpo)
     updates = grpo.steps * grpo.updates_per_batch
     yield "GRPO, in all", f"{grpo.steps} steps, {grpo.steps * a_step:,} episodes, {updates} updates"
@@ -81,22 +92,40 @@ def _work(config: Config) -> Iterable[tuple[str, str]]:
 
 def _schedule(grpo: GRPOConfig) -> str:
     groups = grpo.groups_in_flight or (grpo.staleness + 1) * grpo.groups_per_step
-    flight = f"{groups * grpo.group_size:,} episodes in flight or waiting at most"
+    flight = f"at most {groups:,} groups ({groups * grpo.group_size:,} episodes) in flight or waiting"
     return f"{grpo.schedule}: tokens at most {grpo.staleness} policy versions old, {flight}"
 
 
+def _tokens(config: Config) -> str:
+    """Of the episodes that are learnt from, all at their longest."""
+    sampled = min(config.env.max_turns * config.env.max_turn_tokens, config.model.max_length)
+    number = config.grpo.samples_per_step
+    read = number * config.model.max_length
+    return f"at most {read:,} through the learner, {number * sampled:,} of them sampled and trained on"
+
+
 def _processes(config: Config) -> Iterable[tuple[str, str]]:
-    """As `actors.placement` will ask for them; on CPU they take turns at the cores."""
-    for needs in placement.plan(config):
-        threads = needs.env.get("OMP_NUM_THREADS")
-        parts = [f"{needs.num_gpus:g} GPU"] * (needs.num_gpus > 0) + [f"{needs.num_cpus:g} CPU"] * (needs.num_cpus > 0)
-        if threads is not None and config.device == "cpu":
-            parts.append(f"{threads} thread{'s' * (threads != '1')}")
-        yield needs.name, ", ".join(parts)
+    """As `actors.placement` will ask for them, whether they find a node or not."""
+    anywhere = Node("", "anywhere", math.inf, math.inf) if config.device == "cuda" else this_machine()
+    needs = plan(config, [anywhere])
+    rows = {name: _resources(each, config.device) for name, each in needs.items()}
+    for (_, text), names in groupby(rows, lambda name: (kind(name), rows[name])):
+        yield _range(list(names)), text
 
 
-def _learner(memory: LearnerMemory) -> Iterable[tuple[str, str]]:
-    return _sum(
+def _resources(needs: Needs, device: str) -> str:
+    if device == "cpu":
+        threads = needs.env["OMP_NUM_THREADS"]
+        return f"{threads} thread{'s' * (threads != '1')}"
+    return f"{needs.num_gpus:g} GPU, {needs.num_cpus:g} CPU" if needs.num_gpus else f"{needs.num_cpus:g} CPU"
+
+
+def _range(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{names[0]} … {names[-1]}"
+
+
+def _learner(config: Config, memory: LearnerMemory) -> Iterable[tuple[str, str]]:
+    yield from _sum(
         {
             "weights": memory.weights,
             "gradients (float32)": memory.gradients,
@@ -104,23 +133,47 @@ def _learner(memory: LearnerMemory) -> Iterable[tuple[str, str]]:
             "activations (estimate)": memory.activations,
             "logits (at most)": memory.logits,
         }
+        | ({"CUDA, NCCL (estimate)": RUNTIME_GPU} if config.device == "cuda" else {})
     )
+    if config.device == "cuda":
+        yield (
+            "of its GPU",
+            f"{(memory.total + RUNTIME_GPU) / config.cluster.gpu_gb / 1e9:.0%} of {config.cluster.gpu_gb:g} GB",
+        )
 
 
 def _engine(config: Config, memory: EngineMemory) -> Iterable[tuple[str, str]]:
-    yield "weights", _size(memory.weights) + (" on each of its GPUs" if config.pool.tensor_parallel > 1 else "")
-    yield "KV cache", f"{_size(memory.kv_cache)}, {memory.kv_bytes_per_token / 1e3:.1f} kB a token"
-    yield "", f"{'':26}{memory.cached_sequences} episodes of full length at once"
+    yield "weights", _size(memory.weights)
+    if config.device == "cuda":
+        yield "vLLM's own (estimate)", _size(RUNTIME_ENGINE_GPU)
+    parallel = config.pool.tensor_parallel
+    over = f" over {parallel} GPUs" if parallel > 1 else ""
+    yield "KV cache", f"{_size(memory.kv_cache)}, {memory.kv_bytes_per_token / 1e3:.1f} kB a token{over}"
+    yield "", f"{'':26}{memory.cached_sequences} episodes of full length at once{over}"
+    if config.device == "cuda":
+        used = memory.weights + RUNTIME_ENGINE_GPU + memory.kv_cache
+        yield "together", _share(used, config.cluster.gpu_gb)
 
 
 def _cluster(config: Config, shape: ModelShape) -> Iterable[tuple[str, str]]:
-    cluster, gpus = config.cluster, placement.gpus(config)
-    yield "GPUs", f"{gpus} of {cluster.nodes} nodes × {cluster.gpus_per_node}, {cluster.gpu_gb:g} GB each"
-    learner = learner_memory(config, shape).total + RUNTIME_GPU
-    engine = cluster.gpu_gb * 1e9 * config.pool.gpu_memory_utilization
-    for name, used in (("a learner GPU", learner), ("an engine GPU", engine)):
-        yield name, f"{_size(used)} of {cluster.gpu_gb:g} GB ({used / cluster.gpu_gb / 1e9:.0%})"
-    yield "host memory a node", f"{_size(shape.parameters * 2.0)} for weights on their way, and the page cache"
+    cluster = config.cluster
+    yield "GPUs", f"{gpus(config)} of {cluster.nodes * cluster.gpus_per_node}, {cluster.gpus_per_node} a node"
+    try:
+        found = seats(config, described_nodes(config))
+    except ConfigError:  # a warning says it
+        return
+    for node in described_nodes(config):
+        names = sorted((name for name, seat in found.items() if seat == node), key=kind)
+        groups = [_count(of, len(list(group))) for of, group in groupby(names, kind)]
+        yield node.host, ", ".join(groups) or "nothing"
+    host, parts = fullest_node(config, shape, found)
+    yield f"host memory, {host}", f"{_share(sum(parts.values()), cluster.memory_gb)}, the most of all nodes"
+    yield from ((f"  {name}", _size(size)) for name, size in parts.items() if size)
+
+
+def _count(of: str, number: int) -> str:
+    word = {"engine": "engine", "learner": "learner rank", "rollout": "rollout worker"}.get(of)
+    return of if word is None else f"{number} {word}{'s' * (number > 1)}"
 
 
 def _written(config: Config, shape: ModelShape) -> Iterable[tuple[str, str]]:
@@ -130,7 +183,8 @@ def _written(config: Config, shape: ModelShape) -> Iterable[tuple[str, str]]:
     yield "trajectories/", "every episode, one JSON line each"
     yield (
         "checkpoints/state/",
-        f"{_size(state_bytes(config, shape))} every {config.checkpoint.every} GRPO steps; only the last is kept",
+        f"{_size(state_bytes(shape))} (12 bytes a parameter) every {config.checkpoint.every} GRPO steps; "
+        "only the last is kept",
     )
     yield "metrics.jsonl", "one line a step" + (", and wandb/ beside it" if config.tracking.wandb else "")
     yield "summary.json, report.html", "the results"
@@ -140,6 +194,10 @@ def _written(config: Config, shape: ModelShape) -> Iterable[tuple[str, str]]:
 def _sum(parts: Mapping[str, float]) -> Iterable[tuple[str, str]]:
     yield from ((name, _size(size)) for name, size in parts.items())
     yield "together", _size(sum(parts.values()))
+
+
+def _share(used: float, of_gb: float) -> str:
+    return f"{_size(used)} of {of_gb:g} GB ({used / of_gb / 1e9:.0%})"
 
 
 def _size(size: float) -> str:

@@ -7,7 +7,8 @@ from string import Template
 
 import yaml
 
-from actors import placement
+from actors.placement import described_nodes
+from actors.seats import seats
 from medrl.config import Config
 
 TEMPLATES = {"slurm": "slurm.sh", "kubernetes": "rayjob.yaml", "ray-job": "ray-job.sh"}
@@ -20,11 +21,7 @@ def render(kind: str, config: Config, recipe: str, settings: Sequence[str]) -> s
     Raises ConfigError if the recipe does not fit the nodes that it says it has.
     """
     nodes = config.cluster
-    here = {
-        "CPU": float(nodes.nodes * nodes.cpus_per_node),
-        "GPU": float(nodes.nodes * nodes.gpus_per_node) if config.device == "cuda" else 0.0,
-    }
-    placement.require(config, here)
+    seats(config, described_nodes(config))
     gpus = nodes.gpus_per_node if config.device == "cuda" else 0
     command = shlex.join(["medrl", "eval", recipe, *settings])
     values = {
@@ -34,7 +31,7 @@ def render(kind: str, config: Config, recipe: str, settings: Sequence[str]) -> s
         "gpus": gpus,
         "cpus": nodes.cpus_per_node,
         "memory_gb": int(nodes.memory_gb),
-        "shared_memory_gb": int(nodes.memory_gb / 4),
+        "shared_memory_gb": int(nodes.memory_gb / 2),
         "command": command,
         "yaml_command": yaml.safe_dump(command, default_style='"', width=10_000).strip(),
         "slurm_gpus": f"#SBATCH --gpus-per-node={gpus}" if gpus else "# no GPUs",

@@ -17,7 +17,8 @@ PORT=6379
 HEAD=$$(scontrol show hostnames "$$SLURM_JOB_NODELIST" | head -n 1)
 ADDRESS=$$(srun --nodes=1 --ntasks=1 --nodelist="$$HEAD" hostname --ip-address | awk '{print $$1}')
 
-# One daemon a node; they end with the job.
+# One daemon a node; they end with the job. srun does not take over the batch job's --cpus-per-task.
+export SRUN_CPUS_PER_TASK=$cpus
 srun --nodes=1 --ntasks=1 --nodelist="$$HEAD" \
   ray start --head --node-ip-address="$$ADDRESS" --port=$$PORT --num-cpus=$cpus --num-gpus=$gpus \
   --include-dashboard=false --block &

@@ -3,13 +3,10 @@
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 import ray
 from ray.cluster_utils import Cluster
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from actors import placement
 from actors.pool import InferencePool
@@ -23,7 +20,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 @pytest.fixture
 def nodes(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, str]]:
-    """Ids of the node with the driver and the learner's weights, and of the one with the engines."""
+    """Ids of the node with the driver and the learner's weights, and of the one where the engine is seated."""
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": False})
     other = cluster.add_node(num_cpus=2)
     monkeypatch.setenv("RAY_ADDRESS", cluster.address)
@@ -32,13 +29,6 @@ def nodes(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, str]]:
     root = str(Path(__file__).parents[2])
     ray.init(cluster.address, configure_logging=False, runtime_env={"env_vars": {"PYTHONPATH": root}})
     own = ray.get_runtime_context().get_node_id()
-    needs = placement.engine_needs
-
-    def elsewhere(*arguments: Any) -> SimpleNamespace:
-        strategy = NodeAffinitySchedulingStrategy(other.node_id, soft=False)
-        return SimpleNamespace(options={**needs(*arguments).options, "scheduling_strategy": strategy})
-
-    monkeypatch.setattr(placement, "engine_needs", elsewhere)
     yield own, other.node_id
     ray.shutdown()
     cluster.shutdown()

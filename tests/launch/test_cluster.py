@@ -5,7 +5,7 @@ import subprocess
 import pytest
 import yaml
 
-from actors import placement
+from actors.seats import gpus
 from launch.cluster.render import TEMPLATES, render
 from launch.recipe import load_recipe
 from medrl.errors import ConfigError
@@ -39,7 +39,7 @@ def test_kubernetes_gets_as_many_gpus_as_the_plan_needs(recipe: str) -> None:
     [workers] = cluster["workerGroupSpecs"]
     pods = [(1, cluster["headGroupSpec"]), (workers["replicas"], workers)]
     limits = [(n, group["template"]["spec"]["containers"][0]["resources"]["limits"]) for n, group in pods]
-    assert sum(n * int(limit["nvidia.com/gpu"]) for n, limit in limits) >= placement.gpus(config)
+    assert sum(n * int(limit["nvidia.com/gpu"]) for n, limit in limits) >= gpus(config)
     assert sum(n for n, _ in pods) == config.cluster.nodes
 
 

@@ -7,14 +7,17 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from actors.seats import Node
 from launch.architectures import planned_shape
 from launch.footprint import (
     ModelShape,
     disk_bytes,
     engine_memory,
     episodes,
+    fullest_node,
     host_memory,
     learner_memory,
+    node_memory,
     read_config,
     read_shape,
     shape_of,
@@ -69,9 +72,9 @@ def test_the_cache_by_hand() -> None:
     memory = engine_memory(config(model={"max_length": 1024}), SHAPE)
     assert memory.kv_bytes_per_token == 256
     assert memory.cached_sequences == 4096
-    on_gpu = engine_memory(config(pool={"gpu_memory_utilization": 0.5, "tensor_parallel": 2}), SHAPE, device_bytes=10e6)
+    on_gpu = engine_memory(config(pool={"gpu_memory_utilization": 0.5, "tensor_parallel": 2}), SHAPE, device_bytes=10e9)
     assert on_gpu.weights == 1e6
-    assert on_gpu.kv_cache == 4e6
+    assert on_gpu.kv_cache == 5e9 - 1e6 - 3e9
 
 
 def test_host_memory_grows_by_what_is_added() -> None:
@@ -123,10 +126,44 @@ def test_a_model_of_another_kind_is_named(tmp_path: Path) -> None:
         read_shape(tmp_path)
 
 
+SMOLLM2 = {
+    "model_type": "llama",
+    "hidden_size": 576,
+    "intermediate_size": 1536,
+    "num_hidden_layers": 30,
+    "num_attention_heads": 9,
+    "num_key_value_heads": 3,
+    "vocab_size": 49152,
+    "max_position_embeddings": 8192,
+    "tie_word_embeddings": True,
+}
+
+
 def test_parameters_are_counted_as_published_and_as_they_are(tmp_path: Path) -> None:
-    """7.62B and 32.8B by the model cards; the tiny model by its file."""
-    for name, billions in (("Qwen2.5-7B-Instruct", 7.62), ("Qwen2.5-32B-Instruct", 32.8)):
+    """7.62B and 32.8B by the model cards, 134,515,008 in SmolLM2-135M's file; the tiny model by its own."""
+    assert shape_of(SMOLLM2).parameters == 134_515_008
+    for name, billions in (("Qwen2.5-7B-Instruct", 7.62), ("Qwen2.5-7B", 7.62), ("Qwen2.5-32B-Instruct", 32.8)):
         _, shape = planned_shape(config(model={"path": f"/no/such/place/{name}"}))
         assert round(shape.parameters / 1e9, 3 - len(str(int(billions)))) == billions
     folder = save_tiny(tmp_path)
-    assert shape_of(read_config(folder)).parameters == read_shape(folder).parameters > 0
+    counted = shape_of(read_config(folder)).parameters
+    assert counted == read_shape(folder).parameters > 0
+    for file in folder.glob("*.safetensors"):
+        file.unlink()
+    assert planned_shape(config(model={"path": str(folder)})) == (folder, shape_of(read_config(folder)))
+
+
+def test_memory_of_nodes_by_hand() -> None:
+    """Published weights of 2 MB, twice; 12 MB of checkpoint over 4 ranks, of which the first node has 3."""
+    wide = config(device="cuda", learner={"ranks": 4}, rollout={"workers": 1}, pool={"tensor_parallel": 2})
+    first = node_memory(wide, SHAPE, ["learner-0", "learner-1", "learner-2", "reward"])
+    assert first["weights on their way"] == 4e6
+    assert first["checkpoint, a copy"] == 9e6
+    assert first["learner processes"] == 3 * 1.2e9
+    second = node_memory(wide, SHAPE, ["learner-3", "rollout-0"])
+    assert second["weights on their way"] == 0
+    assert second["rollout workers"] == 0.8e9
+    assert node_memory(wide, SHAPE, ["engine-0"])["engine processes"] == 3 * 1.9e9
+    one, two = Node("1", "one", 8, 3), Node("2", "two", 8, 8)
+    seated = {"learner-0": one, "learner-1": one, "learner-2": one, "learner-3": two, "rollout-0": two}
+    assert fullest_node(wide, SHAPE, seated)[0] == "one"

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from launch.advice import warnings
+from launch.architectures import planned_shape
 from launch.footprint import read_shape
 from launch.plan import render_plan
 from launch.recipe import load_recipe
@@ -33,9 +34,44 @@ def test_work_by_hand(tmp_path: Path) -> None:
 def test_processes_on_gpus(tmp_path: Path) -> None:
     write_model(tmp_path)
     text = plan(tmp_path, "device=cuda", "pool.engines=2", "pool.tensor_parallel=4", "learner.ranks=2")
-    assert row(text, "engine-1") == "4 GPU, 1 CPU"
-    assert row(text, "learner-1") == "1 GPU, 1 CPU"
+    assert row(text, "engine-0 … engine-1") == "4 GPU, 1 CPU"
+    assert row(text, "learner-0 … learner-1") == "1 GPU, 1 CPU"
     assert "memory, all processes" not in text
+
+
+def test_the_papers_model_on_eight_nodes_without_its_weights() -> None:
+    """32.8B parameters over 32 ranks: 2 bytes of weights, 4 of gradients, 12 of state; engines hold a quarter each."""
+    config = load_recipe("qwen2.5-32b", ["model.path=/not/here/Qwen2.5-32B-Instruct"])
+    path, shape = planned_shape(config)
+    text = render_plan(config, path, shape)
+    learner, rest = text.split("memory, a learner rank (one GPU)")[1].split("memory, an inference engine")
+    assert (row(learner, "weights"), row(learner, "gradients (float32)")) == ("2.05 GB", "4.10 GB")
+    assert row(learner, "optimiser state") == "12.29 GB"
+    assert row(rest, "weights") == "16.38 GB"
+    assert row(text, "GPUs") == "64 of 64, 8 a node"
+    assert [row(text, f"node-{n}").split(",")[0] for n in range(1, 8)] == ["8 learner ranks"] * 3 + ["2 engines"] * 4
+    assert "tokens at most 3 policy versions old, at most 256 groups (4,096 episodes)" in row(text, "schedule")
+    assert row(text, "checkpoints/state/").startswith("393.17 GB (12 bytes a parameter) every 10 GRPO steps")
+    (remark,) = warnings(config, shape)
+    assert remark.startswith("grpo.lr=1e-06 is above sft.lr=3e-07")
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        (["cluster.nodes=4"], "need 64 GPUs, the cluster has 32"),
+        (["learner.ranks=8"], "a learner GPU needs"),
+        (["learner.gradient_checkpointing=false"], "a learner GPU needs"),
+        (["pool.engines=32", "pool.tensor_parallel=1"], "66 GB of weights and has no room for a cache"),
+        (["cluster.gpu_gb=40"], "raise pool.tensor_parallel, or lower max_sequences"),
+        (["cluster.memory_gb=200"], "a node needs 243 GB of memory, cluster.memory_gb=200"),
+    ],
+)
+def test_what_gpus_and_nodes_cannot_hold_is_told(settings: list[str], named: str) -> None:
+    config = load_recipe("qwen2.5-32b", [*settings, "model.path=/not/here/Qwen2.5-32B", "grpo.lr=1e-7"])
+    _, shape = planned_shape(config)
+    found = warnings(config, shape)
+    assert any(named in line for line in found), found
 
 
 def test_the_settings_shown_are_a_recipe_again(tmp_path: Path) -> None:
@@ -67,7 +103,6 @@ def test_the_quickstart_has_nothing_silly() -> None:
         (["pool.max_sequences=30"], "3 waves"),
         (["learner.micro_batch_tokens=1000"], "below model.max_length"),
         (["learner.zero_stage=2"], "shares nothing out"),
-        (["pool.tensor_parallel=2"], "use 1"),
         (["pool.kv_cache_gb=0.001", "pool.max_sequences=80"], "wait for each other"),
     ],
 )
