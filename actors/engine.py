@@ -34,12 +34,13 @@ from medrl.types import Completion, Sampling
 
 @dataclass(frozen=True, slots=True)
 class Pulse:
-    """An engine's sign of life. `armed`: it has weights of the pool's choosing and answers. `silent_s`: seconds since a
-    request last ended, 0 while none runs."""
+    """An engine's sign of life. `armed`: it has weights of the pool's choosing and answers. `serial`: of its last
+    update. `silent_s`: seconds since a request last ended, 0 while none runs."""
 
     node: str
     process: int
     armed: bool
+    serial: int
     silent_s: float
 
 
@@ -72,6 +73,7 @@ class EngineActor:
         await self._engine.collective_rpc("end_with_actor", args=(os.getpid(),))
         await self._engine.update_weight_version("0")
         if self._first_life:  # nobody has asked for other weights yet
+            self._serial = 0
             self._armed.set()
         return await self.ping()
 
@@ -80,7 +82,7 @@ class EngineActor:
         if self._engine is not None and self._engine.errored:
             os._exit(1)
         silent_s = time.monotonic() - self._last_end if self._running else 0.0
-        return Pulse(self._node, os.getpid(), self._armed.is_set(), silent_s)
+        return Pulse(self._node, os.getpid(), self._armed.is_set(), self._serial, silent_s)
 
     async def generate(self, token_ids: list[int], sampling: Sampling, request_id: str) -> Completion:
         """One completion; its tokens may be of several versions, one after the other."""

@@ -176,6 +176,8 @@ class InferencePool:
                     await asyncio.wait_for(engine.start.remote(), self._start_timeout_s)
                     await self._load_weights(index)
                     tqdm.write(f"{name} had died and was started again", file=sys.stderr)
+                elif pulse.serial < self._update.serial:  # an update did not reach it
+                    await self._load_weights(index)
                 elif pulse.silent_s > self._stuck_after_s:
                     self._kill(index, f"has ended no request for {pulse.silent_s:.0f} s")
                 else:

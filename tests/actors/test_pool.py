@@ -129,7 +129,7 @@ class Revived:
             return result
 
     def __init__(self, *loads: Any) -> None:
-        self.ping = self.Calls(*(Pulse("node", 1, armed, 0.0) for armed in (False, False, True)))
+        self.ping = self.Calls(*(Pulse("node", 1, armed, 1, 0.0) for armed in (False, False, True)))
         self.start = self.Calls(None)
         self.load_weights = self.Calls(*loads)
 
@@ -138,7 +138,7 @@ def watched(engine: Revived, monkeypatch: pytest.MonkeyPatch, start_timeout_s: f
     """Watch it until its watch fails or, armed, is left alone for a while."""
     monkeypatch.setattr(pool_module, "PING_EVERY_S", 0.01)
     pool = pool_of()
-    pool._names, pool._engines, pool._pulses = ["engine-0"], [engine], [Pulse("", 0, False, 0.0)]
+    pool._names, pool._engines, pool._pulses = ["engine-0"], [engine], [Pulse("", 0, False, 0, 0.0)]
     pool._start_timeout_s, pool._stuck_after_s = start_timeout_s, 5.0
     pool._update = Update(WeightsRef(Path("v3"), 3, 1), 1)
 
@@ -156,6 +156,13 @@ def test_weights_that_went_with_their_learner_do_not_end_the_watch(monkeypatch: 
     engine = Revived(GONE, 0.1)
     watched(engine, monkeypatch, start_timeout_s=5.0)
     assert engine.load_weights.results == [0.1] and len(engine.ping.results) == 1
+
+
+def test_an_update_that_did_not_reach_an_engine_is_made_up_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = Revived(0.2, 0.1)
+    engine.ping.results = [Pulse("node", 1, True, serial, 0.0) for serial in (0, 1)]
+    watched(engine, monkeypatch, start_timeout_s=5.0)
+    assert engine.load_weights.results == [0.1]
 
 
 def test_an_engine_that_never_gets_weights_is_named_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
