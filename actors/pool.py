@@ -62,7 +62,7 @@ class InferencePool:
         self._engines: list[Any] = [
             EngineActor.options(**needs[name].options).remote(config, model) for name in self._names
         ]
-        self._pulses = [Pulse("", 0, False, 0.0)] * config.pool.engines
+        self._pulses = [Pulse("", 0, False, -1, 0.0)] * config.pool.engines
         self._update = Update(pretrained_weights(model, 0), 0)
         self._forget_requests()
         self._start()
