@@ -107,18 +107,15 @@ class CurriculumService:
         for _ in range(ATTEMPTS):
             try:
                 reply = await asyncio.wait_for(getattr(self._actor, method).remote(*arguments), self._timeout_s)
-                if reply is None:
-                    await asyncio.wait_for(self._actor.restore.remote(self.state), self._timeout_s)
-                    reply = await asyncio.wait_for(getattr(self._actor, method).remote(*arguments), self._timeout_s)
+                if reply is not None:
+                    result, self.state = reply
+                    return result
+                await asyncio.wait_for(self._actor.restore.remote(self.state), self._timeout_s)
             except TimeoutError as error:
                 raise Stalled(f"curriculum did not {method} in {self._timeout_s:.0f} s") from error
             except RayActorError as error:
                 failure = actor_died("curriculum", error, method)
                 await asyncio.sleep(RETRY_AFTER_S)
-            else:
-                if reply is not None:
-                    result, self.state = reply
-                    return result
         raise failure or InfrastructureError(f"curriculum was restarted {ATTEMPTS} times during one {method}")
 
 

@@ -32,9 +32,7 @@ async def finetune(
         done = checkpoints.read(last).step
         await learner.load_checkpoint(last)
     with Progress("sft", total, "update", done) as progress:
-        for update, batch in enumerate(islice(batches, total)):
-            if update < done:
-                continue
+        for update, batch in enumerate(islice(batches, done, total), start=done):
             lr = cosine_lr(update, total, config.sft.lr, warmup)
             stats = await learner.update([demonstration(rollout) for rollout in batch], "sft", lr)
             metrics = {f"sft/{name}": value for name, value in stats.items()} | {"sft/lr": lr}
