@@ -19,6 +19,7 @@ import torch.distributed as dist
 from deepspeed.accelerator import get_accelerator
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from actors.broadcast import Broadcast, Sender, TensorHeader, transport
 from actors.checkpoint import replace_folder
 from actors.deepspeed_config import deepspeed_config
 from actors.optimizer_state import load_state, save_state
@@ -47,6 +48,7 @@ class Learner:
             torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))  # as placement has it
         self._config = config
         self._rank = rendezvous.rank
+        self._sender: Sender | None = None
         self._world_size = rendezvous.world_size
         # Gloo does. Otherwise DeepSpeed compiles a C++ extension at the first start, and ranks spin while they wait.
         deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
@@ -160,15 +162,36 @@ class Learner:
 
     def export_weights(self, version: int, folder: Path) -> WeightsRef | None:
         """(collective) Rank 0 publishes the weights as policy `version`; the others help to gather and return None."""
-        tensors = self._named_tensors()
+        tensors = self._named_tensors("cpu")
         if self._rank == 0:
             return publish(tensors, version, folder)
         deque(tensors, maxlen=0)
         return None
 
+    def weight_headers(self) -> tuple[TensorHeader, ...]:
+        """What `broadcast` sends, in its order."""
+        return tuple(
+            TensorHeader(
+                name,
+                str(weight.base.dtype).removeprefix("torch."),
+                tuple(getattr(weight.base, "ds_shape", weight.base.shape)),
+            )
+            for name, weight in weights(self._policy.model)
+        )
+
+    def broadcast(self, broadcast: Broadcast) -> None:
+        """(collective) Rank 0 sends the weights to the engines' workers; the others help to gather."""
+        tensors = self._named_tensors(self._device)
+        if self._rank:
+            deque(tensors, maxlen=0)
+            return
+        if self._sender is None or self._sender.address != broadcast.address:
+            self._sender = Sender(broadcast, transport(self._config))
+        self._sender.send(tensors)
+
     def save_pretrained(self, folder: Path) -> None:
         """(collective) Rank 0 writes a Hugging Face folder, safetensors and tokenizer, whole or not at all."""
-        tensors = dict(self._named_tensors())
+        tensors = dict(self._named_tensors("cpu"))
         if self._rank == 0:
             with replace_folder(folder) as partial, writing_tensors(folder):
                 self._policy.model.save_pretrained(partial, state_dict=tensors, safe_serialization=True)
@@ -263,15 +286,15 @@ class Learner:
             group["lr"] = lr
             group["weight_decay"] = weight_decay
 
-    def _named_tensors(self) -> Iterator[tuple[str, torch.Tensor]]:
-        """Names as in the Hugging Face folder, one name for tied tensors, on the CPU; one gathered at a time.
+    def _named_tensors(self, device: torch.device | str) -> Iterator[tuple[str, torch.Tensor]]:
+        """Names as in the Hugging Face folder, one name for tied tensors, on `device`; one gathered at a time.
 
         Ranks other than 0 must go through it as well, and get nothing.
         """
         for name, weight in weights(self._policy.model):
             sharded = hasattr(weight.base, "ds_id")
             with deepspeed.zero.GatheredParameters(weight.parameters) if sharded else nullcontext():
-                tensor = weight.merged().to("cpu", copy=sharded) if self._rank == 0 else None
+                tensor = weight.merged().to(device, copy=sharded) if self._rank == 0 else None
             if tensor is not None:
                 yield name, tensor
 

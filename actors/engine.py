@@ -18,13 +18,15 @@ import os
 import signal
 import tempfile
 import time
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import ray
 
+from actors.broadcast import Broadcast, transport
 from actors.weights import SHARED_MEMORY, WeightsRef, receive, verify
 from medrl.config import Config
 from medrl.errors import InfrastructureError
@@ -56,6 +58,7 @@ class EngineActor:
         self._serial = -1  # of the last update
         self._running = 0
         self._last_end = time.monotonic()
+        self._met = ""  # where it meets the learner for broadcasts
         self._armed = asyncio.Event()
         self._first_life = not ray.get_runtime_context().was_current_actor_reconstructed
         self._updating = asyncio.Lock()
@@ -130,16 +133,42 @@ class EngineActor:
                 if ref.node not in ("", self._node):
                     ref = await receive(ref, objects, Path(folder))
                 await asyncio.to_thread(verify, ref)
-                async with self._submitting:  # a request is either cut short or not yet submitted
-                    begun = time.monotonic()
-                    keep = self._config.pool.on_update == "keep"
-                    await self._engine.pause_generation(mode="keep" if keep else "abort", clear_cache=not keep)
+                begun = time.monotonic()
+                async with self._paused(ref.version, serial):
                     await self._engine.collective_rpc("load_published_weights", args=(str(ref.path),))
-                    await self._engine.update_weight_version(str(ref.version))
-                    self._serial = serial
-                    await self._engine.resume_generation()
-                    self._armed.set()
-                    return time.monotonic() - begun
+                return time.monotonic() - begun
+
+    async def receive_weights(self, broadcast: Broadcast, offset: int, serial: int, version: int) -> float:
+        """Go on with what the learner sends to `broadcast`, the `serial`-th update of this pool.
+
+        `offset`: rank of this engine's first worker. Returns the seconds that generation was paused.
+        """
+        from vllm.distributed.weight_transfer.base import WeightTransferInitRequest, WeightTransferUpdateRequest
+
+        async with self._updating:
+            if self._met != broadcast.address:
+                await self._engine.shutdown_weight_transfer_engine()
+                await self._engine.init_weight_transfer_engine(WeightTransferInitRequest(broadcast.join(offset)))
+                self._met = broadcast.address
+            begun = time.monotonic()
+            async with self._paused(version, serial):
+                await self._engine.start_weight_update()
+                await self._engine.update_weights(WeightTransferUpdateRequest(broadcast.contents()))
+                await self._engine.finish_weight_update()
+                await self._engine.collective_rpc("tie_head_again")
+            return time.monotonic() - begun
+
+    @asynccontextmanager
+    async def _paused(self, version: int, serial: int) -> AsyncIterator[None]:
+        """Weights may change in the block; what is sampled after it is of `version`. Stays paused if that fails."""
+        async with self._submitting:  # a request is either cut short or not yet submitted
+            keep = self._config.pool.on_update == "keep"
+            await self._engine.pause_generation(mode="keep" if keep else "abort", clear_cache=not keep)
+            yield
+            await self._engine.update_weight_version(str(version))
+            self._serial = serial
+            await self._engine.resume_generation()
+            self._armed.set()
 
     def shutdown(self) -> None:
         """Stop the engine's own processes."""
@@ -211,6 +240,10 @@ def engine_arguments(config: Config, model: Path) -> dict[str, Any]:
         "enable_log_requests": False,
         "disable_log_stats": True,
     }
+    if config.pool.weight_transfer == "broadcast":
+        arguments |= {"weight_transfer_config": {"backend": transport(config)}}
+        if transport(config) == "gloo":
+            arguments |= {"worker_extension_cls": "actors.gloo_transfer.GlooWeightLoader"}
     if config.device == "cuda":
         return arguments | {
             "tensor_parallel_size": config.pool.tensor_parallel,

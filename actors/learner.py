@@ -8,7 +8,6 @@ the driver: all ranks             their results, within learner.step_timeout_s
 import asyncio
 import itertools
 import shutil
-import socket
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,8 +17,9 @@ import ray
 from ray.exceptions import RayActorError, RayTaskError
 
 from actors import placement
+from actors.broadcast import Broadcast, TensorHeader
 from actors.failures import actor_died
-from actors.rendezvous import Objective, Rendezvous
+from actors.rendezvous import Objective, Rendezvous, free_address
 from actors.seats import rank_names
 from actors.weights import WeightsRef, pretrained_weights, weights_folder
 from medrl.config import Config
@@ -46,10 +46,7 @@ class LearnerRank:
 
     def free_address(self) -> str:
         """host:port of this node at which nobody listens yet."""
-        host = ray.util.get_node_ip_address()
-        with socket.socket() as probe:
-            probe.bind((host, 0))
-            return f"{host}:{probe.getsockname()[1]}"
+        return free_address(ray.util.get_node_ip_address())
 
     def call(self, method: str, *arguments: Any) -> Any:
         """A method of `Learner`."""
@@ -117,6 +114,20 @@ class LearnerGroup:
         """Publish the weights as policy `version`, for `InferencePool.update_weights`."""
         ref: WeightsRef = (await self._all("export_weights", version, self._weights_folder))[0]
         return replace(ref, node=self._node)
+
+    async def weight_headers(self) -> tuple[TensorHeader, ...]:
+        """What `broadcast` sends, in its order."""
+        headers: tuple[TensorHeader, ...] = await self._ranks[0].call.remote("weight_headers")
+        return headers
+
+    async def free_address(self) -> str:
+        """host:port of rank 0's node at which nobody listens yet."""
+        address: str = await self._ranks[0].free_address.remote()
+        return address
+
+    async def broadcast(self, broadcast: Broadcast) -> None:
+        """Send the weights to the engines that meet there."""
+        await self._all("broadcast", broadcast)
 
     async def save_pretrained(self, folder: Path) -> None:
         """Write a Hugging Face folder, whole or not at all."""

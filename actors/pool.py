@@ -23,16 +23,20 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from tqdm import tqdm
 
 from actors import placement
+from actors.broadcast import Broadcast
 from actors.engine import EngineActor, Pulse, kill_engine
+from actors.learner import LearnerGroup
 from actors.seats import engine_names
 from actors.weights import WeightsRef, as_objects, pretrained_weights
 from medrl.config import Config
-from medrl.errors import InfrastructureError, Stalled
+from medrl.errors import InfrastructureError, LearnerLost, Stalled
 from medrl.types import Completion, Sampling
 
 STICKY_EPISODES = 16_384
 """Episodes whose engine a handle remembers."""
 PING_EVERY_S = 1.0
+SETTLE_S = 5.0
+"""After one member of a broadcast has failed: how long the others may take to tell that they have too."""
 RETRY_AFTER_S = 0.5
 MOST_STARTS = 3
 """Times `pool.start_timeout_s` that an engine may be dead before the run is given up."""
@@ -59,6 +63,8 @@ class InferencePool:
         self._timeout_s = config.pool.request_timeout_s
         self._start_timeout_s = config.pool.start_timeout_s
         self._stuck_after_s = config.pool.stuck_after_s
+        self._broadcasts = config.pool.weight_transfer == "broadcast"
+        self._workers = config.pool.tensor_parallel  # of each engine
         self._engines: list[Any] = [
             EngineActor.options(**needs[name].options).remote(config, model) for name in self._names
         ]
@@ -69,7 +75,7 @@ class InferencePool:
 
     def __getstate__(self) -> dict[str, Any]:
         copied = dict(self.__dict__)
-        for name in ("_load", "_sticky", "_attempts", "_down", "_sent"):
+        for name in ("_load", "_sticky", "_attempts", "_down", "_sent", "_met"):
             del copied[name]
         return copied
 
@@ -122,6 +128,67 @@ class InferencePool:
             "sync/paused_s": max(paused),
             "sync/bytes": float(ref.num_bytes),
         }
+
+    async def follow(self, learner: LearnerGroup, version: int) -> dict[str, float]:
+        """Give every engine the learner's weights as policy `version`, by pool.weight_transfer.
+
+        Returns what `update_weights` does. A broadcast reaches the engines that are up; then the weights are published
+        for those that were not. Raises LearnerLost if it hung on an engine that died: the learner hangs with it.
+        """
+        if not self._broadcasts:
+            return await self.update_weights(await learner.export_weights(version))
+        begun = time.monotonic()
+        serial = self._update.serial + 1
+        up = await self._up()
+        broadcast = await self._meet(learner, up)
+        sending = asyncio.create_task(learner.broadcast(broadcast))
+        receiving = {
+            asyncio.create_task(
+                _awaited(
+                    self._engines[index].receive_weights.remote(broadcast, 1 + place * self._workers, serial, version)
+                )
+            ): index
+            for place, index in enumerate(up)
+        }
+        calls = {sending, *receiving}
+        _, late = await asyncio.wait(calls, timeout=self._start_timeout_s, return_when=asyncio.FIRST_EXCEPTION)
+        if late:  # one failed, or none came; the others' calls fail with it, if over Gloo
+            _, late = await asyncio.wait(late, timeout=SETTLE_S)
+        failed = [call for call in receiving if call in late or call.exception()]
+        for call in failed:
+            why = "hung" if call in late else str(call.exception()).strip().splitlines()[-1]
+            self._kill(receiving[call], f"did not receive weights: {why}")
+            call.cancel()
+        if failed or late:
+            self._met = None
+        if sending in late:
+            sending.cancel()
+            raise LearnerLost("learner: a broadcast of weights hung")
+        await sending
+        metrics = {
+            "sync/seconds": time.monotonic() - begun,
+            "sync/paused_s": max((call.result() for call in receiving if call not in failed), default=0.0),
+            "sync/bytes": float(broadcast.num_bytes),
+        }
+        self._update = Update(await learner.export_weights(version), serial)
+        return metrics
+
+    async def _up(self) -> list[int]:
+        """The engines that could take part in a broadcast now."""
+        pings = (_awaited(engine.ping.remote()) for engine in self._engines)
+        found = await asyncio.gather(*(asyncio.wait_for(ping, SETTLE_S) for ping in pings), return_exceptions=True)
+        for index, pulse in enumerate(found):
+            if isinstance(pulse, Pulse):
+                self._pulses[index] = pulse
+        return [index for index, pulse in enumerate(found) if isinstance(pulse, Pulse) and pulse.armed]
+
+    async def _meet(self, learner: LearnerGroup, up: list[int]) -> Broadcast:
+        """The group of this learner and these engines; a new one if any of them is another than last time."""
+        lives = (learner, *(self._pulses[index].process for index in up))
+        if self._met is None or self._met[0] != lives:
+            size = 1 + len(up) * self._workers
+            self._met = lives, Broadcast(await learner.free_address(), size, await learner.weight_headers())
+        return self._met[1]
 
     def load(self, model: Path, version: int = 0) -> None:
         """Take the weights of a Hugging Face folder of the same architecture; outside an event loop."""
@@ -243,6 +310,12 @@ class InferencePool:
         self._down: dict[int, float] = {}
         self._attempts = itertools.count()
         self._sent: tuple[int, list[Any]] = (-1, [])
+        self._met: tuple[tuple[Any, ...], Broadcast] | None = None
+
+
+async def _awaited(reference: Any) -> Any:
+    """A Ray object as a coroutine, which a task can be made of."""
+    return await reference
 
 
 def _as_infrastructure(error: Exception, name: str) -> Exception:

@@ -1,5 +1,6 @@
 """How the ranks of a learner find each other, and what they may be asked to learn; imported without DeepSpeed."""
 
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -27,3 +28,19 @@ class Rendezvous:
     def environment(self) -> dict[str, str]:
         """What DeepSpeed reads beside it."""
         return {"RANK": str(self.rank), "LOCAL_RANK": "0", "WORLD_SIZE": str(self.world_size)}
+
+
+def free_address(host: str) -> str:
+    """host:port at which nobody listens yet."""
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        return f"{host}:{probe.getsockname()[1]}"
+
+
+def listening(host: str, port: int) -> int:
+    """File descriptor of a socket that listens at this address alone, for a store that would take every interface."""
+    server = socket.socket()
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    server.bind((host, port))
+    server.listen()
+    return server.detach()

@@ -4,6 +4,8 @@
                                         |
                                         +-- as Ray objects, to the shared memory of other nodes
 
+                (or by broadcast: actors/broadcast.py; the files are then for engines that start again)
+
 A version is a folder of buckets, there whole or not at all; its reference carries their checksums, which an engine
 looks at before it pauses. The workers load through vLLM's own reload, which repacks them for the kernels in use.
 """
@@ -182,21 +184,21 @@ class WeightLoader:
     def load_published_weights(self: Any, path: str) -> None:
         """Replace the model's weights by those at `path`."""
         self.reload_weights(weights_iterator=read_tensors(Path(path)), is_checkpoint_format=True)
-        tie_head_again(self.get_model())
+        self.tie_head_again()
+
+    def tie_head_again(self: Any) -> None:
+        """Give a tied LM head the embeddings that were just reloaded.
+
+        vLLM's reload replaces the modules that tensors came for. A tied head gets none, and would go on with the old
+        embeddings: its own reference, and on CPU the copy of them that it packed for its kernel.
+        """
+        model = self.get_model()
+        if getattr(model.config, "tie_word_embeddings", False):
+            model.lm_head = model.lm_head.tie_weights(model.model.embed_tokens)
+            model.lm_head.quant_method.process_weights_after_loading(model.lm_head)
 
 
 def _kill_after(process: int, other: int) -> None:
     with suppress(ProcessLookupError):  # it has ended
         select.select([os.pidfd_open(process)], [], [])
     os.kill(other, signal.SIGKILL)
-
-
-def tie_head_again(model: Any) -> None:
-    """Give a tied LM head the embeddings that were just reloaded.
-
-    vLLM's reload replaces the modules that tensors came for. A tied head gets none, and would go on with the old
-    embeddings: its own reference, and on CPU the copy of them that it packed for its kernel.
-    """
-    if getattr(model.config, "tie_word_embeddings", False):
-        model.lm_head = model.lm_head.tie_weights(model.model.embed_tokens)
-        model.lm_head.quant_method.process_weights_after_loading(model.lm_head)

@@ -3,6 +3,9 @@
 The same model, prompts, group size, lengths and rewards, in one run: TRL first, in a process of its own, then ours. A
 step samples 8 completions of each prompt and makes one update from them. Counted are the tokens trained on, prompts
 included, over the time of a whole step; the first step of each is not counted. The last line is ours over theirs.
+
+Shares of the machine's matrix rate count the products that are needed: forward and backward of every token computed, the
+head where a token is sampled, attention left out; of a group's prompt ours computes one.
 """
 
 import argparse
@@ -65,7 +68,7 @@ def theirs(model: Path, steps: int) -> None:
     from trl import GRPOConfig, GRPOTrainer
 
     spent: dict[str, float] = defaultdict(float)
-    tokens = [0]
+    tokens = {"prompt": 0, "completion": 0}
 
     def timed(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         def call(*arguments: Any, **named: Any) -> Any:
@@ -78,7 +81,8 @@ def theirs(model: Path, steps: int) -> None:
         return call
 
     def rewards(prompts: list[Any], completions: list[Any], completion_ids: list[list[int]], **_: Any) -> list[float]:
-        tokens[0] += sum(len(ids) for ids in completion_ids) + prompt_tokens * len(completion_ids)
+        tokens["completion"] += sum(len(ids) for ids in completion_ids)
+        tokens["prompt"] += prompt_tokens * len(completion_ids)
         return [reward(ids) for ids in completion_ids]
 
     class Clock(TrainerCallback):
@@ -87,7 +91,7 @@ def theirs(model: Path, steps: int) -> None:
         def on_step_end(self, arguments: Any, state: Any, control: Any, **_: Any) -> None:
             if state.global_step == 1:
                 spent.clear()
-                tokens[0] = 0
+                tokens.update(prompt=0, completion=0)
                 spent["begun"] = time.perf_counter()
 
     with tempfile.TemporaryDirectory() as folder:
@@ -108,7 +112,7 @@ def theirs(model: Path, steps: int) -> None:
         trainer.accelerator.backward = timed("backward", trainer.accelerator.backward)
         trainer.train()
         spent["step"] = time.perf_counter() - spent.pop("begun")
-    print(json.dumps({"tokens": tokens[0], "seconds": dict(spent)}))
+    print(json.dumps({"tokens": tokens, "prompts": tokens["prompt"], "seconds": dict(spent)}))
 
 
 async def ours(model: Path, steps: int) -> dict[str, Any]:
@@ -136,14 +140,14 @@ async def ours(model: Path, steps: int) -> dict[str, Any]:
         tokenizer.apply_chat_template(prompt(topic), add_generation_prompt=True, return_dict=False) for topic in TOPICS
     ]
     spent: dict[str, float] = defaultdict(float)
-    tokens = 0
+    tokens = {"prompt": 0, "completion": 0}
     with placement.session(config):
         pool, learner = InferencePool(config, model), LearnerGroup(config, model)
         begun = 0.0
         for step in range(steps + 1):
             if step == 1:
                 spent.clear()
-                tokens, begun = 0, time.perf_counter()
+                tokens, begun = {"prompt": 0, "completion": 0}, time.perf_counter()
             lap = time.perf_counter()
             calls = [
                 pool.generate(
@@ -173,11 +177,12 @@ async def ours(model: Path, steps: int) -> dict[str, Any]:
             lap = time.perf_counter()
             await pool.update_weights(await learner.export_weights(step + 1))
             spent["weights"] += time.perf_counter() - lap
-            tokens += sum(len(sample.token_ids) for sample in samples)
+            tokens["completion"] += sum(len(one.token_ids) for one in done)
+            tokens["prompt"] += GROUP * sum(len(ids) for ids in prompts)
         spent["step"] = time.perf_counter() - begun
         learner.close()
         pool.close()
-    return {"tokens": tokens, "seconds": dict(spent)}
+    return {"tokens": tokens, "prompts": tokens["prompt"] // GROUP, "seconds": dict(spent)}
 
 
 def main() -> None:
@@ -202,17 +207,19 @@ def main() -> None:
     script = [sys.executable, __file__, "--theirs", str(model), "--steps", str(options.steps)]
     said = subprocess.run(script, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout
     results = {"TRL": json.loads(said.strip().splitlines()[-1]), "medrl": asyncio.run(ours(model, options.steps))}
-    parameters = read_shape(model).parameters
+    shape = read_shape(model)
+    head = shape.vocab * shape.hidden
     rates = {}
     for name, result in results.items():
-        seconds = result["seconds"]
-        rates[name] = result["tokens"] / seconds["step"]
+        seconds, tokens = result["seconds"], result["tokens"]
+        rates[name] = sum(tokens.values()) / seconds["step"]
         parts = ", ".join(f"{part} {value / options.steps:.1f} s" for part, value in seconds.items() if part != "step")
         learning = seconds.get("learning") or seconds["forward"] + seconds["backward"]
-        share = 6 * parameters * result["tokens"] / learning / rate
+        products = (shape.parameters - head) * (result["prompts"] + tokens["completion"]) + head * tokens["completion"]
         print(
             f"{name:6} {rates[name]:6.0f} trained tokens/s, a step {seconds['step'] / options.steps:.1f} s: {parts}; "
-            f"learning at {share:.0%} of the matrix rate, counting every prompt"
+            f"{tokens['completion'] / seconds['sampling']:.0f} tokens/s sampled; of the matrix rate: learner "
+            f"{6 * products / learning / rate:.0%}, sampler {2 * products / seconds['sampling'] / rate:.0%}"
         )
     print(f"ratio {rates['medrl'] / rates['TRL']:.2f}")
 

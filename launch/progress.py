@@ -43,6 +43,10 @@ class Progress:
             self._bar.set_postfix({key: f"{value:.4g}" for key, value in shown.items()}, refresh=False)
         self._bar.update(count)
 
+    def expect(self, share: float) -> None:
+        """What is done by now is `share` of the whole: set the total by it."""
+        self._bar.total = round(self._bar.n / share)
+
     def __enter__(self) -> Self:
         return self
 

@@ -10,7 +10,7 @@ from launch.eval import MODES, Evaluation
 from launch.run_files import read_summary
 from launch.rundir import RunDirectory
 from medrl.config import Config
-from medrl.evaluation import bootstrap_mean, paired_difference, wilson
+from medrl.evaluation import bootstrap_mean, mcnemar, paired_difference, pass_at_k, wilson
 from medrl.records import write_json
 from medrl.seeds import derive_seed
 
@@ -22,7 +22,7 @@ def write_summary(config: Config, run_dir: RunDirectory, dataset: Dataset) -> di
     parts = {part: Evaluation(**_without_cost(run_dir.stages[f"eval_{part}"])) for part in ("base", "sft", "rl")}
     stages = run_dir.stages
     summary = {
-        **{part: entry(evaluation, rng, resamples) for part, evaluation in parts.items()},
+        **{part: entry(evaluation, config.eval.samples, rng, resamples) for part, evaluation in parts.items()},
         "rl_minus_sft": difference(parts["rl"], parts["sft"], rng, resamples),
         "wall_s": run_dir.wall_s,
         "peak_rss_gb": max(stage["peak_rss_gb"] for stage in stages.values()),
@@ -38,13 +38,16 @@ def write_summary(config: Config, run_dir: RunDirectory, dataset: Dataset) -> di
     return summary
 
 
-def entry(evaluation: Evaluation, rng: np.random.Generator, resamples: int) -> dict[str, Any]:
-    """One model's line of the table."""
+def entry(evaluation: Evaluation, samples: int, rng: np.random.Generator, resamples: int) -> dict[str, Any]:
+    """One model's line of the table; with pass@k for every k up to the `samples` that a question has."""
     passed, n = int(sum(evaluation.greedy)), len(evaluation.greedy)
     sampled = None
     if evaluation.sampled is not None:
         mean, low, high = bootstrap_mean(evaluation.sampled, rng=rng, n=resamples)
         sampled = {"pass_at_1": mean, "ci95": [low, high]}
+        correct = [round(rate * samples) for rate in evaluation.sampled]
+        for k in range(2, samples + 1):
+            sampled[f"pass_at_{k}"] = float(np.mean([pass_at_k(samples, count, k) for count in correct]))
     return {
         "greedy": {"pass_at_1": passed / n, "ci95": list(wilson(passed, n))},
         "sampled": sampled,
@@ -54,11 +57,12 @@ def entry(evaluation: Evaluation, rng: np.random.Generator, resamples: int) -> d
 
 
 def difference(after: Evaluation, before: Evaluation, rng: np.random.Generator, resamples: int) -> dict[str, Any]:
-    """Paired differences `after` - `before`, bootstrapped over questions."""
-    result = {}
+    """Paired differences `after` - `before`, bootstrapped over questions; for greedy also McNemar's p-value."""
+    result: dict[str, Any] = {}
     for mode in MODES:
         mean, low, high = paired_difference(getattr(after, mode), getattr(before, mode), rng=rng, n=resamples)
         result[mode] = {"mean": mean, "ci95": [low, high]}
+    result["greedy"]["p"] = mcnemar([rate == 1 for rate in after.greedy], [rate == 1 for rate in before.greedy])
     return result
 
 

@@ -65,10 +65,11 @@ class Trainer:
                     timer.lap("wait")
                     stats = await learn(learner, train_samples(batch.groups, config.grpo), config.grpo, step)
                     timer.lap("learn")
-                    stats |= await pool.update_weights(await learner.export_weights(step + 1))
+                    stats |= await pool.follow(learner, step + 1)
                     stats |= await curriculum.observe(batch.groups, batch.unplayed)
                     await flow.advance(step + 1)
                     timer.lap("sync")
+                    progress.expect((step + 1) / config.grpo.steps)  # refilled groups are more than were foreseen
                     self._report(step, batch, stats | timer.metrics())
                     standing = replace(
                         standing,

@@ -259,6 +259,9 @@ class PoolConfig(Section):
         "recompute",
         description="cache of requests that run when weights change: computed again, or kept, faster and inexact",
     )
+    weight_transfer: Literal["files", "broadcast"] = Field(
+        "files", description="files: shared memory, Ray objects to other nodes; broadcast: NCCL between GPUs"
+    )
     start_timeout_s: Seconds = 300.0
     request_timeout_s: Seconds = 180.0
     stuck_after_s: Seconds = Field(

@@ -20,6 +20,13 @@ def test_without_a_terminal_it_prints_whole_lines(capsys: pytest.CaptureFixture[
     assert "loss=0.1235" in shown.splitlines()[-1]
 
 
+def test_the_total_follows_what_a_share_of_it_came_to(capsys: pytest.CaptureFixture[str]) -> None:
+    with Progress("grpo", 100, "episode") as progress:
+        progress.advance(30)
+        progress.expect(0.25)
+    assert capsys.readouterr().err.splitlines()[-1].startswith("grpo: 30/120 episode [")
+
+
 def test_it_closes_on_an_error_and_lets_it_through(capsys: pytest.CaptureFixture[str]) -> None:
     def interrupted() -> None:
         with Progress("sft", 3, "update") as progress:
