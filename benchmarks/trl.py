@@ -4,8 +4,8 @@ The same model, prompts, group size, lengths and rewards, in one run: TRL first,
 step samples 8 completions of each prompt and makes one update from them. Counted are the tokens trained on, prompts
 included, over the time of a whole step; the first step of each is not counted. The last line is ours over theirs.
 
-Shares of the machine's matrix rate count the products that are needed: forward and backward of every token computed, the
-head where a token is sampled, attention left out; of a group's prompt ours computes one.
+Shares of the machine's matrix rate count the products that are needed: forward and backward of every token computed,
+the head where a token is sampled, attention left out; of a group's prompt ours computes one.
 """
 
 import argparse
