@@ -21,7 +21,7 @@ from actors.rendezvous import listening
 from medrl.config import Config
 
 JOIN_WITHIN_S = 120.0
-"""How long the members of a group wait for each other."""
+"""How long the members of a Gloo group wait for each other; those of an NCCL group wait as long as vLLM lets them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class Sender:
             self._group = gloo_group(broadcast.address, 0, broadcast.world_size)
 
     def send(self, tensors: Iterable[tuple[str, torch.Tensor]]) -> None:
-        """Send tensors in the order of the headers; returns when they are there."""
+        """Send tensors in the order of the headers; returns when they may be changed again."""
         if self._kind == "gloo":
             for _, tensor in tensors:
                 gloo_broadcast(self._group, tensor.contiguous())
@@ -89,6 +89,12 @@ class Sender:
 
         packed_nccl_broadcast_producer(iter(tensors), self._group, src=0, post_iter_func=lambda pair: pair[1])
         torch.cuda.synchronize()
+
+    def close(self) -> None:
+        """Leave the group."""
+        if self._kind == "nccl":
+            self._group.destroy()
+        self._group = None
 
 
 def gloo_group(address: str, rank: int, size: int) -> Any:

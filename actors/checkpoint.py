@@ -33,8 +33,7 @@ def replace_folder(folder: Path) -> Iterator[Path]:
             os.replace(partial, folder)
         sync(folder.parent)
     finally:
-        for left in (partial, old):  # what was replaced, under the one name or the other
-            shutil.rmtree(left, ignore_errors=True)
+        recover(folder)  # what was replaced, under the one name or the other, goes; unless nothing took its place
 
 
 def recover(folder: Path) -> None:

@@ -72,6 +72,7 @@ class CurriculumService:
     def __init__(self, config: Config, questions: Sequence[Question], state: Mapping[str, Any] | None = None) -> None:
         """`state`: of a checkpoint; None: from the start."""
         self._timeout_s = config.rollout.timeout_s
+        self._asking = asyncio.Lock()  # so that no answer is undone by another's `restore`
         strata = sorted({question.hops for question in questions})
         rng = random.Random(derive_seed(config.seed, "curriculum"))
         fresh = {"curriculum": Curriculum(strata, config.curriculum).state(), "random": random_state(rng)}
@@ -103,6 +104,10 @@ class CurriculumService:
 
     async def _ask(self, method: str, *arguments: Any) -> Any:
         """Ask; an actor that died, or was started again since, is put where `state` says and asked again."""
+        async with self._asking:
+            return await self._ask_alone(method, *arguments)
+
+    async def _ask_alone(self, method: str, *arguments: Any) -> Any:
         failure: InfrastructureError | None = None
         for _ in range(ATTEMPTS):
             try:

@@ -186,6 +186,8 @@ class Learner:
             deque(tensors, maxlen=0)
             return
         if self._sender is None or self._sender.address != broadcast.address:
+            if self._sender is not None:
+                self._sender.close()
             self._sender = Sender(broadcast, transport(self._config))
         self._sender.send(tensors)
 

@@ -84,7 +84,8 @@ class EngineActor:
         """How it stands. An engine whose own process died ends this actor, for Ray to start it again."""
         if self._engine is not None and self._engine.errored:
             os._exit(1)
-        silent_s = time.monotonic() - self._last_end if self._running else 0.0
+        waiting = self._running and not self._updating.locked()  # during an update none can end
+        silent_s = time.monotonic() - self._last_end if waiting else 0.0
         return Pulse(self._node, os.getpid(), self._armed.is_set(), self._serial, silent_s)
 
     async def generate(self, token_ids: list[int], sampling: Sampling, request_id: str) -> Completion:
@@ -135,7 +136,9 @@ class EngineActor:
                 await asyncio.to_thread(verify, ref)
                 begun = time.monotonic()
                 async with self._paused(ref.version, serial):
-                    await self._engine.collective_rpc("load_published_weights", args=(str(ref.path),))
+                    await self._engine.collective_rpc(
+                        "load_published_weights", args=([str(file) for file in ref.paths],)
+                    )
                 return time.monotonic() - begun
 
     async def receive_weights(self, broadcast: Broadcast, offset: int, serial: int, version: int) -> float:
@@ -146,11 +149,11 @@ class EngineActor:
         from vllm.distributed.weight_transfer.base import WeightTransferInitRequest, WeightTransferUpdateRequest
 
         async with self._updating:
+            begun = time.monotonic()  # joining holds the engine too
             if self._met != broadcast.address:
                 await self._engine.shutdown_weight_transfer_engine()
                 await self._engine.init_weight_transfer_engine(WeightTransferInitRequest(broadcast.join(offset)))
                 self._met = broadcast.address
-            begun = time.monotonic()
             async with self._paused(version, serial):
                 await self._engine.start_weight_update()
                 await self._engine.update_weights(WeightTransferUpdateRequest(broadcast.contents()))
@@ -168,6 +171,7 @@ class EngineActor:
             await self._engine.update_weight_version(str(version))
             self._serial = serial
             await self._engine.resume_generation()
+            self._last_end = time.monotonic()
             self._armed.set()
 
     def shutdown(self) -> None:

@@ -7,7 +7,6 @@ the driver: all ranks             their results, within learner.step_timeout_s
 
 import asyncio
 import itertools
-import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +20,7 @@ from actors.broadcast import Broadcast, TensorHeader
 from actors.failures import actor_died
 from actors.rendezvous import Objective, Rendezvous, free_address
 from actors.seats import rank_names
-from actors.weights import WeightsRef, pretrained_weights, weights_folder
+from actors.weights import WeightsRef, pretrained_weights, remove_folder, weights_folder
 from medrl.config import Config
 from medrl.errors import LearnerLost
 from medrl.packing import TrainSample, shards
@@ -48,9 +47,13 @@ class LearnerRank:
         """host:port of this node at which nobody listens yet."""
         return free_address(ray.util.get_node_ip_address())
 
+    def weights_folder(self, run: str, num_bytes: int) -> Path:
+        """As in actors/weights.py, on this node, owned by this process."""
+        return weights_folder(run, num_bytes)
+
     def call(self, method: str, *arguments: Any) -> Any:
-        """A method of `Learner`."""
-        return getattr(self._learner, method)(*arguments)
+        """A method of `Learner`, or of this actor."""
+        return getattr(self if hasattr(self, method) else self._learner, method)(*arguments)
 
 
 class LearnerGroup:
@@ -67,9 +70,9 @@ class LearnerGroup:
         self._split = config.learner.sequence_parallel
         self._names = rank_names(config)
         self._ranks: list[Any] = [LearnerRank.options(**needs[name].options).remote() for name in self._names]
-        self._weights_folder = weights_folder(config.name, pretrained_weights(model, 0).num_bytes)
+        self._node, self._weights_folder = "", Path()
         try:
-            store = self._meeting_place()
+            store = self._meeting_place(config.name, pretrained_weights(model, 0).num_bytes)
             places = [Rendezvous(store, rank, len(self._ranks)) for rank in range(len(self._ranks))]
             self._wait_for_all(
                 [actor.start.remote(config, model, place) for actor, place in zip(self._ranks, places, strict=True)]
@@ -117,12 +120,12 @@ class LearnerGroup:
 
     async def weight_headers(self) -> tuple[TensorHeader, ...]:
         """What `broadcast` sends, in its order."""
-        headers: tuple[TensorHeader, ...] = await self._ranks[0].call.remote("weight_headers")
+        headers: tuple[TensorHeader, ...] = (await self._all("weight_headers"))[0]
         return headers
 
     async def free_address(self) -> str:
         """host:port of rank 0's node at which nobody listens yet."""
-        address: str = await self._ranks[0].free_address.remote()
+        address: str = (await self._all("free_address"))[0]
         return address
 
     async def broadcast(self, broadcast: Broadcast) -> None:
@@ -145,12 +148,14 @@ class LearnerGroup:
         """Stop the ranks and remove the published weights."""
         for actor in self._ranks:
             ray.kill(actor)
-        shutil.rmtree(self._weights_folder, ignore_errors=True)
+        if self._node:
+            remove_folder(self._weights_folder, self._node)
 
-    def _meeting_place(self) -> Path | str:
+    def _meeting_place(self, run: str, num_bytes: int) -> Path | str:
         """A file where all ranks are on one node, else an address of rank 0."""
         nodes = self._wait_for_all([rank.node.remote() for rank in self._ranks])
-        self._node: str = nodes[0]
+        [self._weights_folder] = self._wait_for_all([self._ranks[0].weights_folder.remote(run, num_bytes)])
+        self._node = nodes[0]
         if len(set(nodes)) == 1:
             return self._weights_folder / "rendezvous"
         [address] = self._wait_for_all([self._ranks[0].free_address.remote()])

@@ -134,7 +134,7 @@ def session(config: Config) -> Iterator[None]:
             "object_store_memory": 256 * 2**20,
             "num_cpus": len(os.sched_getaffinity(0)),
         }
-        os.environ |= {"VLLM_HOST_IP": "127.0.0.1", "GLOO_SOCKET_IFNAME": "lo"}
+        os.environ |= {"VLLM_HOST_IP": "127.0.0.1", "GLOO_SOCKET_IFNAME": "lo", "NCCL_SOCKET_IFNAME": "lo"}
     # Actors unpickle functions of this project, so they must find it where this process does.
     options["runtime_env"] = {"env_vars": {"PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}}
     ray.init(**options)

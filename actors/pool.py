@@ -36,7 +36,7 @@ STICKY_EPISODES = 16_384
 """Episodes whose engine a handle remembers."""
 PING_EVERY_S = 1.0
 SETTLE_S = 5.0
-"""After one member of a broadcast has failed: how long the others may take to tell that they have too."""
+"""How long an engine may take over a ping; and after one member of a broadcast has failed, the others over theirs."""
 RETRY_AFTER_S = 0.5
 MOST_STARTS = 3
 """Times `pool.start_timeout_s` that an engine may be dead before the run is given up."""
@@ -70,6 +70,7 @@ class InferencePool:
         ]
         self._pulses = [Pulse("", 0, False, -1, 0.0)] * config.pool.engines
         self._update = Update(pretrained_weights(model, 0), 0)
+        self._serial = 0  # of the last update that was begun; none is used twice
         self._forget_requests()
         self._start()
 
@@ -108,7 +109,8 @@ class InferencePool:
                 if isinstance(cause, (ValueError, TypeError)):  # a mistake of ours
                     raise cause from error
                 failure = f"failed: {str(error).strip().splitlines()[-1]}"
-                self._down[index] = time.monotonic()
+                if index not in self._down:
+                    self._down[index] = asyncio.create_task(self._until_armed(index))
                 await asyncio.sleep(RETRY_AFTER_S)
             finally:
                 self._load[index] -= 1
@@ -117,11 +119,11 @@ class InferencePool:
     async def update_weights(self, ref: WeightsRef) -> dict[str, float]:
         """Give every engine the weights of `ref`, under the requests that run.
 
-        An engine that is dead, or dies over it, is not waited for: it gets them when it is started again, before it
-        answers anybody. Returns `sync/*` metrics: seconds in all, longest pause of an engine, bytes.
+        An engine that is dead, or dies over it, gets them when it has been started again, before it answers anybody.
+        Returns `sync/*` metrics: seconds in all, longest pause of an engine, bytes.
         """
         begun = time.monotonic()
-        self._update = Update(ref, self._update.serial + 1)
+        self._update = Update(ref, self._next_serial())
         paused = await asyncio.gather(*(self._load_weights(index) for index in range(len(self._engines))))
         return {
             "sync/seconds": time.monotonic() - begun,
@@ -138,7 +140,7 @@ class InferencePool:
         if not self._broadcasts:
             return await self.update_weights(await learner.export_weights(version))
         begun = time.monotonic()
-        serial = self._update.serial + 1
+        serial = self._next_serial()
         up = await self._up()
         broadcast = await self._meet(learner, up)
         sending = asyncio.create_task(learner.broadcast(broadcast))
@@ -152,8 +154,9 @@ class InferencePool:
         }
         calls = {sending, *receiving}
         _, late = await asyncio.wait(calls, timeout=self._start_timeout_s, return_when=asyncio.FIRST_EXCEPTION)
-        if late:  # one failed, or none came; the others' calls fail with it, if over Gloo
-            _, late = await asyncio.wait(late, timeout=SETTLE_S)
+        if late:  # if one failed, the calls of the others fail with it over Gloo, and hang over NCCL
+            sent = sending not in late and sending.exception() is None
+            _, late = await asyncio.wait(late, timeout=self._start_timeout_s if sent else SETTLE_S)
         failed = [call for call in receiving if call in late or call.exception()]
         for call in failed:
             why = "hung" if call in late else str(call.exception()).strip().splitlines()[-1]
@@ -164,14 +167,20 @@ class InferencePool:
         if sending in late:
             sending.cancel()
             raise LearnerLost("learner: a broadcast of weights hung")
-        await sending
-        metrics = {
+        if error := sending.exception():
+            raise LearnerLost(f"learner: a broadcast of weights failed: {error}") from error
+        paused = max((call.result() for call in receiving if call not in failed), default=0.0)
+        self._update = Update(await learner.export_weights(version), serial)
+        await asyncio.gather(*(self._load_weights(index) for index in range(len(self._engines))))  # who missed it
+        return {
             "sync/seconds": time.monotonic() - begun,
-            "sync/paused_s": max((call.result() for call in receiving if call not in failed), default=0.0),
+            "sync/paused_s": paused,
             "sync/bytes": float(broadcast.num_bytes),
         }
-        self._update = Update(await learner.export_weights(version), serial)
-        return metrics
+
+    def _next_serial(self) -> int:
+        self._serial += 1
+        return self._serial
 
     async def _up(self) -> list[int]:
         """The engines that could take part in a broadcast now."""
@@ -199,9 +208,12 @@ class InferencePool:
 
         Raises InfrastructureError when one cannot be started.
         """
-        async with asyncio.TaskGroup() as group:
-            for index in range(len(self._engines)):
-                group.create_task(self._tend(index))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for index in range(len(self._engines)):
+                    group.create_task(self._tend(index))
+        except ExceptionGroup as failed:  # the others were cancelled
+            raise failed.exceptions[0] from None
 
     def close(self) -> None:
         """Stop the engines and their processes."""
@@ -291,12 +303,11 @@ class InferencePool:
         return self._sent[1]
 
     def _route(self, request_id: str) -> int:
-        """The episode's engine, else the one with least to do; one that failed a moment ago only if all did."""
+        """The episode's engine, else the one with least to do; one that failed and is not back only if all did."""
         episode, _, _ = request_id.rpartition("/")
         index = self._sticky.pop(episode, None) if episode else None
-        resting = {index for index, since in self._down.items() if time.monotonic() - since < 10 * RETRY_AFTER_S}
-        if index is None or (index in resting and len(resting) < len(self._engines)):
-            up = [index for index in range(len(self._engines)) if index not in resting] or range(len(self._engines))
+        if index is None or (index in self._down and len(self._down) < len(self._engines)):
+            up = [index for index in range(len(self._engines)) if index not in self._down] or range(len(self._engines))
             index = min(up, key=lambda each: self._load[each])
         if episode:
             self._sticky[episode] = index
@@ -304,10 +315,21 @@ class InferencePool:
                 self._sticky.popitem(last=False)
         return index
 
+    async def _until_armed(self, index: int) -> None:
+        """Keep requests from an engine that failed, until it says that it answers again."""
+        try:
+            while True:
+                await asyncio.sleep(RETRY_AFTER_S)
+                with suppress(RayActorError, RayTaskError, TimeoutError):  # dead, or being started
+                    if (await asyncio.wait_for(self._engines[index].ping.remote(), SETTLE_S)).armed:
+                        return
+        finally:
+            del self._down[index]
+
     def _forget_requests(self) -> None:
         self._load = [0] * len(self._engines)
         self._sticky: OrderedDict[str, int] = OrderedDict()
-        self._down: dict[int, float] = {}
+        self._down: dict[int, asyncio.Task[None]] = {}
         self._attempts = itertools.count()
         self._sent: tuple[int, list[Any]] = (-1, [])
         self._met: tuple[tuple[Any, ...], Broadcast] | None = None

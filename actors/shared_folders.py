@@ -9,13 +9,15 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from actors.placement import cluster_nodes
-from medrl.errors import ConfigError
+from medrl.errors import ConfigError, Stalled
 
 
 def missing(paths: Mapping[str, Path]) -> list[str]:
     """Names of those `paths` that this process does not see."""
     return [name for name, path in paths.items() if not path.exists()]
 
+
+LOOK_WITHIN_S = 120.0
 
 _missing_there = ray.remote(num_cpus=0)(missing)
 
@@ -33,14 +35,20 @@ def require_shared(read: Mapping[str, Path], written: Mapping[str, Path]) -> Non
         for name, folder in written.items():
             file = stack.enter_context(tempfile.NamedTemporaryFile(dir=folder, prefix=".seen-"))
             marks[name] = folder / Path(file.name).name  # as it is given: a relative folder may lead elsewhere there
-        found = ray.get(
-            [
-                _missing_there.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node.id, soft=False)).remote(
-                    marks
-                )
-                for node in nodes
-            ]
-        )
+        looking = [
+            _missing_there.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node.id, soft=False)).remote(
+                marks
+            )
+            for node in nodes
+        ]
+        _, late = ray.wait(looking, num_returns=len(looking), timeout=LOOK_WITHIN_S)
+        if late:
+            node = nodes[looking.index(late[0])]
+            raise Stalled(
+                f"node {node.host} ({node.id[:8]}) did not look at {', '.join(map(str, marks.values()))} in "
+                f"{LOOK_WITHIN_S:.0f} s: is a file system there hanging?"
+            )
+        found = ray.get(looking)
     for node, names in zip(nodes, found, strict=True):
         for name in names:
             folder = {**read, **written}[name]

@@ -12,6 +12,7 @@ looks at before it pauses. The workers load through vLLM's own reload, which rep
 
 import asyncio
 import ctypes
+import itertools
 import os
 import select
 import shutil
@@ -28,6 +29,7 @@ import numpy as np
 import ray
 import torch
 import xxhash
+from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from safetensors import safe_open
 from safetensors.torch import save_file
@@ -38,6 +40,7 @@ from medrl.records import writing_tensors
 SHARED_MEMORY = Path("/dev/shm")
 PR_SET_PDEATHSIG = 1
 """prctl(2): the signal this process gets when its parent dies."""
+REMOVE_WITHIN_S = 30.0
 BUCKET_BYTES = 256 * 2**20
 """Tensors that are gathered and written together."""
 
@@ -56,18 +59,40 @@ class WeightsRef:
     files: tuple[tuple[str, str], ...] = ()
     node: str = ""
 
+    @property
+    def paths(self) -> list[Path]:
+        """Its files."""
+        return [self.path / name for name, _ in self.files] or sorted(self.path.glob("*.safetensors"))
+
 
 def weights_folder(run: str, num_bytes: int) -> Path:
     """A new folder in shared memory, or where temporary files go if there is no room for two versions.
 
     Its name says whose it is; those of processes that were killed are removed.
     """
-    for left in SHARED_MEMORY.glob("medrl-*-*-*"):
+    for left in itertools.chain.from_iterable(
+        place.glob("medrl-*-*-*") for place in {SHARED_MEMORY, Path(tempfile.gettempdir())}
+    ):
         owner = left.name.split("-")[-2]
         if owner.isdigit() and not Path(f"/proc/{owner}").exists() and Path("/proc/self").exists():
             shutil.rmtree(left, ignore_errors=True)
     roomy = SHARED_MEMORY.is_dir() and shutil.disk_usage(SHARED_MEMORY).free > 2 * num_bytes
     return Path(tempfile.mkdtemp(prefix=f"medrl-{run}-{os.getpid()}-", dir=SHARED_MEMORY if roomy else None))
+
+
+def remove_folder(folder: Path, node: str) -> None:
+    """Remove a folder of `weights_folder` on the Ray node where it is. One that cannot be reached has none any more."""
+    if node == ray.get_runtime_context().get_node_id():
+        shutil.rmtree(folder, ignore_errors=True)
+        return
+    there = NodeAffinitySchedulingStrategy(node, soft=False)
+    with suppress(RayError):
+        ray.get(_remove_there.options(scheduling_strategy=there).remote(folder), timeout=REMOVE_WITHIN_S)
+
+
+@ray.remote(num_cpus=0)
+def _remove_there(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def publish(
@@ -161,9 +186,9 @@ def pretrained_weights(folder: Path, version: int) -> WeightsRef:
     return WeightsRef(folder, version, sum(file.stat().st_size for file in files))
 
 
-def read_tensors(path: Path) -> Iterator[tuple[str, torch.Tensor]]:
-    """Name and tensor, one at a time, of all safetensors files in a folder."""
-    for file in sorted(path.glob("*.safetensors")):
+def read_tensors(files: Iterable[Path]) -> Iterator[tuple[str, torch.Tensor]]:
+    """Name and tensor, one at a time, of safetensors files."""
+    for file in files:
         with safe_open(file, framework="pt") as tensors:
             for name in tensors.keys():  # noqa: SIM118  (not a dict: it has no iterator)
                 yield name, tensors.get_tensor(name)
@@ -181,9 +206,9 @@ class WeightLoader:
         if (between := os.getppid()) != actor:
             threading.Thread(target=_kill_after, args=(actor, between), daemon=True).start()
 
-    def load_published_weights(self: Any, path: str) -> None:
-        """Replace the model's weights by those at `path`."""
-        self.reload_weights(weights_iterator=read_tensors(Path(path)), is_checkpoint_format=True)
+    def load_published_weights(self: Any, files: list[str]) -> None:
+        """Replace the model's weights by those in `files`. Fails if one is gone: half of a version is none."""
+        self.reload_weights(weights_iterator=read_tensors(map(Path, files)), is_checkpoint_format=True)
         self.tie_head_again()
 
     def tie_head_again(self: Any) -> None:

@@ -75,6 +75,11 @@ class Checkpoints:
         except (OSError, ValueError, TypeError) as error:
             raise DataError(f"{path}: not a checkpoint ({error}); delete {checkpoint} to go on without it") from error
 
+    @property
+    def seconds(self) -> float:
+        """Spent so far on what is to go on from the newest."""
+        return self.read(last).seconds if (last := self.last) else 0.0
+
     def clear(self) -> None:
         """Remove them all: the stage is done."""
         shutil.rmtree(self._folder, ignore_errors=True)

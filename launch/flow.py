@@ -70,9 +70,11 @@ class Flow:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def take(self) -> Batch:
-        """The groups of the step at this version. Raises what ended a play; Stalled when nothing finishes any more."""
+        """The groups of the step at this version. Raises what ended a play, now or since the last step; Stalled when
+        nothing finishes any more."""
         while (taken := self._buffer.take()) is None:
             self._changed.clear()
+            self._raise_failures()  # one that failed before is not heard of again
             try:
                 await asyncio.wait_for(self._changed.wait(), 2 * self._config.rollout.timeout_s)
             except TimeoutError as error:
@@ -100,8 +102,11 @@ class Flow:
 
     async def _admit(self) -> None:
         async with self._admitting:
-            if room := self._buffer.room():
-                for ticket in self._buffer.admit(await self._curriculum.sample(room)):
+            while room := self._buffer.room():
+                # A step's questions together; those in place of others one by one, so that what is drawn does not
+                # depend on how many are found missing at once.
+                count = a_step if room >= (a_step := self._config.grpo.groups_per_step) else 1
+                for ticket in self._buffer.admit(await self._curriculum.sample(count)):
                     self._start(self._play(ticket))
 
     async def _play(self, ticket: Ticket) -> None:

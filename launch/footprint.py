@@ -114,6 +114,15 @@ class LearnerMemory:
         return self.weights + self.gradients + self.optimizer + self.activations + self.logits
 
 
+def trained_parameters(config: Config, shape: ModelShape) -> int:
+    """All of the model's, or those of adapters on every linear layer of attention and MLP (`learner.lora_rank`)."""
+    if not config.learner.lora_rank:
+        return shape.parameters
+    own, shared = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
+    attention = 2 * (shape.hidden + own) + 2 * (shape.hidden + shared)
+    return shape.layers * config.learner.lora_rank * (attention + 3 * (shape.hidden + shape.intermediate))
+
+
 def learner_memory(config: Config, shape: ModelShape) -> LearnerMemory:
     """One rank under ZeRO (arXiv:1910.02054, section 3), gradients summed in float32, AdamW with a float32 master copy.
 
@@ -125,6 +134,7 @@ def learner_memory(config: Config, shape: ModelShape) -> LearnerMemory:
     turn.
     """
     width, stage, ranks = BYTES[config.model.dtype], config.learner.zero_stage, config.learner.ranks
+    trained = trained_parameters(config, shape)
     tokens = config.learner.micro_batch_tokens
     values = 6 * shape.hidden + 2 * shape.kv_heads * shape.head_dim + 3 * shape.intermediate
     layer = tokens * values * width
@@ -135,8 +145,8 @@ def learner_memory(config: Config, shape: ModelShape) -> LearnerMemory:
     action_share = config.env.max_turn_tokens / (config.env.max_turn_tokens + config.env.observation_tokens)
     return LearnerMemory(
         weights=shape.parameters * width / (ranks if stage == 3 else 1),
-        gradients=shape.parameters * 4 / (ranks if stage >= 2 else 1),
-        optimizer=shape.parameters * 12 / ranks,
+        gradients=trained * 4 / (ranks if stage >= 2 else 1),
+        optimizer=trained * 12 / ranks,
         activations=float(activations),
         logits=tokens * action_share * shape.vocab * width * 2,
     )
@@ -193,7 +203,7 @@ def node_memory(config: Config, shape: ModelShape, actors: Collection[str]) -> d
         "engine processes": kinds["engine"] * (config.pool.tensor_parallel + 1) * RUNTIME_ENGINE,
         "rollout workers": kinds["rollout"] * RUNTIME_WORKER,
         "weights on their way": 2.0 * shape.parameters * BYTES[config.model.dtype] if moving else 0.0,
-        "checkpoint, a copy": state_bytes(shape) * kinds["learner"] / config.learner.ranks,
+        "checkpoint, a copy": state_bytes(config, shape) * kinds["learner"] / config.learner.ranks,
         "ray and controller": RUNTIME_RAY,
     }
 
@@ -213,19 +223,20 @@ def disk_bytes(config: Config, shape: ModelShape) -> dict[str, float]:
     checkpoint = shape.parameters * float(BYTES[config.model.dtype])
     return {
         "checkpoints": checkpoint * 3,  # sft and rl, and one more while one is being written
-        "what GRPO goes on from": 2 * state_bytes(shape),  # one more while one is being written
+        "what GRPO goes on from": 2 * state_bytes(config, shape),  # one more while one is being written
         "trajectories": float(episodes(config) * config.model.max_length * _BYTES_PER_EPISODE_TOKEN),
         "metrics, data, report": 0.2e9,
     }
 
 
-def state_bytes(shape: ModelShape) -> float:
-    """A checkpoint that GRPO goes on from: float32 weights and AdamW's two moments, of all ranks together."""
-    return shape.parameters * 12.0
+def state_bytes(config: Config, shape: ModelShape) -> float:
+    """A checkpoint that GRPO goes on from: what is trained in float32 and AdamW's two moments, all ranks together."""
+    return trained_parameters(config, shape) * 12.0
 
 
 def episodes(config: Config) -> int:
-    """Episodes played in a whole run: training, and the evaluation of three models, of the base greedily alone."""
+    """Episodes played in a whole run, at most: training, and the evaluation of three models, of the base greedily
+    alone."""
     questions = min(config.eval.questions, config.kisa.heldout_questions)
-    training = config.grpo.steps * config.grpo.groups_per_step * config.grpo.group_size
+    training = config.grpo.steps * (config.grpo.groups_per_step + config.grpo.refill) * config.grpo.group_size
     return training + questions * (3 + 2 * config.eval.samples)

@@ -100,9 +100,10 @@ class Pipeline:
             await finetune(self._config, learner, trajectories, self._tracker, checkpoints)
             await learner.save_pretrained(self._checkpoint("sft"))
 
+        before_s = checkpoints.seconds
         self._with_learner("base", work, checkpoints)
         used = min(len(trajectories), self._config.sft.updates * self._config.sft.batch_trajectories)
-        return {"trajectories": used, "updates": self._config.sft.updates}
+        return {"trajectories": used, "updates": self._config.sft.updates, "before_s": before_s}
 
     def grpo(self) -> dict[str, Any]:
         """checkpoints/sft -> checkpoints/rl."""
@@ -114,8 +115,9 @@ class Pipeline:
             await learner.save_pretrained(self._checkpoint("rl"))
             return standing
 
+        before_s = checkpoints.seconds
         standing = self._with_learner("sft", work, checkpoints)
-        return {"episodes": standing.episodes, "steps": standing.step, "steps_s": round(standing.seconds, 1)}
+        return {"episodes": standing.episodes, "steps": standing.step, "before_s": before_s}
 
     def eval_base(self) -> dict[str, Any]:
         return self._evaluate("base")

@@ -73,6 +73,8 @@ def _work(config: Config) -> Iterable[tuple[str, str]]:
     epochs = sft.updates * sft.batch_trajectories / config.kisa.train_questions
     yield "SFT", f"{sft.updates} updates × {sft.batch_trajectories} trajectories, {epochs:.2g} epochs"
     yield "GRPO, a step", f"{grpo.groups_per_step} questions × {grpo.group_size} samples = {a_step:,} episodes"
+    if grpo.refill:
+        yield "", f"{'':26}and up to {grpo.refill} more questions in place of those that teach nothing"
     yield (
         "",
         (
@@ -85,13 +87,14 @@ def _work(config: Config) -> Iterable[tuple[str, str]]:
     yield "tokens, a step", _tokens(config)
     yield "schedule", _schedule(grpo)
     updates = grpo.steps * grpo.updates_per_batch
-    yield "GRPO, in all", f"{grpo.steps} steps, {grpo.steps * a_step:,} episodes, {updates} updates"
+    or_more = " or more" if grpo.refill else ""
+    yield "GRPO, in all", f"{grpo.steps} steps, {grpo.steps * a_step:,} episodes{or_more}, {updates} updates"
     yield "evaluation", f"base, SFT and RL on {asked} questions: 1 greedy, {config.eval.samples} sampled (not base)"
-    yield "episodes", f"{episodes(config):,} in all, of at most {config.model.max_length:,} tokens"
+    yield "episodes", f"at most {episodes(config):,} in all, of at most {config.model.max_length:,} tokens"
 
 
 def _schedule(grpo: GRPOConfig) -> str:
-    groups = grpo.groups_in_flight or (grpo.staleness + 1) * grpo.groups_per_step
+    groups = grpo.groups_in_flight or (grpo.staleness + 1) * grpo.groups_per_step + grpo.refill
     flight = f"at most {groups:,} groups ({groups * grpo.group_size:,} episodes) in flight or waiting"
     return f"{grpo.schedule}: tokens at most {grpo.staleness} policy versions old, {flight}"
 
@@ -183,8 +186,8 @@ def _written(config: Config, shape: ModelShape) -> Iterable[tuple[str, str]]:
     yield "trajectories/", "every episode, one JSON line each"
     yield (
         "checkpoints/state/",
-        f"{_size(state_bytes(shape))} (12 bytes a parameter) every {config.checkpoint.every} GRPO steps; "
-        "only the last is kept",
+        f"{_size(state_bytes(config, shape))} (12 bytes a trained parameter) every {config.checkpoint.every} GRPO "
+        "steps; only the last is kept",
     )
     yield "metrics.jsonl", "one line a step" + (", and wandb/ beside it" if config.tracking.wandb else "")
     yield "summary.json, report.html", "the results"

@@ -38,8 +38,11 @@ def check_trainable(model: Path, device: str) -> None:
     """Raises ConfigError if the network of the folder `model` computes what the learner does not (`medrl.policy`)."""
     values = read_config(model)
     refused = changed_logits(values)
+    if values.get("attention_dropout"):  # the learner's log-probs would be drawn at random
+        refused.append("attention_dropout")
     if device == "cpu":  # see medrl.attention
-        refused += [key for key in ("attn_logit_softcapping", "attention_dropout") if values.get(key)]
+        if values.get("attn_logit_softcapping"):
+            refused.append("attn_logit_softcapping")
         if values.get("use_sliding_window", True) and values.get("sliding_window"):
             refused.append("sliding_window")
     if refused:

@@ -52,7 +52,7 @@ def _headline(summary: Mapping[str, Any]) -> str:
             if (entry := summary[key][mode]) is not None
         ]
     except KeyError as error:
-        raise DataError(f"summary.json: {error.args[0]} is missing; `medrl eval RECIPE` writes it again") from error
+        raise DataError(f"summary.json: {error.args[0]} is missing: another version of medrl wrote it") from error
     return (
         f'<p class="lead">{_verdict(gain["sampled"])}</p>'
         '<div class="scroll"><table><thead><tr><th scope="col">model</th><th scope="col">pass@1, greedy</th>'
@@ -109,7 +109,7 @@ def _curves(lines: Sequence[Line]) -> str:
             "share",
         ),
         chart("Turns and tool calls", {"turns": "rollout/turns", "tool calls": "rollout/tool_calls"}, "mean, episode"),
-        chart("Groups that teach nothing", {"share": "rollout/constant_groups"}, "share of groups"),
+        chart("Groups with equal rewards", {"share": "rollout/constant_groups"}, "share of groups"),
         stacked_chart("Curriculum: what is drawn", by_hops("share"), x="step", y="share of draws"),
         line_chart("Curriculum: believed pass rates", by_hops("pass_rate"), x="step", y="pass rate"),
         chart("Entropy of the policy", {"entropy": "actor/entropy"}, "nats a token"),

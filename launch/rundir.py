@@ -70,11 +70,15 @@ class RunDirectory:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[dict[str, Any]]:
-        """Time a stage; what its body puts into the yielded dict is kept with it. Marked done only if it ends well."""
+        """Time a stage; what its body puts into the yielded dict is kept with it. Marked done only if it ends well.
+
+        `before_s` in it: seconds that earlier commands spent on what this one went on from.
+        """
         kept: dict[str, Any] = {}
         begun = time.monotonic()
         yield kept
-        self.stages[name] = {"wall_s": round(time.monotonic() - begun, 1), **kept}
+        seconds = time.monotonic() - begun + kept.pop("before_s", 0.0)
+        self.stages[name] = {"wall_s": round(seconds, 1), **kept}
         write_json(self._stages_file, self.stages)
 
     @property

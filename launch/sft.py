@@ -1,6 +1,7 @@
 """Supervised fine-tuning on guided trajectories: the negative log-likelihood of the agent's own tokens."""
 
 import random
+import time
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
@@ -27,9 +28,10 @@ async def finetune(
     total = config.sft.updates
     batches = shuffled_batches(trajectories, config.sft.batch_trajectories, derive_seed(config.seed, "sft"))
     warmup = min(round(config.sft.warmup_fraction * total), total - 1)
-    done = 0
+    done, begun = 0, time.monotonic()
     if (last := checkpoints.last) is not None:
-        done = checkpoints.read(last).step
+        standing = checkpoints.read(last)
+        done, begun = standing.step, begun - standing.seconds
         await learner.load_checkpoint(last)
     with Progress("sft", total, "update", done) as progress:
         for update, batch in enumerate(islice(batches, done, total), start=done):
@@ -39,7 +41,7 @@ async def finetune(
             tracker.log(metrics, step=update, stage="sft")
             progress.advance(1, loss=stats["loss"])
             if (update + 1) % config.checkpoint.sft_every == 0:
-                with checkpoints.writing(Standing(update + 1)) as folder:
+                with checkpoints.writing(Standing(update + 1, seconds=time.monotonic() - begun)) as folder:
                     await learner.save_checkpoint(folder)
 
 

@@ -17,7 +17,8 @@ ROWS = 512
 
 def changed_logits(config: Mapping[str, Any]) -> list[str]:
     """Settings in a config.json by which the logits are not those of the head alone, which is all that is run here."""
-    return [key for key in ("final_logit_softcapping", "logits_scaling") if config.get(key) not in (None, 1, 1.0)]
+    keys = ("final_logit_softcapping", "logits_scaling", "logit_scale", "lm_head_multiplier")
+    return [key for key in keys if config.get(key) not in (None, 1, 1.0)]
 
 
 class Scores(NamedTuple):

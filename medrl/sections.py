@@ -171,7 +171,7 @@ class GRPOConfig(Section):
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     baseline: Literal["mean", "leave_one_out"] = "mean"
     divide_by_std: bool = False
-    clip_low: Annotated[float, Field(gt=0)] = 0.2
+    clip_low: Annotated[float, Field(gt=0, le=1)] = 0.2
     clip_high: Annotated[float, Field(gt=0)] = 0.28
     dual_clip: Annotated[float, Field(gt=1)] | None = Field(
         None, description="bound on the ratio of bad episodes' tokens, e.g. 3 (arXiv:1912.09729); null: none"

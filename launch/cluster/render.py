@@ -31,6 +31,7 @@ def render(kind: str, config: Config, recipe: str, settings: Sequence[str]) -> s
         "gpus": gpus,
         "cpus": nodes.cpus_per_node,
         "memory_gb": int(nodes.memory_gb),
+        "memory_mib": int(nodes.memory_gb * 1e9 / 2**20),  # Slurm counts in powers of two
         "shared_memory_gb": int(nodes.memory_gb / 2),
         "command": command,
         "yaml_command": yaml.safe_dump(command, default_style='"', width=10_000).strip(),

@@ -6,7 +6,7 @@
 #SBATCH --nodes=$nodes
 #SBATCH --ntasks-per-node=1
 #SBATCH --cpus-per-task=$cpus
-#SBATCH --mem=${memory_gb}G
+#SBATCH --mem=${memory_mib}M
 $slurm_gpus
 #SBATCH --exclusive
 #SBATCH --requeue

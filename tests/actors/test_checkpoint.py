@@ -1,5 +1,6 @@
 """`replace_folder` under a failure of the caller, and under SIGKILL at every step it takes."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -49,6 +50,27 @@ def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
     with replace_folder(target) as partial:
         (partial / "three").write_text("3")
     assert [file.name for file in target.iterdir()] == ["three"]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["model"]
+
+
+def test_the_old_folder_comes_back_if_nothing_can_take_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "model"
+    with replace_folder(target) as partial:
+        (partial / "one").write_text("1")
+    rename = os.replace
+
+    def replace(source: Path, to: Path) -> None:
+        if to == target and source.name.endswith(".partial"):
+            raise OSError("the disk is gone")
+        rename(source, to)
+
+    monkeypatch.setattr("actors.checkpoint._exchange", lambda a, b: False)
+    monkeypatch.setattr("actors.checkpoint.os.replace", replace)
+    with pytest.raises(OSError, match="gone"), replace_folder(target) as partial:
+        (partial / "two").write_text("2")
+    assert [file.name for file in target.iterdir()] == ["one"]
     assert [entry.name for entry in tmp_path.iterdir()] == ["model"]
 
 

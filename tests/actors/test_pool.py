@@ -3,20 +3,22 @@
 import asyncio
 import pickle
 from collections import OrderedDict
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ray.exceptions import RayTaskError
+from ray.exceptions import RayActorError, RayTaskError
 
 from actors import pool as pool_module
+from actors.broadcast import Broadcast, TensorHeader
 from actors.engine import Pulse, engine_arguments, stop_token_ids
 from actors.pool import InferencePool, Update
 from actors.weights import WeightsRef
 from medrl.config import parse
-from medrl.errors import InfrastructureError, Stalled
+from medrl.errors import InfrastructureError, LearnerLost, Stalled
 from medrl.types import Completion, Sampling
 
 ANSWER = Completion([1], [-0.5], [0], "stop")
@@ -100,7 +102,7 @@ def test_a_silent_engine_is_named_after_the_deadline(monkeypatch: pytest.MonkeyP
 @pytest.mark.contract("8 faults", "a request whose engine dies is made again elsewhere")
 def test_a_request_whose_engine_dies_is_made_again_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool_module, "RETRY_AFTER_S", 0.01)
-    engines = [Engine(pool_module.RayActorError()), Engine()]
+    engines = [Engine(RayActorError()), Engine()]
     pool = pool_of(*engines)
     assert generate(pool, "a/0") == [ANSWER]
     assert generate(pool, "a/1") == [ANSWER]
@@ -109,7 +111,7 @@ def test_a_request_whose_engine_dies_is_made_again_elsewhere(monkeypatch: pytest
 
 def test_with_no_engine_left_the_deadline_names_the_last_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool_module, "RETRY_AFTER_S", 0.01)
-    pool = pool_of(Engine(pool_module.RayActorError()), timeout_s=0.1)
+    pool = pool_of(Engine(RayActorError()), timeout_s=0.1)
     with pytest.raises(Stalled, match="engine-0 did not complete a/0 in 0 s; it failed"):
         generate(pool, "a/0")
     assert pool._load == [0]
@@ -170,6 +172,130 @@ def test_an_engine_that_never_gets_weights_is_named_with_the_reason(monkeypatch:
     engine.ping.results = engine.ping.results[:1]
     with pytest.raises(InfrastructureError, match="engine-0 has been dead for 0 s: version 3: 00000.safetensors: No"):
         watched(engine, monkeypatch, start_timeout_s=0.05)
+
+
+def test_an_engine_that_cannot_be_started_ends_the_watch_with_its_own_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool_module, "PING_EVERY_S", 0.01)
+    pool = follower(Armed(), Armed())
+    pool._engines[1] = Revived(GONE)
+    pool._engines[1].ping.results = pool._engines[1].ping.results[:1]
+    pool._start_timeout_s = 0.05
+    with pytest.raises(InfrastructureError, match="engine-1 has been dead"):
+        asyncio.run(pool.watch())
+
+
+class Armed:
+    """An engine that is up; `receives`: what its part in a broadcast comes to."""
+
+    def __init__(self, receives: Exception | None = None, answers: bool = True) -> None:
+        self.serials: list[int] = []
+        self.ping, self.load_weights, self.receive_weights = (
+            Remote(self._ping),
+            Remote(self._load),
+            Remote(self._receive),
+        )
+        self._receives, self._answers = receives, answers
+
+    async def _ping(self) -> Pulse:
+        if not self._answers:
+            raise RayActorError
+        return Pulse("node", id(self), True, max(self.serials, default=0), 0.0)
+
+    async def _load(self, ref: WeightsRef, serial: int, objects: list[Any]) -> float:
+        if serial > max(self.serials, default=0):
+            self.serials.append(serial)
+        return 0.0
+
+    async def _receive(self, broadcast: Broadcast, offset: int, serial: int, version: int) -> float:
+        if self._receives:
+            raise self._receives
+        self.serials.append(serial)
+        return 0.1
+
+
+class Remote:
+    def __init__(self, remote: Callable[..., Awaitable[Any]]) -> None:
+        self.remote = remote
+
+
+class Learner:
+    """A learner whose broadcast and export may fail."""
+
+    def __init__(self, broadcast: Exception | None = None, export: Exception | None = None) -> None:
+        self.failures = {"broadcast": broadcast, "export": export}
+
+    async def free_address(self) -> str:
+        return "127.0.0.1:1"
+
+    async def weight_headers(self) -> tuple[TensorHeader, ...]:
+        return (TensorHeader("w", "float32", (2, 3)),)
+
+    async def broadcast(self, _: Broadcast) -> None:
+        self._may_fail("broadcast")
+
+    async def export_weights(self, version: int) -> WeightsRef:
+        self._may_fail("export")
+        return WeightsRef(Path(f"v{version}"), version, 24)
+
+    def _may_fail(self, what: str) -> None:
+        if error := self.failures[what]:
+            raise error
+
+
+def follower(*engines: Armed) -> InferencePool:
+    pool = pool_of(*engines)  # type: ignore[arg-type]
+    pool._pulses = [Pulse("node", id(engine), True, 0, 0.0) for engine in engines]
+    pool._update, pool._serial = Update(WeightsRef(Path("v0"), 0, 24), 0), 0
+    pool._broadcasts, pool._workers = True, 1
+    pool._start_timeout_s, pool._stuck_after_s = 5.0, 5.0
+    return pool
+
+
+def test_who_missed_a_broadcast_has_its_weights_before_the_next_questions_are_asked() -> None:
+    up, slow = Armed(), Armed(answers=False)
+    pool = follower(up, slow)
+    metrics = asyncio.run(pool.follow(Learner(), 1))  # type: ignore[arg-type]
+    assert up.serials == slow.serials == [1] and pool._update.ref.version == 1
+    assert metrics["sync/bytes"] == 24 and metrics["sync/paused_s"] == 0.1
+
+
+def test_what_was_broadcast_before_the_learner_was_lost_gives_way_to_the_checkpoint() -> None:
+    engine = Armed()
+    pool = follower(engine)
+    with pytest.raises(LearnerLost):
+        asyncio.run(pool.follow(Learner(export=LearnerLost("learner-0 died")), 5))  # type: ignore[arg-type]
+    asyncio.run(pool.update_weights(WeightsRef(Path("v4"), 4, 24)))
+    assert engine.serials == [1, 2]  # each serial once, so the engine did not take the second for the first
+
+
+def test_a_broadcast_that_fails_is_a_lost_learner_and_its_engine_is_started_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    killed: list[int] = []
+    monkeypatch.setattr(InferencePool, "_kill", lambda self, index, why: killed.append(index))
+    pool = follower(Armed(RuntimeError("closed by peer")), Armed())
+    with pytest.raises(LearnerLost, match="a broadcast of weights failed: closed by peer"):
+        asyncio.run(pool.follow(Learner(broadcast=RuntimeError("closed by peer")), 1))  # type: ignore[arg-type]
+    assert killed == [0]
+
+
+def test_no_request_goes_to_an_engine_that_is_being_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool_module, "RETRY_AFTER_S", 0.01)
+
+    async def run() -> list[int]:
+        dead, alive = Engine(RayActorError()), Engine()
+        dead.ping = Revived.Calls(*(Pulse("node", 1, armed, 1, 0.0) for armed in (False, False, True)))  # type: ignore[attr-defined]
+        pool = pool_of(dead, alive)
+        await pool.generate([1], sampling=Sampling(1.0, 4), request_id="a/0")
+        while pool._down:
+            await pool.generate([1], sampling=Sampling(1.0, 4), request_id="b/0")
+            await asyncio.sleep(0.001)
+        dead.generate.result = ANSWER
+        pool._load[1] = 1  # busier than the one that is back
+        await pool.generate([1], sampling=Sampling(1.0, 4), request_id="c/0")
+        return [len(dead.generate.requests), len(dead.ping.results)]  # type: ignore[attr-defined]
+
+    assert asyncio.run(run()) == [2, 1]
 
 
 def test_the_memory_of_episodes_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

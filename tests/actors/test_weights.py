@@ -21,7 +21,7 @@ def tensors(seed: int) -> dict[str, torch.Tensor]:
 
 def test_what_is_published_is_what_is_read(tmp_path: Path) -> None:
     ref = publish(tensors(0).items(), 4, tmp_path)
-    found = dict(read_tensors(ref.path))
+    found = dict(read_tensors(ref.paths))
     assert ref.version == 4
     assert ref.num_bytes == sum(file.stat().st_size for file in ref.path.iterdir())
     assert found.keys() == tensors(0).keys()
@@ -34,7 +34,7 @@ def test_buckets_hold_no_more_than_they_may_and_lose_nothing(tmp_path: Path) -> 
     ref = publish(given.items(), 1, tmp_path, bucket_bytes=40)
     sizes = [sum(tensor.nbytes for tensor in load_file(ref.path / name).values()) for name, _ in ref.files]
     assert len(sizes) > 3 and max(sizes) <= 40
-    found = dict(read_tensors(ref.path))
+    found = dict(read_tensors(ref.paths))
     assert found.keys() == given.keys() and all(torch.equal(found[name], given[name]) for name in given)
 
 
@@ -57,7 +57,7 @@ def test_only_the_newest_version_is_kept(tmp_path: Path) -> None:
     for version in range(3):
         ref = publish(tensors(version).items(), version, tmp_path)
     assert list(tmp_path.iterdir()) == [ref.path]
-    assert torch.equal(dict(read_tensors(ref.path))["b.c"], tensors(2)["b.c"])
+    assert torch.equal(dict(read_tensors(ref.paths))["b.c"], tensors(2)["b.c"])
 
 
 def test_what_killed_processes_left_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,7 +80,7 @@ def test_no_room_for_weights_is_said_in_one_line(tmp_path: Path) -> None:
 def test_a_folder_is_read_file_by_file(tmp_path: Path) -> None:
     save_file({"a": torch.ones(2)}, tmp_path / "model-1.safetensors")
     save_file({"b": torch.zeros(2)}, tmp_path / "model-2.safetensors")
-    assert set(dict(read_tensors(pretrained_weights(tmp_path, 0).path))) == {"a", "b"}
+    assert set(dict(read_tensors(pretrained_weights(tmp_path, 0).paths))) == {"a", "b"}
 
 
 def test_a_folder_without_safetensors_is_refused(tmp_path: Path) -> None:

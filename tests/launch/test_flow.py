@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -115,3 +115,39 @@ def test_a_run_in_which_nothing_can_be_played_ends() -> None:
 def test_what_ends_a_play_ends_the_run() -> None:
     with pytest.raises(ZeroDivisionError):
         asyncio.run(run(config(), Players(error=ZeroDivisionError()), range(6), Curriculum(), BufferState()))
+
+
+def test_what_ended_a_play_while_the_learner_learnt_is_raised_by_the_next_step() -> None:
+    """Two of the next step's plays are done by then and one has failed: nothing more will wake `take`."""
+
+    class Failing(Players):
+        async def play(self, play: Play, seed: int) -> GroupOutcome:
+            if play.question.id == "q4":
+                raise ZeroDivisionError
+            return await super().play(play, seed)
+
+    async def two_steps() -> None:
+        async with Flow(config(schedule="one_step_off"), Failing(), Curriculum(), BufferState()) as flow:  # type: ignore[arg-type]
+            await flow.take()
+            await asyncio.sleep(0.1)  # the learner learns; all plays end meanwhile
+            await flow.advance(1)
+            await flow.take()
+
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(asyncio.wait_for(two_steps(), 5))
+
+
+def test_questions_in_place_of_others_are_drawn_one_by_one() -> None:
+    """So that what is drawn does not depend on how many are missing at a moment; the first step's come together."""
+
+    class Counting(Curriculum):
+        counts: ClassVar[list[int]] = []
+
+        async def sample(self, count: int) -> list[Question]:
+            self.counts.append(count)
+            return await super().sample(count)
+
+    down = ["q0", "q1", "q2", "q4"]
+    curriculum = Counting()
+    asyncio.run(run(config(), Players(down=down), range(6), curriculum, BufferState()))
+    assert curriculum.counts == [3, 1, 1, 1, 1, *[3] * 5]

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
+from transformers import LlamaConfig, LlamaForCausalLM
 
 from actors.seats import Node
 from launch.architectures import planned_shape
@@ -21,9 +22,11 @@ from launch.footprint import (
     read_config,
     read_shape,
     shape_of,
+    trained_parameters,
 )
 from medrl.config import Config, parse
 from medrl.errors import ConfigError
+from medrl.lora import add_adapters
 from tests.tiny import save_tiny
 
 SHAPE = ModelShape(
@@ -96,6 +99,33 @@ def test_episodes_and_disk() -> None:
     disk = disk_bytes(small, SHAPE)
     assert disk["checkpoints"] == 3 * 2e6
     assert disk["trajectories"] == 59 * 1536 * 45
+
+
+def test_refilled_groups_are_counted_with() -> None:
+    small = config(
+        grpo={"steps": 3, "groups_per_step": 4, "group_size": 2, "refill": 2},
+        kisa={"heldout_questions": 5},
+        eval={"questions": 160, "samples": 2},
+    )
+    assert episodes(small) == 3 * 6 * 2 + 35
+
+
+def test_of_adapters_only_the_factors_are_trained() -> None:
+    """Counted on a real model with peft's adapters, of grouped-query attention."""
+    model = LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=40, hidden_size=12, intermediate_size=20, num_hidden_layers=3, num_attention_heads=4,
+            num_key_value_heads=2, head_dim=6,
+        )
+    )  # fmt: skip
+    shape = shape_of(model.config.to_dict(), model.num_parameters())
+    assert trained_parameters(config(), shape) == model.num_parameters()
+    add_adapters(model, rank=3, alpha=6.0, seed=1)
+    adapted = config(learner={"lora_rank": 3})
+    trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+    assert trained_parameters(adapted, shape) == trained
+    assert learner_memory(adapted, shape).optimizer == 12 * trained
+    assert disk_bytes(adapted, shape)["what GRPO goes on from"] == 24 * trained
 
 
 def write_model(folder: Path, **changed: object) -> None:

@@ -51,7 +51,7 @@ def test_the_papers_model_on_eight_nodes_without_its_weights() -> None:
     assert row(text, "GPUs") == "64 of 64, 8 a node"
     assert [row(text, f"node-{n}").split(",")[0] for n in range(1, 8)] == ["8 learner ranks"] * 3 + ["2 engines"] * 4
     assert "tokens at most 3 policy versions old, at most 256 groups (4,096 episodes)" in row(text, "schedule")
-    assert row(text, "checkpoints/state/").startswith("393.17 GB (12 bytes a parameter) every 10 GRPO steps")
+    assert row(text, "checkpoints/state/").startswith("393.17 GB (12 bytes a trained parameter) every 10 GRPO steps")
     (remark,) = warnings(config, shape)
     assert remark.startswith("grpo.lr=1e-06 is above sft.lr=3e-07")
 

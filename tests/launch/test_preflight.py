@@ -36,6 +36,8 @@ def test_episodes_longer_than_the_model_reads_are_refused() -> None:
         ({"attn_logit_softcapping": 50.0}, "cpu", "attn_logit_softcapping=50.0"),
         ({"sliding_window": 4096}, "cpu", "sliding_window=4096"),
         ({"attention_dropout": 0.1}, "cpu", "attention_dropout=0.1"),
+        ({"attention_dropout": 0.1}, "cuda", "attention_dropout=0.1"),
+        ({"logit_scale": 0.0625}, "cuda", "logit_scale=0.0625"),
     ],
 )
 def test_a_network_the_learner_does_not_compute_is_refused(
@@ -47,11 +49,11 @@ def test_a_network_the_learner_does_not_compute_is_refused(
 
 
 def test_settings_that_change_nothing_are_no_reason_to_refuse(tmp_path: Path) -> None:
-    """Qwen2.5 names a window that it does not use; on GPU windows and dropout are transformers' own."""
+    """Qwen2.5 names a window that it does not use; on GPU windows are transformers' own."""
     unused = {"sliding_window": 131072, "use_sliding_window": False, "logits_scaling": 1.0, "attention_dropout": 0.0}
     (tmp_path / "config.json").write_text(json.dumps(unused))
     check_trainable(tmp_path, "cpu")
-    (tmp_path / "config.json").write_text(json.dumps({"sliding_window": 4096, "attention_dropout": 0.1}))
+    (tmp_path / "config.json").write_text(json.dumps({"sliding_window": 4096}))
     check_trainable(tmp_path, "cuda")
 
 

@@ -22,6 +22,14 @@ def test_a_finished_stage_is_not_done_again(tmp_path: Path) -> None:
         assert not again.done("sft")
 
 
+def test_a_stage_counts_what_earlier_commands_spent_on_it(tmp_path: Path) -> None:
+    with RunDirectory(config(tmp_path)) as run_dir:
+        with run_dir.stage("grpo") as kept:
+            kept |= {"steps": 3, "before_s": 100.0}
+        assert 100.0 <= run_dir.wall_s["grpo"] < 101.0
+        assert set(run_dir.stages["grpo"]) == {"wall_s", "steps"}
+
+
 def test_other_settings_are_refused_and_named(tmp_path: Path) -> None:
     RunDirectory(config(tmp_path)).close()
     with pytest.raises(ConfigError, match=r"other settings \(seed\)"):
