@@ -17,7 +17,7 @@ from ray.exceptions import RayActorError, RayTaskError
 
 from actors import placement
 from actors.broadcast import Broadcast, TensorHeader
-from actors.failures import actor_died
+from actors.failures import actor_died, unheard
 from actors.rendezvous import Objective, Rendezvous, free_address
 from actors.seats import rank_names
 from actors.weights import WeightsRef, pretrained_weights, remove_folder, weights_folder
@@ -205,7 +205,7 @@ class LearnerGroup:
             done |= settled
         failures = {call: error for call in calls if call in done and (error := call.exception())}
         for call in late:
-            call.add_done_callback(_ignore)
+            call.add_done_callback(unheard)
         for call, error in failures.items():
             if isinstance(error, RayActorError):
                 raise LearnerLost(str(actor_died(names[call], error, method))) from error
@@ -217,12 +217,6 @@ class LearnerGroup:
             blocking = ", ".join(sorted(names[call] for call in late))
             raise LearnerLost(f"{blocking} did not {method} in {self._timeout_s:.0f} s")
         return [call.result() for call in calls]
-
-
-def _ignore(call: asyncio.Future[Any]) -> None:
-    """Nobody waits for it any more; an exception that is never looked at would be printed."""
-    if not call.cancelled():
-        call.exception()
 
 
 def _failure(reference: Any) -> RayTaskError | RayActorError | None:

@@ -16,7 +16,7 @@ import ray
 from ray.exceptions import OutOfMemoryError, RayActorError, TaskCancelledError
 from transformers import AutoTokenizer
 
-from actors.failures import actor_died
+from actors.failures import actor_died, unheard
 from actors.placement import placed
 from actors.pool import InferencePool
 from actors.seats import worker_names
@@ -161,6 +161,7 @@ class RolloutWorkers:
 
     async def _outcome(self, reference: Any) -> GroupOutcome:
         pending = asyncio.wrap_future(reference.future())
+        pending.add_done_callback(unheard)
         try:
             while not (await asyncio.wait({pending}, timeout=self._timeout_s / 10))[0]:
                 if time.monotonic() - self._last_outcome > self._timeout_s:

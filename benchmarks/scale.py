@@ -1,9 +1,10 @@
 """How the flow of groups scales with rollout workers and nodes: `python benchmarks/scale.py`.
 
-A simulation of the engine alone: it says scripted turns and takes as long over them as a 7B model on a GPU would (25 ms
-a token, 0.2 s to read a prompt), without a limit on how many at once. Tools are scripted too, with a log-normal wait,
-mean 1 s. Workers, environment, reward, curriculum, buffer and controller are the real ones, on Ray clusters of one to
-four nodes (raylets of this machine). Printed: trajectories/s, the share of linear, CPU of the controller a trajectory.
+A simulation of the engine alone: it says scripted turns and takes as long over them as the paper's 32B model would
+with hundreds at once (50 ms a token, more or less by episode, 0.5 s to read a prompt), without a limit on how many.
+Tools are scripted too, with a log-normal wait, mean 1 s. Workers, environment, reward, curriculum, buffer and controller
+are the real ones, on Ray clusters of one to four nodes (raylets of this machine). Printed: trajectories/s, the share of
+linear, CPU of the controller a trajectory.
 """
 
 import argparse
@@ -38,7 +39,7 @@ from medrl.types import Completion, Sampling
 from tests.medrl.episodes import TWO_HOPS
 from tests.tiny import save_tiny
 
-TOKEN_S, PROMPT_S = 0.025, 0.2
+TOKEN_S, PROMPT_S, TOOL_S = 0.05, 0.5, 1.0
 GROUP = 8
 CALL = '<think>{}</think><tool_call>{{"name": "medical_retriever", "arguments": {{"query": "{}"}}}}</tool_call>'
 TURNS = (
@@ -56,9 +57,15 @@ class ScriptedPool:
 
     async def generate(self, token_ids: list[int], *, sampling: Sampling, request_id: str) -> Completion:
         """The turn that the request's name ends with."""
-        ids = self._turns[int(request_id.rpartition("/")[2])]
-        await asyncio.sleep(PROMPT_S + TOKEN_S * len(ids))
+        episode, _, turn = request_id.rpartition("/")
+        ids = self._turns[int(turn)]
+        await asyncio.sleep(PROMPT_S + TOKEN_S * len(ids) * random.Random(episode).uniform(0.6, 1.4))
         return Completion(ids, [-0.1] * len(ids), [0] * len(ids), "stop")
+
+    @property
+    def episode_s(self) -> float:
+        """Mean duration of an episode."""
+        return sum(PROMPT_S + TOKEN_S * len(turn) for turn in self._turns) + TOOL_S * (len(self._turns) - 1)
 
     async def watch(self) -> None:
         """Nothing dies here."""
@@ -113,7 +120,7 @@ async def measure(config: Config, players: Players, seconds: float) -> tuple[flo
     with CurriculumService.running(config, questions) as curriculum:
         async with Flow(config, players, curriculum, BufferState()) as flow:
             process, begun, done, cpu = psutil.Process(), 0.0, 0, 0.0
-            warm = time.monotonic() + 2 * sum(PROMPT_S + TOKEN_S * len(turn) + 1.0 for turn in players.pool._turns)
+            warm = time.monotonic() + 1.5 * players.pool.episode_s  # by then they are out of step with each other
             step = 0
             while not begun or time.monotonic() - begun < seconds:
                 batch = await flow.take()
@@ -138,7 +145,8 @@ def run(nodes: int, workers: int, each: int, model: Path, seconds: float) -> tup
         config = settings(workers, workers * each)
         pool: Any = ScriptedPool(model)
         crew = RolloutWorkers(config, model, model, pool, open_tools)
-        return asyncio.run(measure(config, Players(pool, crew, RewardService(config)), seconds))
+        window = max(seconds, pool.episode_s)
+        return asyncio.run(measure(config, Players(pool, crew, RewardService(config)), window))
     finally:
         ray.shutdown()
         cluster.shutdown()
@@ -148,7 +156,7 @@ def main() -> None:
     """1 to 8 workers on 1 to 4 nodes, a fixed number of episodes in flight on each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--each", type=int, default=248, help="episodes in flight on a worker")
-    parser.add_argument("--seconds", type=float, default=40.0)
+    parser.add_argument("--seconds", type=float, default=40.0, help="measured, at least; no less than an episode takes")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         model = save_tiny(Path(name))
