@@ -2,9 +2,9 @@
 
 A simulation of the engine alone: it says scripted turns and takes as long over them as the paper's 32B model would
 with hundreds at once (50 ms a token, more or less by episode, 0.5 s to read a prompt), without a limit on how many.
-Tools are scripted too, with a log-normal wait, mean 1 s. Workers, environment, reward, curriculum, buffer and controller
-are the real ones, on Ray clusters of one to four nodes (raylets of this machine). Printed: trajectories/s, the share of
-linear, CPU of the controller a trajectory.
+Tools are scripted too, with a log-normal wait, mean 1 s. Workers, environment, reward, curriculum, buffer and
+controller are the real ones, on Ray clusters of one to four nodes (raylets of this machine). Printed: trajectories/s,
+the share of linear, CPU of the controller a trajectory.
 """
 
 import argparse
