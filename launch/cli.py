@@ -42,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Returns the exit code: 0; 1 infrastructure failed; 2 the user can mend it; 130 interrupted."""
     options = _parser().parse_args(arguments)
     _keep_to_loopback()
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # ours are enough; read when transformers is imported
     try:
         _run(options)
     except KeyboardInterrupt:
