@@ -16,6 +16,7 @@ from typing import Any, Self
 import ray
 from ray.exceptions import RayActorError
 
+from actors.deadlines import within
 from actors.failures import actor_died
 from actors.placement import placed
 from medrl.config import Config
@@ -111,11 +112,11 @@ class CurriculumService:
         failure: InfrastructureError | None = None
         for _ in range(ATTEMPTS):
             try:
-                reply = await asyncio.wait_for(getattr(self._actor, method).remote(*arguments), self._timeout_s)
+                reply = await within(self._timeout_s, getattr(self._actor, method).remote(*arguments))
                 if reply is not None:
                     result, self.state = reply
                     return result
-                await asyncio.wait_for(self._actor.restore.remote(self.state), self._timeout_s)
+                await within(self._timeout_s, self._actor.restore.remote(self.state))
             except TimeoutError as error:
                 raise Stalled(f"curriculum did not {method} in {self._timeout_s:.0f} s") from error
             except RayActorError as error:

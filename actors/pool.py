@@ -24,6 +24,7 @@ from tqdm import tqdm
 
 from actors import placement
 from actors.broadcast import Broadcast
+from actors.deadlines import within
 from actors.engine import EngineActor, Pulse, kill_engine
 from actors.learner import LearnerGroup
 from actors.seats import engine_names
@@ -98,7 +99,7 @@ class InferencePool:
             unique_id = f"{request_id}#{os.getpid()}-{next(self._attempts)}"
             reference = self._engines[index].generate.remote(token_ids, sampling, unique_id)
             try:
-                return await asyncio.wait_for(asyncio.wrap_future(reference.future()), left)
+                return await within(left, asyncio.wrap_future(reference.future()))
             except asyncio.CancelledError:
                 ray.cancel(reference)
                 raise
@@ -184,8 +185,8 @@ class InferencePool:
 
     async def _up(self) -> list[int]:
         """The engines that could take part in a broadcast now."""
-        pings = (_awaited(engine.ping.remote()) for engine in self._engines)
-        found = await asyncio.gather(*(asyncio.wait_for(ping, SETTLE_S) for ping in pings), return_exceptions=True)
+        pings = (within(SETTLE_S, engine.ping.remote()) for engine in self._engines)
+        found = await asyncio.gather(*pings, return_exceptions=True)
         for index, pulse in enumerate(found):
             if isinstance(pulse, Pulse):
                 self._pulses[index] = pulse
@@ -249,10 +250,10 @@ class InferencePool:
             if time.monotonic() - well > MOST_STARTS * self._start_timeout_s:
                 raise InfrastructureError(f"{name} has been dead for {time.monotonic() - well:.0f} s: {why}")
             try:
-                pulse: Pulse = await asyncio.wait_for(engine.ping.remote(), self._stuck_after_s)
+                pulse: Pulse = await within(self._stuck_after_s, engine.ping.remote())
                 self._pulses[index] = pulse
                 if not pulse.armed:
-                    await asyncio.wait_for(engine.start.remote(), self._start_timeout_s)
+                    await within(self._start_timeout_s, engine.start.remote())
                     await self._load_weights(index)
                     tqdm.write(f"{name} had died and was started again", file=sys.stderr)
                 elif pulse.serial < self._update.serial:  # an update did not reach it
@@ -283,7 +284,7 @@ class InferencePool:
         objects = self._objects(update) if away else []
         try:
             call = engine.load_weights.remote(update.ref, update.serial, objects)
-            paused: float = await asyncio.wait_for(call, self._start_timeout_s)
+            paused: float = await within(self._start_timeout_s, call)
         except TimeoutError:
             self._kill(index, f"did not load weights in {self._start_timeout_s:.0f} s")
         except RayActorError:
@@ -321,7 +322,7 @@ class InferencePool:
             while True:
                 await asyncio.sleep(RETRY_AFTER_S)
                 with suppress(RayActorError, RayTaskError, TimeoutError):  # dead, or being started
-                    if (await asyncio.wait_for(self._engines[index].ping.remote(), SETTLE_S)).armed:
+                    if (await within(SETTLE_S, self._engines[index].ping.remote())).armed:
                         return
         finally:
             del self._down[index]

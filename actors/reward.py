@@ -7,6 +7,7 @@ from dataclasses import replace
 import ray
 from ray.exceptions import RayActorError
 
+from actors.deadlines import within
 from actors.failures import actor_died
 from actors.judge import ExpertJudge
 from actors.placement import placed
@@ -56,7 +57,7 @@ class RewardService:
         """
         references = [self._actor.score.remote(group.question, each) for each in group.rollouts]
         try:
-            results = await asyncio.wait_for(asyncio.gather(*references), self._timeout_s)
+            results = await within(self._timeout_s, asyncio.gather(*references))
         except TimeoutError as error:
             raise Stalled(f"reward: a group was not scored in {self._timeout_s:.0f} s") from error
         except RayActorError as error:

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from actors.curriculum import CurriculumService, CurriculumState
+from actors.deadlines import within
 from actors.rollout import Play
 from launch.players import Players
 from medrl.buffer import BufferState, Finished, GroupBuffer, Ticket
@@ -76,7 +77,7 @@ class Flow:
             self._changed.clear()
             self._raise_failures()  # one that failed before is not heard of again
             try:
-                await asyncio.wait_for(self._changed.wait(), 2 * self._config.rollout.timeout_s)
+                await within(2 * self._config.rollout.timeout_s, self._changed.wait())
             except TimeoutError as error:
                 raise Stalled(f"{len(self._buffer.in_flight)} groups are in flight and none finishes") from error
             self._raise_failures()

@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from transformers import LlamaForCausalLM
 
 from actors import placement
+from actors.deadlines import within
 from actors.pool import InferencePool
 from actors.weights import WeightsRef, publish
 from medrl.config import parse
@@ -63,7 +64,7 @@ async def requests(pool: InferencePool, name: str, count: int = 12, tokens: int 
 
 async def all_armed(pool: InferencePool) -> bool:
     try:
-        pulses = await asyncio.gather(*(asyncio.wait_for(engine.ping.remote(), 5) for engine in pool._engines))
+        pulses = await asyncio.gather(*(within(5, engine.ping.remote()) for engine in pool._engines))
     except (RayActorError, TimeoutError):
         return False
     return all(pulse.armed for pulse in pulses)

@@ -14,6 +14,7 @@ from ray.exceptions import RayActorError, RayTaskError
 
 from actors import pool as pool_module
 from actors.broadcast import Broadcast, TensorHeader
+from actors.deadlines import within
 from actors.engine import Pulse, engine_arguments, stop_token_ids
 from actors.pool import InferencePool, Update
 from actors.weights import WeightsRef
@@ -146,7 +147,7 @@ def watched(engine: Revived, monkeypatch: pytest.MonkeyPatch, start_timeout_s: f
 
     async def run() -> None:
         with suppress(TimeoutError):
-            await asyncio.wait_for(pool._tend(0), 0.5)
+            await within(0.5, pool._tend(0))
 
     asyncio.run(run())
 

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from actors.deadlines import within
 from actors.rollout import GroupOutcome, Play
 from launch.flow import Batch, Flow
 from medrl.buffer import BufferState, dump_state, load_state
@@ -134,7 +135,7 @@ def test_what_ended_a_play_while_the_learner_learnt_is_raised_by_the_next_step()
             await flow.take()
 
     with pytest.raises(ZeroDivisionError):
-        asyncio.run(asyncio.wait_for(two_steps(), 5))
+        asyncio.run(within(5, two_steps()))
 
 
 def test_questions_in_place_of_others_are_drawn_one_by_one() -> None:
