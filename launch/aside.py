@@ -5,10 +5,9 @@ controller lives as long as the run.
 """
 
 import multiprocessing
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from typing import ParamSpec, TypeVar
+from collections.abc import Callable, Mapping
+from multiprocessing.connection import Connection
+from typing import Any, ParamSpec, TypeVar
 
 from medrl.errors import InfrastructureError
 
@@ -19,11 +18,34 @@ T = TypeVar("T")
 def aside(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """`function(*args, **kwargs)` in a fresh process; it, its arguments and its result can be pickled.
 
-    What it raises is raised here. Raises InfrastructureError if the process dies.
+    What it raises is raised here. Raises InfrastructureError if the process dies. Whoever interrupts the wait ends the
+    process too: there is nobody left to hand its result to.
     """
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        try:
-            return pool.submit(function, *args, **kwargs).result()
-        except BrokenProcessPool as error:
-            name = getattr(function, "__name__", str(function))
-            raise InfrastructureError(f"the process of {name} died: was it killed for want of memory?") from error
+    context = multiprocessing.get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_work, args=(sender, function, args, kwargs))
+    process.start()
+    sender.close()  # so that the process's death ends the wait
+    result: T
+    try:
+        result, error = receiver.recv()
+    except EOFError as lost:
+        name = getattr(function, "__name__", str(function))
+        raise InfrastructureError(f"the process of {name} died: was it killed for want of memory?") from lost
+    except BaseException:
+        process.kill()
+        raise
+    finally:
+        process.join()
+        receiver.close()
+    if error is not None:
+        raise error
+    return result
+
+
+def _work(sender: Connection, function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    try:
+        result, error = function(*args, **kwargs), None
+    except Exception as raised:  # noqa: BLE001  # it is raised again by the process that waits
+        result, error = None, raised
+    sender.send((result, error))

@@ -1,6 +1,10 @@
 import os
 import signal
+import threading
+import time
+from pathlib import Path
 
+import psutil
 import pytest
 
 from launch.aside import aside
@@ -32,3 +36,23 @@ def test_what_it_raises_is_raised_here() -> None:
 def test_its_death_is_an_outage() -> None:
     with pytest.raises(InfrastructureError, match="the process of die died"):
         aside(die)
+
+
+def sleep(started: str) -> None:
+    Path(started).write_text(str(os.getpid()))
+    time.sleep(120)
+
+
+def test_an_interruption_does_not_wait_for_its_end(tmp_path: Path) -> None:
+    """Ctrl-C reaches a shell's whole group of processes, `kill -INT` only the one that waits."""
+    started = tmp_path / "started"
+
+    def interrupt() -> None:
+        while not started.exists() or not started.read_text():
+            time.sleep(0.05)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    threading.Thread(target=interrupt, daemon=True).start()
+    with pytest.raises(KeyboardInterrupt):
+        aside(sleep, str(started))
+    assert not psutil.pid_exists(int(started.read_text()))
