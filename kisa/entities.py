@@ -13,13 +13,12 @@ import numpy as np
 
 from envs.corpus import Document
 from kisa.graph import KnowledgeGraph
-from kisa.names import tokens, without_accents
+from kisa.mentions import Dictionary, Name
+from kisa.names import tokens
 from medrl.types import Entity
 
 PAPER_THRESHOLD = 1e-6
-_WORD = re.compile(r"[A-Za-z0-9]+")
 _IDENTIFIER = re.compile(r"(OMIM|ORPHA|DECIPHER|NCBIGene|HP):\d+")
-_Names = dict[tuple[str, ...], list[str]]
 _KINDS = ("disease", "gene", "phenotype")
 
 
@@ -39,44 +38,25 @@ class CorpusFrequency:
         )
 
 
+def dictionary_of(graph: KnowledgeGraph) -> Dictionary:
+    """The preferred names of the graph's diseases, findings and genes, genes by exact case."""
+    return Dictionary(
+        Name(entity.name, entity.id, exact=entity.kind == "gene")
+        for entity in graph.entities.values()
+        if entity.kind in _KINDS
+    )
+
+
 def count_mentions(graph: KnowledgeGraph, corpus: Iterable[Document]) -> CorpusFrequency:
-    """Find entity names in the documents: the longest name at each place, genes by exact case."""
-    names: _Names = {}  # a disease and a finding may share a name: both are meant
-    symbols: _Names = {}
-    for entity in graph.entities.values():
-        if entity.kind == "gene":
-            symbols.setdefault(tuple(_WORD.findall(entity.name)), []).append(entity.id)
-        elif entity.kind in _KINDS:
-            names.setdefault(tokens(entity.name), []).append(entity.id)
-    lengths: dict[str, list[int]] = {}
-    for key in (*names, *symbols):
-        lengths.setdefault(key[0].lower(), []).append(len(key))
-    longest_first = {first: sorted(set(found), reverse=True) for first, found in lengths.items()}
-    mentions = {identifier: 0 for identifiers in (*names.values(), *symbols.values()) for identifier in identifiers}
+    """In how many documents each entity is named: the longest name at each place."""
+    mentions = {entity.id: 0 for entity in graph.entities.values() if entity.kind in _KINDS}
+    dictionary = dictionary_of(graph)
     documents = 0
     for document in corpus:
         documents += 1
-        for identifier in _named(document.text, names, symbols, longest_first):
+        for identifier in {each for found in dictionary.find(document.text) for each in found.entities}:
             mentions[identifier] += 1
     return CorpusFrequency(documents, mentions)
-
-
-def _named(text: str, names: _Names, symbols: _Names, lengths: dict[str, list[int]]) -> set[str]:
-    words = _WORD.findall(without_accents(text))
-    folded = [word.lower() for word in words]
-    found: set[str] = set()
-    position = 0
-    while position < len(words):
-        step = 1
-        for length in lengths.get(folded[position], ()):
-            end = position + length
-            identifiers = names.get(tuple(folded[position:end])) or symbols.get(tuple(words[position:end]))
-            if identifiers:
-                found.update(identifiers)
-                step = length
-                break
-        position += step
-    return found
 
 
 def rare_seeds(graph: KnowledgeGraph, frequency: CorpusFrequency, percentile: float) -> list[Entity]:

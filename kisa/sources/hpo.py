@@ -16,6 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+from kisa.sources.text_lines import text_lines
 from medrl.errors import DataError
 
 FILES = ("hp.obo", "phenotype.hpoa", "genes_to_phenotype.txt")
@@ -124,16 +125,7 @@ def read_ontology(folder: Path) -> Ontology:
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    try:
-        with path.open(encoding="utf-8", newline="\n") as stream:
-            for number, line in enumerate(stream, start=1):
-                if not line.endswith("\n"):
-                    raise DataError(f"{path}:{number}: the file ends in the middle of a line; {_MEND}")
-                yield number, line.rstrip("\r\n")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start}); {_MEND}") from error
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror}; {_MEND}") from error
+    return text_lines(path, whole=True, mend=_MEND)
 
 
 def _read_obo(path: Path) -> tuple[str, dict[str, Term]]:
