@@ -116,7 +116,7 @@ class Candidates:
                 best = max(best, found.path, key=len)
             if len(best) - 1 == ceiling:
                 break
-        return chain_of(self.graph, best, rng) if len(best) - 1 in hops else None
+        return chain_of(self.graph, best, rng, self.validity.steps) if len(best) - 1 in hops else None
 
     def _first(self, chain: Chain, *kinds: str) -> Entity:
         entities = (chain.relations[0].subject, *(relation.object for relation in chain.relations))

@@ -2,7 +2,7 @@
 
 It is a generator of turns. Each turn it yields is sent back the observation that the environment gave:
 
-    turns = teach(question.text, question.anchors, mask(question))
+    turns = teach(question.text, question.anchors, mask(question), branches)
     text = next(turns);  text = turns.send(observation);  ...  until StopIteration
 
 Its turns are short and alike on purpose: a small model has to learn them from some hundreds of trajectories. Each
@@ -19,6 +19,7 @@ from kisa.frequency import BANDS
 from kisa.guidance import MaskedRelation
 from kisa.names import normalise
 from kisa.observations import Hit, is_complete, read_diagnosis, read_hits, read_lists
+from kisa.query import SHOWS
 from kisa.specialties import BRANCHES
 from medrl.chat import render_answer, render_call
 from medrl.types import ToolCall
@@ -67,14 +68,19 @@ class _Search:
         return [name for name in names if normalise(name) not in known]
 
 
-def teach(text: str, anchors: Sequence[str], structure: Sequence[MaskedRelation]) -> Turns:
+def teach(
+    text: str, anchors: Sequence[str], structure: Sequence[MaskedRelation], branches: Sequence[str] = ()
+) -> Turns:
     """Turns that answer the question, or as many as there are until the teacher is stuck.
+
+    `anchors` and `branches` are named by the text: what it begins with, and the findings that narrow later hops.
 
     The first entity is searched for; the documents of those found later are read by their name. The last thought says
     which entity the answer belongs to, so the answer can be checked against that entity's document.
     """
     search = _Search(list(_needs(text, structure)), list(anchors))
     kind = ""
+    named = iter(branches)
     for masked in structure:
         predicate, _, constraint = masked.relation.partition("/")
         if predicate == "lay_term_of":
@@ -83,10 +89,13 @@ def teach(text: str, anchors: Sequence[str], structure: Sequence[MaskedRelation]
             found = yield from _together(search, anchors)
         elif predicate == "has_finding":
             found = yield from _read_finding(search)
-        elif search.met[-1] in anchors:
-            found = yield from _search_for(search, HOPS[predicate])
         else:
-            found = yield from _read_about(search, HOPS[predicate])
+            subject = search.met[-1]
+            ask = _search_for if subject in anchors else _read_about
+            names = yield from ask(search, subject, HOPS[predicate])
+            if constraint == SHOWS:
+                names = yield from _shared(search, names, next(named))
+            found = _only_new(search, names)
         if found is None:
             return
         search.met.append(found)
@@ -133,9 +142,8 @@ def _read_finding(search: _Search) -> Generator[str, str, str | None]:
     return None
 
 
-def _search_for(search: _Search, hop: Hop) -> Generator[str, str, str | None]:
+def _search_for(search: _Search, subject: str, hop: Hop) -> Generator[str, str, tuple[str, ...]]:
     """Search; read the document that was found if its snippet does not hold the whole list."""
-    subject = search.met[-1]
     query = hop.query.format(x=subject)
     observation = yield _call(search.plan, "medical_retriever", query=query)
     own = next((hit for hit in read_hits(observation) if _is_about(hit, subject, hop)), None)
@@ -143,15 +151,22 @@ def _search_for(search: _Search, hop: Hop) -> Generator[str, str, str | None]:
     if not is_complete(names):
         thought = "The list is cut. I read it." if names else "I read about it."
         names = yield from _read(thought, own.title if own else subject, hop)
-    return _only_new(search, names)
+    return names
 
 
-def _read_about(search: _Search, hop: Hop) -> Generator[str, str, str | None]:
+def _read_about(search: _Search, subject: str, hop: Hop) -> Generator[str, str, tuple[str, ...]]:
     """Read the document by its name; search where that name is not one document's alone."""
-    names = yield from _read(search.plan, search.met[-1], hop)
-    if names:
-        return _only_new(search, names)
-    return (yield from _search_for(search, hop))
+    names = yield from _read(search.plan, subject, hop)
+    return names or (yield from _search_for(search, subject, hop))
+
+
+def _shared(search: _Search, names: tuple[str, ...], finding: str) -> Generator[str, str, tuple[str, ...]]:
+    """Those of `names` that are also on the finding's own list; none where either list is not whole."""
+    others = yield from _search_for(search, finding, HOPS["presents_in"])
+    if not (is_complete(names) and is_complete(others)):
+        return ()
+    known = {normalise(each) for each in others}
+    return tuple(each for each in names if normalise(each) in known)
 
 
 def _read(thought: str, document: str, hop: Hop) -> Generator[str, str, tuple[str, ...]]:

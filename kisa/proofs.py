@@ -3,7 +3,7 @@
 from kisa.graph import KnowledgeGraph
 from kisa.names import alike, occurs
 from kisa.query import answers
-from medrl.types import Question
+from medrl.types import Query, Question
 
 
 def flaw(graph: KnowledgeGraph, question: Question) -> str | None:
@@ -18,7 +18,10 @@ def flaw(graph: KnowledgeGraph, question: Question) -> str | None:
         return f"{len(found)} answers instead of {gold.name}"
     if len(question.query[1]) != question.hops or len(question.relations) != question.hops:
         return "the formal query has another length than the chain"
-    for anchor in question.anchors:
+    if not_needed := needless(graph, question.query):
+        return f"{not_needed} is not needed"
+    branches = [branch.subject.name for branch in question.branches]
+    for anchor in (*question.anchors, *branches):
         if not occurs(anchor, question.text):
             return f"the anchor {anchor} is not in the text"
         if alike(anchor, question.answer):
@@ -30,4 +33,19 @@ def flaw(graph: KnowledgeGraph, question: Question) -> str | None:
         for name in (entity.name, *graph.facts[entity.id].aliases):
             if occurs(name, question.text):
                 return f"the text names {name}"
+    return None
+
+
+def needless(graph: KnowledgeGraph, query: Query) -> str | None:
+    """A clue without which the formal question has the same one answer: an anchor among several, or a constraint."""
+    anchors, steps = query
+    found = answers(graph, query)
+    for anchor in anchors if len(anchors) > 1 else ():
+        if answers(graph, (tuple(each for each in anchors if each != anchor), steps)) == found:
+            return f"the clue {graph.entities[anchor].name}"
+    for place, (predicate, constraint, value) in enumerate(steps):
+        if constraint:
+            without = (*steps[:place], (predicate, "", ""), *steps[place + 1 :])
+            if answers(graph, (anchors, without)) == found:
+                return f"the constraint {constraint} {value} of hop {place + 1}"
     return None

@@ -4,7 +4,9 @@
 
 The first step starts from all anchors at once (findings seen together); later ones from wherever the last one led. A
 step never returns to an entity of its own path, which is what "the other disease" means. A constraint restricts
-`has_finding` by the 6-tuple: ("organ_system", "skeletal") or ("frequency_class", "very rare").
+`has_finding` by the 6-tuple, ("organ_system", "skeletal") or ("frequency_class", "very rare"), and a step to a disease
+by a finding that it shows as well, ("shows", "HP:0001083"): then the question is a tree, and its answer lies where the
+branches meet.
 """
 
 from collections import Counter
@@ -15,6 +17,11 @@ from medrl.types import Entity, Query, Relation
 
 Step = tuple[str, str, str]
 CONSTRAINTS = ("organ_system", "frequency_class")
+SHOWS = "shows"
+#: Diseases of a finding, at most, for a list of them to be read: a document shows so many names in one section.
+MOST_LISTED = 8
+#: Findings that a step to a disease is narrowed by, looked at.
+_MOST_CLUES = 6
 
 
 def followers(graph: KnowledgeGraph, entity: Entity, step: Step, visited: Collection[str] = ()) -> set[str]:
@@ -26,12 +33,16 @@ def followers(graph: KnowledgeGraph, entity: Entity, step: Step, visited: Collec
     predicate, constraint, value = step
     if predicate == "presents_in":
         found = set(graph.carriers.get(entity.id, ()))
+    elif constraint == SHOWS:
+        found = {relation.object.id for relation in graph.out(entity, predicate)}
     else:
         found = {
             relation.object.id
             for relation in graph.out(entity, predicate)
             if not constraint or _satisfies(graph, relation, constraint, value)
         }
+    if constraint == SHOWS:
+        found &= graph.carriers.get(value, frozenset())
     return found.difference(visited)
 
 
@@ -58,27 +69,73 @@ def answers(graph: KnowledgeGraph, query: Query) -> set[str]:
     return {path[-1] for path in paths}
 
 
-def functional_steps(graph: KnowledgeGraph, relation: Relation, visited: Collection[str]) -> list[Step]:
-    """The steps under which the relation's object is the only follower of its subject, given what was visited."""
-    steps: list[Step] = [(relation.predicate, "", "")]
+def functional_steps(
+    graph: KnowledgeGraph, relation: Relation, visited: Collection[str], *, narrow: bool = False
+) -> list[Step]:
+    """The steps under which the relation's object is the only follower of its subject, given what was visited.
+
+    `narrow`: a step to a disease may be narrowed by a finding. It is only where it needs to be, so every clue is
+    necessary.
+    """
+    plain: Step = (relation.predicate, "", "")
+    steps = [plain]
     if relation.predicate == "has_finding":
         system, band = relation.spatial.get("organ_system"), relation.clinical.get("frequency_class")
         steps = [("has_finding", key, value) for key, value in zip(CONSTRAINTS, (system, band), strict=True) if value]
     target = {relation.object.id}
-    return [step for step in steps if followers(graph, relation.subject, step, visited) == target]
+    found = [step for step in steps if followers(graph, relation.subject, step, visited) == target]
+    if narrow and not found and relation.object.kind == "disease":
+        return _narrowed(graph, relation, visited)
+    return found
 
 
-def functional_relations(graph: KnowledgeGraph, entity: Entity, visited: Collection[str]) -> list[Relation]:
+def _narrowed(graph: KnowledgeGraph, relation: Relation, visited: Collection[str]) -> list[Step]:
+    """Steps to a disease that a further finding makes the only one: not the finding alone, nor the step alone."""
+    if not is_listed(graph, relation.subject, relation.predicate):
+        return []
+    target = relation.object.id
+    rivals = followers(graph, relation.subject, (relation.predicate, "", ""), visited) - {target}
+    steps: list[Step] = []
+    for finding in (each.object for each in graph.out(relation.object, "has_finding")):
+        carriers = graph.carriers[finding.id]
+        if (
+            len(carriers) > 1
+            and rivals.isdisjoint(carriers)
+            and finding.id not in visited
+            and finding is not relation.subject
+        ):
+            if is_listed(graph, finding, "presents_in") and target in carriers:
+                steps.append((relation.predicate, SHOWS, finding.id))
+            if len(steps) == _MOST_CLUES:
+                break
+    return steps
+
+
+def is_listed(graph: KnowledgeGraph, entity: Entity, predicate: str) -> bool:
+    """Whether the entity's document lists all that `predicate` leads to, and nothing else leads there."""
+    if predicate == "presents_in" and len(graph.carriers.get(entity.id, ())) != len(graph.out(entity, predicate)):
+        return False  # a narrower finding has diseases that are not in the list
+    return len(graph.out(entity, predicate)) <= MOST_LISTED
+
+
+def functional_relations(
+    graph: KnowledgeGraph, entity: Entity, visited: Collection[str], *, narrow: bool = False
+) -> list[Relation]:
     """The chain relations of `entity` with a functional step: medically valid next hops."""
     if entity.kind == "disease":
         return _only_ones(graph.out(entity, "caused_by"), visited) + _functional_findings(graph, entity, visited)
-    if entity.kind == "gene":
-        return _only_ones(graph.out(entity, "causes"), visited)
-    if entity.kind != "phenotype":
+    predicate = {"gene": "causes", "phenotype": "presents_in"}.get(entity.kind)
+    if predicate is None:
         return []
-    carriers = graph.carriers.get(entity.id, frozenset()).difference(visited)
-    presented = _only_ones(graph.out(entity, "presents_in"), visited) if len(carriers) == 1 else []
-    return presented + _only_ones(graph.out(entity, "is_a"), visited)
+    to_diseases = graph.out(entity, predicate)
+    if narrow and len(to_diseases) <= MOST_LISTED:
+        found = [each for each in to_diseases if each.object.id not in visited]
+        found = [each for each in found if functional_steps(graph, each, visited, narrow=True)]
+    elif entity.kind == "gene" or len(graph.carriers.get(entity.id, frozenset()).difference(visited)) == 1:
+        found = _only_ones(to_diseases, visited)
+    else:
+        found = []
+    return found + _only_ones(graph.out(entity, "is_a"), visited)
 
 
 def _only_ones(relations: Sequence[Relation], visited: Collection[str]) -> list[Relation]:

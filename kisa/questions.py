@@ -6,13 +6,13 @@ finding                    ectopia lentis
 """
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from kisa.frequency import RANGES
 from kisa.graph import KnowledgeGraph
 from kisa.names import alike, content, normalise
-from kisa.query import Step, followers, functional_steps
+from kisa.query import CONSTRAINTS, SHOWS, Step, followers
 from medrl.seeds import derive_seed
 from medrl.types import Entity, Query, Question, Relation, Split
 
@@ -58,6 +58,21 @@ _PHRASES: Mapping[str, tuple[str, ...]] = {
         "the one {value} sign ({range} of patients) of {x}",
     ),
     "has_finding/other/frequency_class": ("the only other {value} finding ({range} of patients) in {x}",),
+    "presents_in/shows": (
+        "the disease that presents with {x} and with {value}",
+        "the condition in which {x} is seen, and {value} too",
+        "the disorder marked by {x} that can also show {value}",
+    ),
+    "presents_in/other/shows": ("the other disease that presents with {x} and also shows {value}",),
+    "causes/shows": (
+        "the disease linked to {x} that presents with {value}",
+        "the condition caused by {x} in which {value} is seen",
+        "the disorder due to changes in {x} that shows {value}",
+    ),
+    "causes/other/shows": (
+        "the other disease linked to {x} that presents with {value}",
+        "the other condition caused by {x} in which {value} is seen",
+    ),
 }
 _TOGETHER = (
     "the one disease in which {x} occur together",
@@ -68,6 +83,8 @@ _LAY = ("what people call {x}", "the finding known to patients as {x}", "what la
 _OPENINGS = ("Name {x}.", "What is {x}?", "Identify {x}.")
 #: Openings that ask in one breath instead of "Which gene is the gene ...".
 _DIRECT: Mapping[str, tuple[str, ...]] = {
+    "causes/shows": ("Which disease linked to {x} presents with {value}?",),
+    "presents_in/shows": ("Which disease presents with {x} and with {value}?",),
     "caused_by": ("Which gene is mutated in {x}?", "Which gene causes {x}?", "Mutations in which gene cause {x}?"),
     "causes": ("Which disease is linked to {x}?", "Which condition is caused by {x}?"),
     "presents_in": ("Which disease presents with {x}?", "In which condition is {x} seen?"),
@@ -95,17 +112,42 @@ class Chain:
         return tuple(relation.subject.id for relation in starts), self.steps
 
 
-def chain_of(graph: KnowledgeGraph, path: Sequence[Entity], rng: random.Random) -> Chain:
-    """The relations along a valid path; where several constraints are functional, one is drawn."""
+Steps = Callable[[Relation, Sequence[Entity]], list[Step]]
+
+
+def chain_of(graph: KnowledgeGraph, path: Sequence[Entity], rng: random.Random, steps: Steps) -> Chain | None:
+    """The relations along a valid path, each with a step drawn from those that `steps` gives for it.
+
+    None if a hop can only be narrowed by a finding that has to do with the rest of the path. Raises ValueError if the
+    path is none.
+    """
     relations: list[Relation] = []
-    steps: list[Step] = []
+    chosen: list[Step] = []
     for end in range(1, len(path)):
         relation = graph.between(path[end - 1], path[end])
         if relation is None:
             raise ValueError(f"{path[end - 1].name} and {path[end].name} are not linked")
+        options = [step for step in steps(relation, path[:end]) if _stands_apart(graph, step, path, relation.object)]
+        if not options:
+            return None
         relations.append(relation)
-        steps.append(rng.choice(functional_steps(graph, relation, {each.id for each in path[:end]})))
-    return Chain(tuple(relations), tuple(steps))
+        chosen.append(rng.choice(options))
+    return Chain(tuple(relations), tuple(chosen))
+
+
+def _stands_apart(graph: KnowledgeGraph, step: Step, path: Sequence[Entity], disease: Entity) -> bool:
+    """Whether the finding that narrows a step, if one does, touches the path nowhere else: it would be a short cut."""
+    if step[1] != SHOWS:
+        return True
+    finding = graph.entities[step[2]]
+    return all(
+        finding is not each
+        and not alike(finding.name, each.name)
+        and graph.between(finding, each) is None
+        and graph.between(each, finding) is None
+        for each in path
+        if each is not disease
+    )
 
 
 def compose(graph: KnowledgeGraph, chain: Chain, rng: random.Random) -> str:
@@ -122,7 +164,7 @@ def compose(graph: KnowledgeGraph, chain: Chain, rng: random.Random) -> str:
             outer = rng.choice(_PHRASES[key])
             # Asking directly reads best; the long form stays for variety.
             if last and key in _DIRECT and rng.random() < 0.7:
-                return _ask(rng.choice(_DIRECT[key]).format(x=phrase))
+                return _ask(rng.choice(_DIRECT[key]).format(x=phrase, **words))
             phrase = outer.format(x=phrase, **words)
         visited.append(relation.object.id)
     return _ask(rng.choice(_OPENINGS).format(x=phrase))
@@ -139,11 +181,12 @@ def _key(
     passed = followers(graph, relation.subject, step) & set(visited)
     other = "/other" if passed and f"{predicate}/other" in {_bare(key) for key in _PHRASES} else ""
     key = f"{predicate}{other}" + (f"/{constraint}" if constraint else "")
-    return key, {"value": value, "range": RANGES.get(value, "")}
+    shown = graph.entities[value].name if constraint == SHOWS else value
+    return key, {"value": shown, "range": RANGES.get(value, "")}
 
 
 def _bare(key: str) -> str:
-    return "/".join(part for part in key.split("/") if part not in ("organ_system", "frequency_class"))
+    return "/".join(part for part in key.split("/") if part not in (*CONSTRAINTS, SHOWS))
 
 
 def _enumerate(names: Sequence[str]) -> str:
@@ -162,6 +205,16 @@ def lay_names(graph: KnowledgeGraph, phenotype: Entity) -> list[str]:
         and graph.lay_owners[normalise(lay)] == 1
         and set(lay).isdisjoint('";:()[]')
     ]
+
+
+def _branches(graph: KnowledgeGraph, chain: Chain) -> tuple[Relation, ...]:
+    narrowed = (
+        (step[2], relation.object)
+        for relation, step in zip(chain.relations, chain.steps, strict=True)
+        if step[1] == SHOWS
+    )
+    found = (graph.between(graph.entities[finding], disease) for finding, disease in narrowed)
+    return tuple(relation for relation in found if relation is not None)
 
 
 def question_of(
@@ -184,5 +237,6 @@ def question_of(
         relations=chain.relations,
         anchors=anchors,
         clues=chain.clues,
+        branches=_branches(graph, chain),
         query=chain.query,
     )

@@ -24,7 +24,8 @@ async def demonstrate(
     Wall-clock figures are set to 0, so the same seed gives the same bytes.
     """
     env = ReactEnv(question, tools, codec, config.env, config.model.max_length)
-    turns = teach(question.text, question.anchors, mask(question))
+    branches = [branch.subject.name for branch in question.branches]
+    turns = teach(question.text, question.anchors, mask(question), branches)
     text = next(turns, None)
     while text is not None and env.ending is None:
         await env.act(codec.encode_action(text))

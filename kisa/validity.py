@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, replace
 
 from kisa.graph import KnowledgeGraph
 from kisa.names import alike, normalise
-from kisa.query import functional_relations, functional_steps
+from kisa.query import SHOWS, Step, functional_relations, functional_steps
 from kisa.splits import is_hub
 from medrl.types import Entity, Relation, Split
 
@@ -33,7 +33,7 @@ _ANSWERS = ("gene", "disease", "phenotype")
 
 @dataclass(frozen=True)
 class Validity:
-    """The rules for one run. `splits`: disease or gene id -> split."""
+    """The rules for one run. `splits`: disease or gene id -> split. `narrow`: see `query.functional_steps`."""
 
     graph: KnowledgeGraph
     splits: Mapping[str, Split]
@@ -41,6 +41,7 @@ class Validity:
     max_hops: int
     name_characters: int
     answer_characters: int
+    narrow: bool = False
     named: Counter[str] = field(default_factory=Counter, repr=False)
 
     def __post_init__(self) -> None:
@@ -68,9 +69,18 @@ class Validity:
         identifiers = {each.id for each in visited} | {entity.id}
         return [
             relation
-            for relation in functional_relations(self.graph, entity, identifiers)
+            for relation in functional_relations(self.graph, entity, identifiers, narrow=self.narrow)
             if self.admits(relation.object) and not alike(entity.name, relation.object.name)
         ]
+
+    def steps(self, relation: Relation, before: Sequence[Entity]) -> list[Step]:
+        """The formal steps that a hop may be, after `before`."""
+        steps = functional_steps(self.graph, relation, {each.id for each in before}, narrow=self.narrow)
+        return [step for step in steps if step[1] != SHOWS or self._may_be_named(step[2], relation.object)]
+
+    def _may_be_named(self, finding: str, disease: Entity) -> bool:
+        entity = self.graph.entities[finding]
+        return self.admits(entity) and not alike(entity.name, disease.name)
 
     def may_extend(self, path: tuple[Entity, ...]) -> bool:
         """Whether `path` could be the beginning of a valid path, given that all but its last step is."""
@@ -86,7 +96,7 @@ class Validity:
             return False
         if len({self.splits[each.id] for each in path if each.id in self.splits}) > 1:
             return False
-        return bool(functional_steps(self.graph, relation, {each.id for each in before}))
+        return bool(self.steps(relation, before))
 
     def completes(self, path: tuple[Entity, ...]) -> bool:
         """The rules on a whole path that its prefixes need not keep: its length, its answer, no giveaway."""
@@ -111,7 +121,7 @@ class Validity:
                 if other in visited or not self.admits(other) or alike(entity.name, other.name):
                     continue
                 relation = self.graph.between(other, entity)
-                if relation is not None and functional_steps(self.graph, relation, {other.id}):
+                if relation is not None and self.steps(relation, [other]):
                     found.append(other)
         return found
 

@@ -59,8 +59,9 @@ class Relation:
 class Question:
     """A multi-hop question with a proved answer. `relations` is the chain, from the named anchor to the answer.
 
-    `anchors`: what the text names, as it is written there. `clues`: relations beside the chain that narrow its first
-    hop. `query`: the formal question, run on the graph to prove that `answer` is the only one.
+    `anchors`: what the text begins with, as it is written there. `clues`: relations beside the chain that narrow its
+    first hop. `branches`: those that narrow later hops, in order: the finding that the text names, to the hop's disease.
+    `query`: the formal question, run on the graph to prove that `answer` is the only one.
     """
 
     id: str
@@ -73,6 +74,7 @@ class Question:
     relations: tuple[Relation, ...]
     anchors: tuple[str, ...] = ()
     clues: tuple[Relation, ...] = ()
+    branches: tuple[Relation, ...] = ()
     query: Query = ((), ())
 
     @property

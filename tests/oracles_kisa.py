@@ -37,6 +37,8 @@ def answers_by_enumeration(graph: KnowledgeGraph, query: Query) -> set[str]:
 
 def _holds(graph: KnowledgeGraph, subject: str, target: str, step: tuple[str, str, str]) -> bool:
     predicate, constraint, value = step
+    if constraint == "shows" and not _holds(graph, value, target, ("presents_in", "", "")):
+        return False
     if predicate == "presents_in":  # annotated with the finding or with one below it
         below = {subject}
         while True:
@@ -57,5 +59,5 @@ def _holds(graph: KnowledgeGraph, subject: str, target: str, step: tuple[str, st
             if constraint == "organ_system":
                 systems = {each.object.name for each in graph.out(graph.entities[target], "affects")}
                 return f"{value} system" in systems
-            return not constraint or each.clinical.get(constraint) == value
+            return constraint in ("", "shows") or each.clinical.get(constraint) == value
     return False

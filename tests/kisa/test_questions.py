@@ -10,13 +10,14 @@ from kisa.names import occurs
 from kisa.proofs import flaw
 from kisa.questions import Chain, chain_of, lay_names, question_of
 from medrl.types import Question
+from tests.kisa.chains import chain_along
 
 LONGEST = ("HP:1000001", "OMIM:1", "NCBIGene:11", "OMIM:2", "HP:1000005")
 
 
 def _question(graph: KnowledgeGraph, *identifiers: str, seed: int = 0, lay: str | None = None) -> Question:
     rng = random.Random(seed)
-    chain = chain_of(graph, [graph.entities[each] for each in identifiers], rng)
+    chain = chain_along(graph, *identifiers, rng=rng)
     chain = Chain(chain.relations, chain.steps, lay=lay)
     return question_of(graph, chain, rng, seed=0, split="train", specialty="cardiology")
 
@@ -87,13 +88,38 @@ def test_clues_single_out_one_disease(graph: KnowledgeGraph, monkeypatch: pytest
     clues = clue_findings(graph, alpha, random.Random(0))
     assert {clue.subject.name for clue in clues} == {"Tall stature", "Long fingers"}
     rng = random.Random(0)
-    chain = with_clues(chain_of(graph, [alpha, graph.entities["NCBIGene:11"]], rng), clues)
+    alone = Chain(clues[:1], (("presents_in", "", ""),), clues[1:])
+    question = question_of(graph, alone, rng, seed=0, split="train", specialty="cardiology")
+    assert flaw(graph, question) is None and question.answer == "Alpha disease"
+    chain = with_clues(chain_along(graph, alpha.id, "NCBIGene:11", rng=rng), clues)
     question = question_of(graph, chain, rng, seed=0, split="train", specialty="cardiology")
-    assert flaw(graph, question) is None
     assert question.hops == 2 and question.answer == "AAA1"
+    assert flaw(graph, question) == "the clue Long fingers is not needed"  # tall stature alone leads to AAA1 as well
     assert set(question.anchors) == {"Tall stature", "Long fingers"}
     assert [masked.relation for masked in mask(question)] == ["presents_in/all", "caused_by"]
     assert clue_findings(graph, graph.entities["OMIM:3"], random.Random(0)) == ()
+
+
+def test_a_hop_to_one_of_several_diseases_is_narrowed_by_a_finding(graph: KnowledgeGraph) -> None:
+    for seed in range(8):
+        rng = random.Random(seed)
+        chain = chain_along(graph, "NCBIGene:11", "OMIM:2", rng=rng, narrow=True)
+        assert chain.steps == (("causes", "shows", "HP:1000005"),)
+        question = question_of(graph, chain, rng, seed=0, split="train", specialty="cardiology")
+        assert flaw(graph, question) is None and question.answer == "Beta syndrome"
+        assert occurs("AAA1", question.text) and occurs("Heart murmur", question.text)
+        assert [branch.subject.name for branch in question.branches] == ["Heart murmur"]
+        assert [masked.relation for masked in mask(question)] == ["causes/shows"]
+        assert flaw(graph, replace(question, text=question.text.replace("Heart murmur", "it"))) is not None
+
+
+def test_a_finding_that_touches_the_rest_of_the_path_narrows_nothing(graph: KnowledgeGraph) -> None:
+    """Heart murmur is on Gamma's list too: named in the question, it would lead there past the chain."""
+    path = [graph.entities[each] for each in ("NCBIGene:11", "OMIM:2")]
+    step = ("causes", "shows", "HP:1000005")
+    assert chain_of(graph, path, random.Random(0), lambda relation, before: [step]) is not None
+    longer = [*path, graph.entities["HP:1000005"]]
+    assert chain_of(graph, longer, random.Random(0), lambda relation, before: [step]) is None
 
 
 def test_the_mask_leaks_no_name(graph: KnowledgeGraph) -> None:

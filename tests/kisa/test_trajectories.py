@@ -7,12 +7,13 @@ from envs.tools.base import Tool
 from kisa.graph import KnowledgeGraph
 from kisa.guidance import mask
 from kisa.planner import teach
-from kisa.questions import Chain, chain_of, question_of
+from kisa.questions import Chain, question_of
 from kisa.trajectories import demonstrate
 from medrl.chat import ChatCodec
 from medrl.config import Config
 from medrl.rewards import RubricScore, efficiency_penalty, expert_rubric
 from medrl.types import Ending, Question, Rollout
+from tests.kisa.chains import chain_along
 from tests.kisa.library import Library, open_library
 from tests.tiny import tiny_tokenizer
 
@@ -28,7 +29,7 @@ CONFIG = Config.model_validate(
 
 def _question(graph: KnowledgeGraph, *identifiers: str, seed: int = 0, lay: str | None = None) -> Question:
     rng = random.Random(seed)
-    chain = chain_of(graph, [graph.entities[each] for each in identifiers], rng)
+    chain = chain_along(graph, *identifiers, rng=rng)
     return question_of(
         graph, Chain(chain.relations, chain.steps, lay=lay), rng, seed=0, split="train", specialty="cardiology"
     )
@@ -120,3 +121,13 @@ def test_the_teacher_sees_text_anchors_and_mask_alone(graph: KnowledgeGraph) -> 
     said = turns.send("[1] Blue sclera (finding): Seen in: Omega disease.")
     assert '"document": "Omega disease"' in said
     assert turns.send("Omega disease (OMIM:5): Gene: ZZZ9.").endswith("<answer>ZZZ9</answer>")
+
+
+def test_the_teacher_looks_where_two_lists_meet(graph: KnowledgeGraph) -> None:
+    for path in (("NCBIGene:11", "OMIM:2"), ("HP:1000003", "OMIM:1", "NCBIGene:11")):
+        rng = random.Random(0)
+        chain = chain_along(graph, *path, rng=rng, narrow=True)
+        question = question_of(graph, chain, rng, seed=0, split="train", specialty="cardiology")
+        rollout = _play(question, open_library(graph))
+        assert rollout is not None and rollout.answer == question.answer
+        assert rollout.num_tool_calls == question.hops + len(question.branches) == len(path)
