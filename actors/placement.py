@@ -5,6 +5,7 @@ node that an actor goes to. On GPU an engine takes `pool.tensor_parallel` GPUs a
 """
 
 import os
+import socket
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from actors.seats import Node, kind, seats, threads
 from medrl.config import Config
+from medrl.errors import ConfigError
 
 QUIET = {
     "HF_HUB_OFFLINE": "1",
@@ -110,10 +112,27 @@ def described_nodes(config: Config) -> list[Node]:
 
 
 def require_here(config: Config) -> None:
-    """Raises ConfigError if this machine alone is too small, before Ray is started; nothing where RAY_ADDRESS names a
-    cluster."""
-    if "RAY_ADDRESS" not in os.environ:
+    """Raises ConfigError, before Ray is started, if this machine alone is too small, or, where RAY_ADDRESS names a
+    cluster, if nothing answers there."""
+    address = os.environ.get("RAY_ADDRESS")
+    if address is None:
         seats(config, [this_machine()])
+    else:
+        require_answer(address)
+
+
+def require_answer(address: str, timeout_s: float = 10.0) -> None:
+    """Raises ConfigError if nothing listens at `address`, "host:port"; others ("auto", "ray://…") are Ray's to read."""
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isdigit() or "/" in host:
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout_s).close()
+    except OSError as error:
+        raise ConfigError(
+            f"RAY_ADDRESS={address}: nothing answers there ({error.strerror or error}); start the cluster, or unset it "
+            "to run on this machine alone"
+        ) from error
 
 
 @contextmanager

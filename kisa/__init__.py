@@ -1,1 +1,2 @@
-"""KISA: from an ontology to questions with proved answers, and guided trajectories (spec section 3)."""
+"""KISA, knowledge-informed trajectory synthesis: from an ontology to questions with proved answers, and guided
+trajectories (arXiv 2508.14880)."""

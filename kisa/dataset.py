@@ -2,43 +2,41 @@
 
     <out>/questions.jsonl      training and held-out questions
           trajectories.jsonl   the teacher's episodes on training questions
+          rounds.jsonl         what was made so far, while it is at work
 
-Same seed and precision of the encoder (`envs.embedding`), same bytes. Questions are taken round robin over the
-specialties, so they are as even as the data allow. No answer of a training question is that of a held-out one.
+Same seed and precision of the encoder (`envs.embedding`), same bytes, with any number of workers and however often it
+was interrupted. Questions are spread over the specialties as evenly as the data allow. No answer of a training question
+is that of a held-out one.
 """
 
-import asyncio
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from envs.toolbox import open_toolbox
-from envs.tools.base import Tool
-from kisa.candidates import Candidates, Wanted
+from kisa.candidates import Candidates
 from kisa.entities import rare_seeds
-from kisa.expansion import RetrieverDiscovery
 from kisa.graph import KnowledgeGraph
 from kisa.guidance import mask
 from kisa.knowledge import load_frequencies, load_graph
-from kisa.memory import Remembering
-from kisa.splits import assign_splits, shared_entities
-from kisa.trajectories import demonstrate
-from kisa.validity import Validity
-from medrl.chat import ChatCodec
+from kisa.rounds import Round, RoundLog, key_of
+from kisa.selection import Selection, select_for
+from kisa.specialties import SPECIALTIES
+from kisa.splits import shared_entities
+from kisa.workshop import Crew, Task, Workshop, crew
 from medrl.config import Config
 from medrl.errors import DataError
 from medrl.records import read_jsonl, write_jsonl
-from medrl.sections import KisaConfig
 from medrl.seeds import derive_seed
 from medrl.types import Entity, Question, Rollout, Split
 
 _ATTEMPTS = 4
-#: Questions with one answer, at most: no answer is worth learning by heart.
-_SAME_ANSWER = 2
+#: Seeds of each specialty in a round: what a round makes is chosen from before the next one is asked for.
+_SEEDS_A_ROUND = 4
+Queues = Mapping[str, list[Entity]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,76 +48,23 @@ class Dataset:
     trajectories: list[Rollout]
 
 
-@dataclass
-class Selection:
-    """Questions of one split, up to the wanted numbers."""
-
-    split: Split
-    total: int
-    quotas: dict[int, int]
-    differential: int
-    lay: int
-    questions: list[Question] = field(default_factory=list)
-    rollouts: list[Rollout] = field(default_factory=list)
-    unsolved: int = 0
-    _known: set[object] = field(default_factory=set)
-    _answers: Counter[str] = field(default_factory=Counter)
-
-    @property
-    def wanted(self) -> Wanted:
-        hops = frozenset(hops for hops, count in self.quotas.items() if count)
-        return Wanted(hops, self.differential > 0, self.lay > 0)
-
-    @property
-    def is_full(self) -> bool:
-        return len(self.questions) == self.total
-
-    def is_new(self, question: Question) -> bool:
-        """Whether neither the formal question nor the answer has been asked often enough."""
-        return question.query not in self._known and self._answers[question.answer] < _SAME_ANSWER
-
-    def refuse(self, answers: Iterable[str]) -> None:
-        """Ask for none of `answers`."""
-        self._answers.update(dict.fromkeys(answers, _SAME_ANSWER))
-
-    def take(self, question: Question, rollout: Rollout) -> None:
-        self._known.add(question.query)
-        self._answers[question.answer] += 1
-        self.questions.append(question)
-        self.rollouts.append(rollout)
-        self.quotas[question.hops] -= 1
-        self.differential -= bool(question.clues)
-        self.lay -= mask(question)[0].relation == "lay_term_of"
-
-    def reopen(self) -> None:
-        """Let any length fill what is missing: the data hold too few chains of the wanted ones."""
-        missing = self.total - len(self.questions)
-        if missing:
-            tqdm.write(f"{self.split}: {missing} questions may have any length, too few chains have the wanted one")
-        self.quotas = dict.fromkeys(self.quotas, missing)
-
-
-def quotas(config: KisaConfig, total: int) -> dict[int, int]:
-    """How many of `total` questions have each number of hops; the largest share takes what rounding leaves."""
-    shares = {hops: config.hop_shares.get(hops, 0.0) for hops in range(config.min_hops, config.max_hops + 1)}
-    whole = sum(shares.values())
-    counts = {hops: int(total * share / whole) for hops, share in shares.items()}
-    counts[max(shares, key=lambda hops: shares[hops])] += total - sum(counts.values())
-    return counts
-
-
 def synthesize(config: Config, knowledge: Path, out: Path, tokenizer: Any) -> dict[str, Any]:
     """Write the dataset of a run to `out` and return its counts. `knowledge`: what `build_knowledge` returned.
 
-    Raises DataError if the ontology holds too few chains.
+    Interrupted, it goes on where it was. Raises DataError if the ontology holds too few chains.
     """
     graph = load_graph(config.knowledge)
     frequency = load_frequencies(knowledge)
     tqdm.write(frequency.describe(config.kisa.rare_percentile))
     seeds = rare_seeds(graph, frequency, config.kisa.rare_percentile)
-    tools = open_toolbox(knowledge, config.knowledge, threads=1)  # one query is too little for two cores
-    selections = asyncio.run(select(config, graph, seeds, tools, ChatCodec(tokenizer)))
-    train, heldout = selections
+    workshop = Workshop(config, knowledge, tokenizer, graph)
+    log = RoundLog(out / "rounds.jsonl", key_of(config, knowledge))
+    try:
+        with crew(workshop, config, knowledge, tokenizer) as make:
+            train, heldout = select(config, graph, seeds, workshop.candidates, make, log)
+    except BaseException:
+        log.close(done=False)
+        raise
     shared = shared_entities(train.questions, heldout.questions)
     if shared:
         raise DataError(
@@ -127,6 +72,7 @@ def synthesize(config: Config, knowledge: Path, out: Path, tokenizer: Any) -> di
         )
     write_jsonl(out / "questions.jsonl", [*train.questions, *heldout.questions])
     write_jsonl(out / "trajectories.jsonl", train.rollouts)
+    log.close(done=True)
     return {
         "train": describe(train.questions, train.rollouts),
         "heldout": describe(heldout.questions, heldout.rollouts),
@@ -144,16 +90,10 @@ def load_dataset(out: Path) -> Dataset:
     )
 
 
-async def select(
-    config: Config, graph: KnowledgeGraph, seeds: Iterable[Entity], tools: Mapping[str, Tool], codec: ChatCodec
+def select(
+    config: Config, graph: KnowledgeGraph, seeds: Iterable[Entity], candidates: Candidates, make: Crew, log: RoundLog
 ) -> tuple[Selection, Selection]:
     """Training and held-out questions with the teacher's episode of each. Raises DataError, ToolOutage."""
-    kisa = config.kisa
-    remembered: dict[str, Tool] = {name: Remembering(tool) for name, tool in tools.items()}
-    splits = assign_splits(graph, kisa.heldout_fraction, config.seed)
-    validity = Validity(graph, splits, kisa.min_hops, kisa.max_hops, kisa.name_characters, kisa.answer_characters)
-    discover = RetrieverDiscovery(remembered["medical_retriever"], graph)
-    candidates = Candidates(graph, validity, discover, kisa, config.seed)
     queues: dict[Split, dict[str, list[Entity]]] = {"train": defaultdict(list), "heldout": defaultdict(list)}
     for entity in sorted(
         seeds, key=lambda each: (not candidates.may_be_lay(each), derive_seed(config.seed, "order", each.id))
@@ -161,41 +101,35 @@ async def select(
         split = candidates.start_split(entity)
         if split is not None:
             queues[split][graph.facts[entity.id].specialty].append(entity)
-    selections: list[Selection] = []
-    for split, total in (("train", kisa.train_questions), ("heldout", kisa.heldout_questions)):
-        selection = Selection(
-            "train" if split == "train" else "heldout",
-            total,
-            quotas(kisa, total),
-            round(total * kisa.differential_fraction),
-            round(total * kisa.lay_fraction),
-        )
-        for earlier in selections:  # an answer learnt by heart must not pass for one that was found
-            selection.refuse({question.answer for question in earlier.questions})
-        await _fill(selection, queues[selection.split], candidates, remembered, codec, config)
-        selections.append(selection)
-    return selections[0], selections[1]
+    finished = log.rounds()
+    train = select_for(config.kisa, "train", len(SPECIALTIES))
+    _fill(train, queues["train"], make, log, finished)
+    heldout = select_for(config.kisa, "heldout", len(SPECIALTIES))
+    heldout.refuse({question.answer for question in train.questions})  # learnt by heart, it must not pass for found
+    _fill(heldout, queues["heldout"], make, log, finished)
+    return train, heldout
 
 
-async def _fill(
-    selection: Selection,
-    queues: Mapping[str, list[Entity]],
-    candidates: Candidates,
-    tools: Mapping[str, Tool],
-    codec: ChatCodec,
-    config: Config,
-) -> None:
+def _fill(selection: Selection, queues: Queues, make: Crew, log: RoundLog, finished: Iterator[Round]) -> None:
+    """Take questions until there are enough. What `finished` holds is not made again. Raises DataError."""
     with tqdm(total=selection.total, desc=f"{selection.split} questions", unit="question") as progress:
         for attempt in range(_ATTEMPTS):
             if attempt == _ATTEMPTS - 1:
                 selection.reopen()
-            turns = deque(deque(queues[specialty]) for specialty in sorted(queues))
-            while turns and not selection.is_full:
-                queue = turns.popleft()
-                if await _take_one(selection, queue, attempt, candidates, tools, codec, config):
-                    progress.update()
-                if queue:
-                    turns.append(queue)
+            waiting = {specialty: deque(queues[specialty]) for specialty in sorted(queues)}
+            while not selection.is_full and (tasks := _next_tasks(selection, waiting, attempt)):
+                done = next(finished, None)
+                if done is None:
+                    done = Round(tuple(made for made in make(tasks) if made is not None))
+                    log.append(done)
+                for made in done.made:
+                    if not selection.may_take(made.question):
+                        continue
+                    if made.rollout is None:
+                        selection.unsolved += 1
+                    else:
+                        selection.take(made.question, made.rollout)
+                        progress.update()
     if not selection.is_full:
         raise DataError(
             f"only {len(selection.questions)} of {selection.total} {selection.split} questions could be made from this "
@@ -203,26 +137,14 @@ async def _fill(
         )
 
 
-async def _take_one(
-    selection: Selection,
-    queue: deque[Entity],
-    attempt: int,
-    candidates: Candidates,
-    tools: Mapping[str, Tool],
-    codec: ChatCodec,
-    config: Config,
-) -> bool:
-    """Go down a specialty's seeds until one gives a question that is solved; False if none does."""
-    while queue:
-        question = await candidates.make(queue.popleft(), attempt, selection.wanted)
-        if question is None or question.split != selection.split or not selection.is_new(question):
-            continue
-        rollout = await demonstrate(question, tools, codec, config)
-        if rollout is not None:
-            selection.take(question, rollout)
-            return True
-        selection.unsolved += 1
-    return False
+def _next_tasks(selection: Selection, waiting: Mapping[str, deque[Entity]], attempt: int) -> list[Task]:
+    """The next round: some seeds of each specialty that has not its share yet."""
+    return [
+        Task(queue.popleft().id, attempt, selection.wanted)
+        for specialty, queue in waiting.items()
+        if not selection.has_enough(specialty)
+        for _ in range(min(_SEEDS_A_ROUND, len(queue)))
+    ]
 
 
 def describe(questions: list[Question], rollouts: list[Rollout]) -> dict[str, Any]:

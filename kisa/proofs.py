@@ -2,8 +2,8 @@
 
 from kisa.graph import KnowledgeGraph
 from kisa.names import alike, occurs
-from kisa.query import answers
-from medrl.types import Query, Question
+from kisa.query import answers, functional_relations
+from medrl.types import Entity, Query, Question
 
 
 def flaw(graph: KnowledgeGraph, question: Question) -> str | None:
@@ -26,6 +26,11 @@ def flaw(graph: KnowledgeGraph, question: Question) -> str | None:
             return f"the anchor {anchor} is not in the text"
         if alike(anchor, question.answer):
             return f"the anchor {anchor} gives away {question.answer}"
+    return leak(graph, question) or shortcut(graph, question)
+
+
+def leak(graph: KnowledgeGraph, question: Question) -> str | None:
+    """A name in the text that should not be there: the answer's, an alias, or that of an entity on the way."""
     hidden = list(question.entities[1:])
     if question.anchors[0] != question.relations[0].subject.name:
         hidden.append(question.relations[0].subject)
@@ -34,6 +39,28 @@ def flaw(graph: KnowledgeGraph, question: Question) -> str | None:
             if occurs(name, question.text):
                 return f"the text names {name}"
     return None
+
+
+def shortcut(graph: KnowledgeGraph, question: Question) -> str | None:
+    """A way from a named entity to the answer that has fewer hops than the question takes from there, each with one
+    follower only, so that it could be gone without the rest of the question."""
+    answer = question.relations[-1].object
+    starts = [(relation.subject, question.hops) for relation in (question.relations[0], *question.clues)]
+    ends = {relation.object.id: hop for hop, relation in enumerate(question.relations)}
+    starts += [(branch.subject, question.hops - ends[branch.object.id]) for branch in question.branches]
+    for start, distance in starts:
+        if _reaches(graph, (start,), answer, distance - 1):
+            return f"{answer.name} is fewer than {distance} hops from {start.name}"
+    return None
+
+
+def _reaches(graph: KnowledgeGraph, path: tuple[Entity, ...], answer: Entity, hops: int) -> bool:
+    if hops < 1:
+        return False
+    for relation in functional_relations(graph, path[-1], {each.id for each in path}):
+        if relation.object is answer or _reaches(graph, (*path, relation.object), answer, hops - 1):
+            return True
+    return False
 
 
 def needless(graph: KnowledgeGraph, query: Query) -> str | None:

@@ -5,11 +5,13 @@ controller lives as long as the run.
 """
 
 import multiprocessing
+import signal
 from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
 from typing import Any, ParamSpec, TypeVar
 
 from medrl.errors import InfrastructureError
+from medrl.processes import end_with_parent
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -44,6 +46,8 @@ def aside(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
 
 
 def _work(sender: Connection, function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    end_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
     try:
         result, error = function(*args, **kwargs), None
     except Exception as raised:  # noqa: BLE001  # it is raised again by the process that waits

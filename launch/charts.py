@@ -87,6 +87,25 @@ def interval_chart(title: str, rows: Sequence[tuple[str, float, float, float]]) 
     return _figure(title, described, "".join(parts), [], height=height)
 
 
+def count_chart(title: str, counts: Mapping[str, int], unit: str = "questions") -> str:
+    """A bar for each label, in the order given, with its count behind it."""
+    if not counts:
+        return _nothing(title)
+    left, row_height = 150, 20
+    most = max(counts.values())
+    parts = []
+    for index, (label, count) in enumerate(counts.items()):
+        top = row_height * index + 4
+        width = (WIDTH - left - 46) * count / max(most, 1)
+        parts.append(
+            f'<text class="label" x="{left - 8}" y="{top + 12}" text-anchor="end">{escape(label)}</text>'
+            f'<rect class="bar s0" x="{left}" y="{top}" width="{width:.1f}" height="14"/>'
+            f'<text class="tick" x="{left + width + 5:.1f}" y="{top + 11}">{count:,}</text>'
+        )
+    described = "; ".join(f"{label} {count}" for label, count in counts.items())
+    return _figure(title, described, "".join(parts), [], unit=unit, height=row_height * len(counts) + 8)
+
+
 class _Frame:
     """Where a point of the data goes in the picture."""
 

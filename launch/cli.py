@@ -5,10 +5,11 @@ import errno
 import os
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from medrl.errors import DataError, InfrastructureError, UserError
+from medrl.errors import ConfigError, DataError, InfrastructureError, UserError
 
 if TYPE_CHECKING:
     from medrl.config import Config
@@ -27,7 +28,8 @@ examples:
   medrl cluster slurm qwen2.5-32b > job.sh         the batch script of a run on eight nodes
   medrl report runs/quickstart                     write report.html again
 
-A RECIPE is a name (quickstart) or a YAML file. Settings after it replace the recipe's: section.key=value.
+A RECIPE is a name (quickstart, cpu, medical, qwen2.5-7b, qwen2.5-32b) or a YAML file. Settings after it replace the
+recipe's: section.key=value.
 Work that was interrupted goes on where it stopped: give the same command again."""
 
 _STAGED = {
@@ -66,6 +68,8 @@ def _keep_to_loopback() -> None:
 
 def _run(options: argparse.Namespace) -> None:
     if options.command == "report" and Path(options.recipe).is_dir():
+        if options.settings:
+            raise ConfigError(f"{options.settings[0]}: a run directory has its settings; leave this out")
         _report(Path(options.recipe))
         return
     if options.command == "report" and "/" in options.recipe and not Path(options.recipe).is_file():
@@ -137,6 +141,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="medrl", description=_DESCRIPTION, epilog=_EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--version", action="version", version=f"medrl {version('medrl')}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     quickstart = commands.add_parser("quickstart", help="everything, small, on a CPU, and a report at the end")
     quickstart.set_defaults(recipe="quickstart")

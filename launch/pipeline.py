@@ -1,6 +1,6 @@
 """The stages of a run, in order, each from files to files:
 
-    knowledge -> data -> eval_base -> sft -> eval_sft -> grpo -> eval_rl -> report
+    knowledge -> data (-> quality) -> eval_base -> sft -> eval_sft -> grpo -> eval_rl -> report
 
 A stage that was finished before is not done again, so an interrupted run goes on where it stopped. The commands
 `medrl synthesize | sft | train | eval | quickstart` ask for different stages of the same pipeline.
@@ -21,12 +21,14 @@ from actors.learner import LearnerGroup
 from actors.shared_folders import require_shared
 from kisa.dataset import Dataset, load_dataset, synthesize
 from kisa.knowledge import build_knowledge
+from kisa.quality import assess_files
 from launch import preflight
 from launch.aside import aside
 from launch.checkpoints import Checkpoints, Standing
 from launch.eval import evaluate
 from launch.players import Players, start_players
 from launch.progress import MemoryMeter
+from launch.quality_page import examples, render_quality, summary_lines
 from launch.recovery import with_learner
 from launch.report import write_report
 from launch.rundir import RunDirectory
@@ -36,14 +38,16 @@ from launch.tracking import Tracker
 from launch.train import Trainer
 from launch.trajectories import TrajectoryLog
 from medrl.config import Config
+from medrl.records import write_json, write_text
 
 T = TypeVar("T")
 
-SYNTHESIZE = ("knowledge", "data")
-FINETUNE = (*SYNTHESIZE, "sft")
+_DATA = ("knowledge", "data")
+SYNTHESIZE = (*_DATA, "quality")
+FINETUNE = (*_DATA, "sft")
 TRAIN = (*FINETUNE, "grpo")
 EVALUATE = (*TRAIN, "eval_base", "eval_sft", "eval_rl", "report")
-QUICKSTART = (*SYNTHESIZE, "eval_base", "sft", "eval_sft", "grpo", "eval_rl", "report")
+QUICKSTART = (*_DATA, "eval_base", "sft", "eval_sft", "grpo", "eval_rl", "report")
 
 
 def run(config: Config, stages: Sequence[str]) -> RunDirectory:
@@ -91,6 +95,17 @@ class Pipeline:
         """Questions and guided trajectories."""
         tokenizer = AutoTokenizer.from_pretrained(self._base_model)
         return aside(synthesize, self._config, self._knowledge, self._data_folder, tokenizer)
+
+    def quality(self) -> dict[str, Any]:
+        """quality.json and quality.html beside the questions; the gates on stdout."""
+        folder = self._data_folder
+        report = aside(assess_files, self._config, self._knowledge, folder)
+        write_json(folder / "quality.json", report.as_json())
+        questions = [*self._dataset.train, *self._dataset.heldout]
+        page = folder / "quality.html"
+        write_text(page, render_quality(self._config.name, report, examples(questions)))
+        print(f"{summary_lines(report)}\n\nreport: {page}")
+        return {"passed": report.passed}
 
     def sft(self) -> dict[str, Any]:
         """Base model -> checkpoints/sft."""
@@ -151,7 +166,7 @@ class Pipeline:
 
     @property
     def _data_folder(self) -> Path:
-        return self._run_dir.path / "data"
+        return self._config.data_path
 
     def _checkpoint(self, name: str) -> Path:
         return self._base_model if name == "base" else self._run_dir.path / "checkpoints" / name

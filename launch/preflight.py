@@ -6,6 +6,8 @@ import tempfile
 from pathlib import Path
 
 import psutil
+import transformers
+from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
 
 from actors import placement
 from envs.embedding import encoder_path
@@ -37,6 +39,11 @@ def check(config: Config) -> Path:
 def check_trainable(model: Path, device: str) -> None:
     """Raises ConfigError if the network of the folder `model` computes what the learner does not (`medrl.policy`)."""
     values = read_config(model)
+    if values.get("model_type") not in CONFIG_MAPPING_NAMES:
+        raise ConfigError(
+            f"model.path={model}: transformers {transformers.__version__} knows no model_type "
+            f"{values.get('model_type')!r}; give a model that it and vLLM know"
+        )
     refused = changed_logits(values)
     if values.get("attention_dropout"):  # the learner's log-probs would be drawn at random
         refused.append("attention_dropout")

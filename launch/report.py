@@ -97,7 +97,8 @@ def _curves(lines: Sequence[Line]) -> str:
         prefix = f"curriculum/{kind}/"
         return {f"{key.removeprefix(prefix)} hops": column(lines, GRPO, key) for key in keys_below(lines, GRPO, prefix)}
 
-    terms = {name: f"reward/{name}/mean" for name in ("total", "task", "expert", "efficiency")}
+    terms = {name: f"reward/{name}/mean" for name in ("total", "task", "expert")}
+    terms["efficiency penalty"] = "reward/efficiency/mean"
     parts = ("wait", "learn", "sync", "checkpoint")
     timing = {name: column(lines, GRPO, f"timing_s/{name}") for name in parts}
     charts = [

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from medrl.config import load
 from medrl.errors import DataError
 from medrl.records import read_jsonl
 from medrl.types import Question, Rollout
@@ -18,7 +19,9 @@ def read_summary(run_path: Path) -> dict[str, Any]:
     try:
         summary: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise DataError(f"{path} is missing: the run is not evaluated yet; `medrl eval RECIPE` does that") from error
+        raise DataError(
+            f"{path} is missing: not evaluated yet; `medrl eval`, with the run's recipe and settings, does that"
+        ) from error
     except json.JSONDecodeError as error:
         raise DataError(f"{path}: not JSON: {error}") from error
     return summary
@@ -53,11 +56,16 @@ def keys_below(lines: Sequence[Line], stage: str, prefix: str) -> list[str]:
 
 
 def read_questions(run_path: Path) -> dict[str, Question]:
-    """The run's questions by id."""
-    return {question.id: question for question in read_jsonl(run_path / "data" / "questions.jsonl", Question)}
+    """The run's questions by id, from where its config.yaml says that they were written."""
+    held = run_path / "config.yaml"
+    config = load(held) if held.exists() else None
+    folder = config.data_path if config is not None and config.out else run_path / "data"  # a run may have been moved
+    return {question.id: question for question in read_jsonl(folder / "questions.jsonl", Question)}
 
 
 def read_rollouts(run_path: Path, part: str) -> dict[str, Rollout]:
     """The first sample of every question in trajectories/<part>.jsonl, by question id."""
     path = run_path / "trajectories" / f"{part}.jsonl"
+    if not path.exists():
+        raise DataError(f"{path} is missing: `medrl eval`, with the run's recipe and settings, writes it")
     return {rollout.question_id: rollout for rollout in read_jsonl(path, Rollout) if rollout.sample == 0}

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from launch.checkpoints import Checkpoints
 from medrl.config import Config, load
-from medrl.errors import ConfigError
+from medrl.errors import ConfigError, DataError
 from medrl.records import write_json, write_text
 
 
@@ -48,7 +48,14 @@ class RunDirectory:
         self._stages_file = self.path / "stages.json"
         self.stages: dict[str, dict[str, Any]] = {}
         if self._stages_file.exists():
-            self.stages = json.loads(self._stages_file.read_text(encoding="utf-8"))
+            try:
+                self.stages = json.loads(self._stages_file.read_text(encoding="utf-8"))
+            except ValueError as error:
+                self.close()
+                raise DataError(
+                    f"{self._stages_file}: not JSON ({error}); delete {self.path} and start again, or give "
+                    "another run_dir"
+                ) from error
 
     def close(self) -> None:
         """Let other commands in."""
@@ -89,6 +96,7 @@ class RunDirectory:
 
 #: Settings that change how a run is carried out, not what comes out of it; a run may go on with other ones.
 _FREE: Any = {
+    "kisa": {"workers"},
     "pool": True,
     "rollout": True,
     "tracking": True,

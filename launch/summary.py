@@ -81,9 +81,9 @@ def headline(summary: dict[str, Any]) -> str:
 
 
 def reminder(run_path: Path) -> str:
-    """The table and the report of a run that was evaluated before; empty for one that was not."""
+    """The table and the report of a run that was evaluated before; for one that was not, how to do that."""
     if not (run_path / "summary.json").exists():
-        return ""
+        return "`medrl eval`, with the same recipe and settings, plays the held-out questions and writes the report"
     return f"{headline(read_summary(run_path))}\n\nreport: {run_path / 'report.html'}"
 
 

@@ -124,6 +124,10 @@ class ChatCodec:
                 Message("user", _RESPONSE_PROBE),
             ]
         )
+        if not 0 <= probe.find(_ACTION_PROBE) < probe.find(_RESPONSE_PROBE):
+            raise ConfigError(
+                "the chat template leaves out what was said: give a model whose template shows the turns in order"
+            )
         between, after = probe.split(_ACTION_PROBE)[1].split(_RESPONSE_PROBE)
         if not between.startswith(tokenizer.eos_token):
             raise ConfigError(

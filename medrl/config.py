@@ -3,6 +3,7 @@
 Unknown keys are refused, values out of range name the fix, and nothing has a meaning that is not written here.
 """
 
+import copy
 import difflib
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -34,10 +35,13 @@ from medrl.sections import (
 class Config(Section):
     """A recipe, resolved."""
 
-    name: Annotated[str, Field(pattern=r"^[\w.-]+$", description="letters, digits, dots, dashes")]
+    name: Annotated[
+        str, Field(pattern=r"^\w[\w.-]*$", description="letters, digits, dots, dashes; no dot or dash first")
+    ]
     seed: int = 0
     device: Literal["cpu", "cuda"] = "cpu"
     run_dir: str = Field("runs/{name}", description="where everything of this run is written")
+    out: str = Field("", description="where synthesis writes questions and trajectories; empty: data/ in run_dir")
     resume: Literal["auto", "never"] = Field(
         "auto", description="auto: go on where run_dir stopped, from the start if it is new; never: refuse one in use"
     )
@@ -89,6 +93,11 @@ class Config(Section):
     def run_path(self) -> Path:
         return Path(self.run_dir.replace("{name}", self.name)).expanduser()
 
+    @property
+    def data_path(self) -> Path:
+        """The folder of questions.jsonl and trajectories.jsonl."""
+        return Path(self.out.replace("{name}", self.name)).expanduser() if self.out else self.run_path / "data"
+
     def to_yaml(self) -> str:
         """The resolved configuration; reading it back gives an equal Config."""
         return yaml.safe_dump(self.model_dump(), sort_keys=False, allow_unicode=True)
@@ -112,9 +121,16 @@ def load(path: Path, overrides: tuple[str, ...] = ()) -> Config:
         raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(values, dict):
         raise ConfigError(f"{path}: expected keys and values, found {type(values).__name__}")
+    recipe = copy.deepcopy(values)
     for override in overrides:
         _apply(values, override)
-    return parse(values, str(path))
+    try:
+        return parse(values, str(path))
+    except ConfigError:
+        if overrides:
+            parse(recipe, str(path))  # the file itself is at fault
+            return parse(values, "settings")
+        raise
 
 
 def _apply(values: dict[str, Any], override: str) -> None:
@@ -137,11 +153,16 @@ def _explain(error: ValidationError) -> str:
     first = error.errors()[0]
     location = ".".join(map(str, first["loc"]))
     if first["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(location, known_keys(), n=1, cutoff=0.6)
+        known = [*known_keys(), *Config.model_fields]
+        near = difflib.get_close_matches(location, known, n=1, cutoff=0.6)
         hint = f"did you mean {near[0]}?" if near else "see `medrl plan` for the keys there are"
         return f"unknown key {location}; {hint}"
     if first["type"] == "missing":
         return f"{location} is missing"
+    if first["type"] in ("model_type", "model_attributes_type"):
+        return f"{location}={first['input']!r}: it is a section; give one of its keys, {location}.…=value"
+    if location == "name" and first["type"] == "string_pattern_mismatch":
+        return f"name={first['input']!r}: use {Config.model_fields['name'].description}"
     message = first["msg"].removeprefix("Value error, ")
     shown = "" if isinstance(first["input"], dict) else f"={first['input']!r}"
     return f"{location}{shown}: {message}" if location else message

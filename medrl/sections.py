@@ -12,7 +12,7 @@ Seconds = Annotated[float, Field(gt=0)]
 class Section(BaseModel):
     """A frozen part of the configuration that refuses unknown keys."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False)
 
 
 class ModelConfig(Section):
@@ -54,6 +54,18 @@ class KisaConfig(Section):
     heldout_fraction: Fraction = Field(0.15, description="share of disease-gene components kept for evaluation")
     path_budget: Positive = Field(20_000, description="search steps per seed before a chain is `optimal=False`")
     walks: Positive = Field(6, description="random walks that grow the subgraph of a seed")
+    branches: bool = Field(
+        True,
+        description="a hop to one of several diseases may be narrowed by a finding; lists of 8 names must fit "
+        "knowledge.tool_tokens",
+    )
+    refuse_one_search: bool = Field(
+        True, description="leave out questions whose own words, searched for, show the answer"
+    )
+    benchmarks: list[str] = Field(
+        [], description="text files of benchmarks' questions, for the quality report to compare"
+    )
+    workers: Positive = Field(1, description="processes that make questions; their number changes no question")
     hop_shares: dict[int, Fraction] = Field(
         {2: 0.4, 3: 0.35, 4: 0.25}, description="share of questions by hops; those outside min and max are dropped"
     )

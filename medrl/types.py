@@ -60,7 +60,7 @@ class Question:
     """A multi-hop question with a proved answer. `relations` is the chain, from the named anchor to the answer.
 
     `anchors`: what the text begins with, as it is written there. `clues`: relations beside the chain that narrow its
-    first hop. `branches`: those that narrow later hops, in order: the finding that the text names, to the hop's disease.
+    first hop. `branches`: those that narrow later hops, in order, from the finding that the text names.
     `query`: the formal question, run on the graph to prove that `answer` is the only one.
     """
 

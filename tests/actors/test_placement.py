@@ -1,3 +1,5 @@
+import socket
+
 import pytest
 
 from actors.placement import described_nodes, plan, require_here, this_machine
@@ -17,6 +19,18 @@ def config(device: str = "cpu", **sections: dict[str, int]) -> Config:
 def test_on_cpu_actors_take_turns_and_ask_for_nothing() -> None:
     needs = plan(config(), [Node("a", "here", 1, 0)])
     assert all(each.num_cpus == each.num_gpus == 0 for each in needs.values())
+
+
+def test_an_address_where_nothing_answers_is_refused_before_ray_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        monkeypatch.setenv("RAY_ADDRESS", address)
+        require_here(config())
+    with pytest.raises(ConfigError, match=f"RAY_ADDRESS={address}: nothing answers there .*refused"):
+        require_here(config())
+    for other in ("auto", "ray://127.0.0.1:1"):
+        monkeypatch.setenv("RAY_ADDRESS", other)
+        require_here(config())
 
 
 def test_threads_are_the_configured_ones_or_a_share() -> None:
@@ -82,5 +96,5 @@ def test_gpus_that_this_machine_lacks_are_missed_before_ray_starts(monkeypatch: 
     needing_two = config("cuda")  # an engine and a learner rank
     with pytest.raises(ConfigError, match="need 2 GPUs, the cluster has 1"):
         require_here(needing_two)
-    monkeypatch.setenv("RAY_ADDRESS", "elsewhere:6379")
+    monkeypatch.setenv("RAY_ADDRESS", "auto")
     require_here(needing_two)

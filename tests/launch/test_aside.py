@@ -1,5 +1,7 @@
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -36,6 +38,29 @@ def test_what_it_raises_is_raised_here() -> None:
 def test_its_death_is_an_outage() -> None:
     with pytest.raises(InfrastructureError, match="the process of die died"):
         aside(die)
+
+
+def keep_writing(path: str) -> None:
+    Path(path).write_text(str(os.getpid()))
+    time.sleep(120)
+
+
+def test_it_does_not_outlive_a_parent_that_is_killed(tmp_path: Path) -> None:
+    path = tmp_path / "pid"
+    program = (
+        "from launch.aside import aside; from tests.launch.test_aside import keep_writing; "
+        f"aside(keep_writing, {str(path)!r})"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", program])
+    while not path.exists() or not path.read_text():
+        time.sleep(0.05)
+    parent.kill()
+    parent.wait()
+    child = int(path.read_text())
+    deadline = time.monotonic() + 20
+    while psutil.pid_exists(child) and psutil.Process(child).status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def sleep(started: str) -> None:

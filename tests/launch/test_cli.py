@@ -29,6 +29,11 @@ def test_what_the_user_can_mend_is_one_line_and_code_2(
     assert shown.err.count("\n") == 1
 
 
+def test_a_run_s_folder_takes_no_settings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["report", str(tmp_path), "grpo.stepz=9"]) == 2
+    assert capsys.readouterr().err == "medrl: grpo.stepz=9: a run directory has its settings; leave this out\n"
+
+
 def test_a_full_disk_names_the_run_directory(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -43,18 +43,31 @@ def test_episodes_longer_than_the_model_reads_are_refused() -> None:
 def test_a_network_the_learner_does_not_compute_is_refused(
     tmp_path: Path, settings: dict[str, object], device: str, said: str
 ) -> None:
-    (tmp_path / "config.json").write_text(json.dumps(settings))
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "llama"} | settings))
     with pytest.raises(ConfigError, match=f"{said} in config.json is not supported on {device}"):
         check_trainable(tmp_path, device)
 
 
 def test_settings_that_change_nothing_are_no_reason_to_refuse(tmp_path: Path) -> None:
     """Qwen2.5 names a window that it does not use; on GPU windows are transformers' own."""
-    unused = {"sliding_window": 131072, "use_sliding_window": False, "logits_scaling": 1.0, "attention_dropout": 0.0}
+    unused = {
+        "model_type": "qwen2",
+        "sliding_window": 131072,
+        "use_sliding_window": False,
+        "logits_scaling": 1.0,
+        "attention_dropout": 0.0,
+    }
     (tmp_path / "config.json").write_text(json.dumps(unused))
     check_trainable(tmp_path, "cpu")
-    (tmp_path / "config.json").write_text(json.dumps({"sliding_window": 4096}))
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "qwen2", "sliding_window": 4096}))
     check_trainable(tmp_path, "cuda")
+
+
+@pytest.mark.parametrize("settings", [{"model_type": "foo"}, {}])
+def test_a_network_that_transformers_does_not_know_is_refused(tmp_path: Path, settings: dict[str, object]) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(settings))
+    with pytest.raises(ConfigError, match="transformers .* knows no model_type (None|'foo')"):
+        check_trainable(tmp_path, "cuda")
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:

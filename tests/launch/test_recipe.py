@@ -16,7 +16,7 @@ def test_every_shipped_recipe_is_valid_and_named_like_its_file(name: str) -> Non
 
 @pytest.mark.contract("12 refused", "a deadline that leaves no time for another try")
 def test_a_deadline_that_leaves_no_time_for_another_try_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"quickstart.*: rollout.timeout_s=600 is not above .* = 1800: .*raise it$"):
+    with pytest.raises(ConfigError, match=r"settings: rollout.timeout_s=600 is not above .* = 1800: .*raise it$"):
         load_recipe("quickstart", ["rollout.timeout_s=600"])
 
 
@@ -37,8 +37,31 @@ def test_a_path_works_and_overrides_win(tmp_path: Path) -> None:
 
 
 def test_an_unknown_recipe_lists_those_there_are() -> None:
-    with pytest.raises(ConfigError, match=r"no recipe 'quikstart': give one of cpu, quickstart"):
+    with pytest.raises(ConfigError, match=r"no recipe 'quikstart': give one of cpu, medical, quickstart"):
         find_recipe("quikstart")
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (["grpo.group_size=1"], "^settings: grpo.group_size=1: every advantage would be 0"),
+        (["gpro.steps=4"], "^settings: unknown key gpro; did you mean grpo"),
+        (["grpo=5"], "^settings: grpo=5: it is a section; give one of its keys"),
+        (["name=.."], r"^settings: name='..': use letters, digits"),
+        (["grpo.lr=.inf"], "^settings: grpo.lr=inf: Input should be a finite number"),
+    ],
+)
+def test_a_setting_s_mistake_is_not_blamed_on_the_recipe(settings: list[str], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        load_recipe("quickstart", settings)
+
+
+def test_a_recipe_s_own_mistake_names_its_file(tmp_path: Path) -> None:
+    recipe = tmp_path / "mine.yaml"
+    recipe.write_text("name: mine\ngrpo: {group_size: 1}\n")
+    with pytest.raises(ConfigError, match=r"mine.yaml: grpo.group_size=1"):
+        load_recipe(str(recipe), ["seed=3"])
+    assert load_recipe(str(recipe), ["grpo.group_size=2"]).grpo.group_size == 2
 
 
 @pytest.mark.contract("12 refused", "double counting, and other settings that contradict each other")

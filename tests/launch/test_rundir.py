@@ -4,7 +4,7 @@ import pytest
 
 from launch.rundir import RunDirectory
 from medrl.config import Config, load
-from medrl.errors import ConfigError
+from medrl.errors import ConfigError, DataError
 
 
 def config(path: Path, **settings: object) -> Config:
@@ -28,6 +28,15 @@ def test_a_stage_counts_what_earlier_commands_spent_on_it(tmp_path: Path) -> Non
             kept |= {"steps": 3, "before_s": 100.0}
         assert 100.0 <= run_dir.wall_s["grpo"] < 101.0
         assert set(run_dir.stages["grpo"]) == {"wall_s", "steps"}
+
+
+def test_a_torn_record_of_stages_is_named(tmp_path: Path) -> None:
+    with RunDirectory(config(tmp_path)) as first, first.stage("data"):
+        pass
+    (tmp_path / "stages.json").write_text('{"data": {"wa')
+    for _ in range(2):  # and the folder is let go of
+        with pytest.raises(DataError, match=r"stages.json: not JSON .*delete .* and start again"):
+            RunDirectory(config(tmp_path))
 
 
 def test_other_settings_are_refused_and_named(tmp_path: Path) -> None:

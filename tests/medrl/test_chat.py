@@ -119,5 +119,8 @@ def test_malformed_turns_say_what_is_wrong(text: str, said: str) -> None:
 def test_tokenizer_without_template_is_refused() -> None:
     tokenizer = tiny_tokenizer()
     tokenizer.chat_template = None
-    with pytest.raises(ConfigError, match="chat template"):
+    with pytest.raises(ConfigError, match="no chat template"):
+        ChatCodec(tokenizer)
+    tokenizer.chat_template = "hi"
+    with pytest.raises(ConfigError, match="the chat template leaves out what was said"):
         ChatCodec(tokenizer)

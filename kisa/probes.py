@@ -1,0 +1,37 @@
+"""What the tools alone say of a question: is the evidence for each hop there, and is one search enough?"""
+
+from envs.tools.base import Tool
+from envs.tools.medical_retriever import MedicalRetriever
+from kisa.names import occurs
+from kisa.planner import HOPS
+from kisa.query import Step
+from medrl.types import Question, Relation
+
+
+def hop_query(relation: Relation, step: Step) -> str:
+    """What the oracle searches for to take this hop."""
+    predicate, _, value = step
+    if predicate == "has_finding":
+        return f"{relation.subject.name} {value} findings"
+    return HOPS[predicate].query.format(x=relation.subject.name)
+
+
+def hops_found(question: Question, retriever: MedicalRetriever, k: int = 10) -> list[bool]:
+    """For each hop, each clue and each branch: is a document that states it among the `k` best of its search?
+
+    A relation is stated by the documents of the two entities that it links.
+    """
+    plain: Step = ("presents_in", "", "")
+    asked = list(zip(question.relations, question.query[1], strict=True))
+    asked += [(relation, plain) for relation in (*question.clues, *question.branches)]
+    found = []
+    for relation, step in asked:
+        hits = retriever.search(hop_query(relation, step), k)
+        found.append(any(hit.document.id in (relation.subject.id, relation.object.id) for hit in hits))
+    return found
+
+
+async def one_search_answers(question: Question, retriever: Tool) -> bool:
+    """Whether searching for the question's own words shows the answer, or another name of it. Raises ToolOutage."""
+    shown = (await retriever.call({"query": question.text})).text
+    return any(occurs(name, shown) for name in (question.answer, *question.aliases))

@@ -1,0 +1,230 @@
+"""The quality report of a dataset: gates that every question passes or fails, and what the set is made of."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from envs.toolbox import open_toolbox
+from envs.tools.medical_retriever import MedicalRetriever
+from kisa.dataset import Dataset, load_dataset
+from kisa.duplicates import contaminated, exact_duplicates, near_duplicates
+from kisa.graph import KnowledgeGraph
+from kisa.knowledge import load_graph
+from kisa.probes import hops_found, one_search_answers
+from kisa.proofs import leak, needless, shortcut
+from kisa.query import answers
+from kisa.specialties import SPECIALTIES
+from medrl.config import Config
+from medrl.errors import DataError
+from medrl.matching import Verdict, match
+from medrl.types import Question, Rollout
+
+_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """One demand on a set: the share (or number) `value` must be at least, or at most, `bound`.
+
+    `failed`: ids of the first questions that fail, with why.
+    """
+
+    name: str
+    value: float
+    bound: float
+    at_least: bool
+    n: int
+    failed: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def passed(self) -> bool:
+        return self.value >= self.bound if self.at_least else self.value <= self.bound
+
+
+@dataclass(frozen=True, slots=True)
+class QualityReport:
+    """`composition`: hops, specialties, kinds of answers, and other counts of the set."""
+
+    gates: tuple[Gate, ...]
+    composition: Mapping[str, Any]
+
+    @property
+    def passed(self) -> bool:
+        return all(gate.passed for gate in self.gates)
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values for quality.json."""
+        gates = [
+            {
+                "gate": gate.name,
+                "passed": gate.passed,
+                "value": round(gate.value, 6),
+                "must_be": f"{'>=' if gate.at_least else '<='} {gate.bound:g}",
+                "n": gate.n,
+                "failed": dict(gate.failed),
+            }
+            for gate in self.gates
+        ]
+        return {"passed": self.passed, "gates": gates, "composition": dict(self.composition)}
+
+
+def assess_files(config: Config, knowledge: Path, out: Path) -> QualityReport:
+    """`assess` for what `synthesize` wrote to `out`, with the ontology and the index that it was made with."""
+    tools = open_toolbox(knowledge, config.knowledge)
+    retriever = tools["medical_retriever"]
+    if not isinstance(retriever, MedicalRetriever):
+        raise TypeError(f"medical_retriever is a {type(retriever).__name__}")
+    benchmarks = [Path(each).expanduser() for each in config.kisa.benchmarks]
+    return assess(load_graph(config.knowledge), load_dataset(out), retriever, benchmarks)
+
+
+def assess(
+    graph: KnowledgeGraph, dataset: Dataset, retriever: MedicalRetriever, benchmarks: Sequence[Path] = ()
+) -> QualityReport:
+    """All gates over all questions, training and held out. `benchmarks`: text files that no question may share a run of
+    eight words with. Raises DataError if one cannot be read, ToolOutage."""
+    questions = [*dataset.train, *dataset.heldout]
+    texts = {question.id: question.text for question in questions}
+    solved = _solved(dataset.train, dataset.trajectories)
+    hops: list[bool] = []
+    missing: dict[str, str] = {}
+    one_shot: dict[str, str] = {}
+    for question in tqdm(questions, desc="quality", unit="question", leave=False):
+        found = hops_found(question, retriever)
+        hops += found
+        if not all(found):
+            missing[question.id] = f"hop {found.index(False) + 1}"
+        if asyncio.run(one_search_answers(question, retriever)):
+            one_shot[question.id] = question.answer
+    most_common = Counter(question.answer for question in questions).most_common(1)
+    shared = contaminated(texts, [_read(path) for path in benchmarks])
+    gates = [
+        _share_of("answer unique on the whole graph", questions, lambda each: _not_unique(graph, each)),
+        _share_of("every clue necessary", questions, lambda each: needless(graph, each.query)),
+        _none_of(
+            "name of the answer or of an entity on the way in the text", questions, lambda each: leak(graph, each)
+        ),
+        _none_of("shorter way from a named anchor", questions, lambda each: shortcut(graph, each)),
+        _share_of(
+            "solved by the oracle with the tools", dataset.train, lambda each: None if each.id in solved else "unsolved"
+        ),
+        Gate("evidence of a hop in the 10 best (recall@10)", _mean(hops), 0.95, True, len(hops), _first(missing)),
+        Gate(
+            "answer shown by one search for the question",
+            len(one_shot) / max(len(questions), 1),
+            0.10,
+            False,
+            len(questions),
+            _first(one_shot),
+        ),
+        _pairs("exact duplicates", exact_duplicates(texts), 0.0, len(questions)),
+        _pairs("near duplicates", near_duplicates(texts), 0.01, len(questions)),
+        Gate(
+            "most frequent answer",
+            most_common[0][1] / len(questions) if most_common else 0.0,
+            0.01,
+            False,
+            len(questions),
+            {answer: f"{count} times" for answer, count in most_common},
+        ),
+        Gate("share of the rarest of the twelve specialties", _least_specialty(questions), 0.05, True, len(questions)),
+    ]
+    if benchmarks:
+        gates.append(
+            Gate(
+                "shares eight words in a row with a benchmark",
+                float(len(shared)),
+                0.0,
+                False,
+                len(questions),
+                _first(dict.fromkeys(shared, "shared")),
+            )
+        )
+    return QualityReport(tuple(gates), _composition(dataset))
+
+
+def _share_of(name: str, questions: Sequence[Question], fault: Callable[[Question], str | None]) -> Gate:
+    """All questions must be free of the fault; the value is the share that is."""
+    failed = _faults(questions, fault)
+    return Gate(name, 1.0 - len(failed) / max(len(questions), 1), 1.0, True, len(questions), _first(failed))
+
+
+def _none_of(name: str, questions: Sequence[Question], fault: Callable[[Question], str | None]) -> Gate:
+    """No question may have the fault; the value is how many do."""
+    failed = _faults(questions, fault)
+    return Gate(name, float(len(failed)), 0.0, False, len(questions), _first(failed))
+
+
+def _faults(questions: Sequence[Question], fault: Callable[[Question], str | None]) -> dict[str, str]:
+    found = ((question.id, fault(question)) for question in questions)
+    return {identifier: why for identifier, why in found if why is not None}
+
+
+def _pairs(name: str, pairs: Sequence[tuple[str, str]], bound: float, n: int) -> Gate:
+    return Gate(name, len(pairs) / max(n, 1), bound, False, n, _first(dict(pairs)))
+
+
+def _first(failed: Mapping[str, str]) -> dict[str, str]:
+    return dict(list(failed.items())[:_SHOWN])
+
+
+def _mean(values: Sequence[bool]) -> float:
+    return sum(values) / max(len(values), 1)
+
+
+def _not_unique(graph: KnowledgeGraph, question: Question) -> str | None:
+    found = answers(graph, question.query)
+    return None if found == {question.relations[-1].object.id} else f"{len(found)} answers"
+
+
+def _solved(questions: Iterable[Question], rollouts: Iterable[Rollout]) -> set[str]:
+    """Ids of the questions that a trajectory ends with the right answer of."""
+    by_id = {question.id: question for question in questions}
+    right = set()
+    for rollout in rollouts:
+        question = by_id.get(rollout.question_id)
+        if question is None or rollout.answer is None:
+            continue
+        if match(rollout.answer, question.answer, aliases=question.aliases) is Verdict.CORRECT:
+            right.add(question.id)
+    return right
+
+
+def _least_specialty(questions: Sequence[Question]) -> float:
+    count = Counter(question.specialty for question in questions)
+    return min(count[each] for each in SPECIALTIES) / max(len(questions), 1)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: {error}; give a text file of the benchmark's questions") from error
+
+
+def _composition(dataset: Dataset) -> dict[str, Any]:
+    questions = [*dataset.train, *dataset.heldout]
+    calls = [sum(step.call is not None for step in rollout.steps) for rollout in dataset.trajectories]
+    tools = Counter(step.call.name for rollout in dataset.trajectories for step in rollout.steps if step.call)
+    return {
+        "questions": len(questions),
+        "train": len(dataset.train),
+        "heldout": len(dataset.heldout),
+        "trajectories": len(dataset.trajectories),
+        "hops": _counts(question.hops for question in questions),
+        "specialties": _counts(question.specialty for question in questions),
+        "answers": _counts(question.relations[-1].object.kind for question in questions),
+        "branches": _counts(len(question.branches) for question in questions),
+        "tool_calls_mean": round(sum(calls) / max(len(calls), 1), 3),
+        "tool_calls": _counts(calls),
+        "tools": _counts(tools.elements()),
+    }
+
+
+def _counts(values: Iterable[Any]) -> dict[str, int]:
+    return {str(value): count for value, count in sorted(Counter(values).items())}

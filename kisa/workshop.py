@@ -1,0 +1,127 @@
+"""Where questions are made: one seed in, one proved and solved question out. Any number of processes do the same.
+
+What is made of a seed depends on the seed, the attempt, what is wanted and the run's seed alone, so the number of
+processes changes nothing but the time.
+"""
+
+import asyncio
+import multiprocessing
+import signal
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from envs.toolbox import open_toolbox
+from envs.tools.base import Tool
+from kisa.candidates import Candidates, Wanted
+from kisa.expansion import RetrieverDiscovery
+from kisa.graph import KnowledgeGraph
+from kisa.knowledge import load_graph
+from kisa.memory import Remembering
+from kisa.probes import one_search_answers
+from kisa.splits import assign_splits
+from kisa.trajectories import demonstrate
+from kisa.validity import Validity
+from medrl.chat import ChatCodec
+from medrl.config import Config
+from medrl.errors import InfrastructureError
+from medrl.processes import end_with_parent
+from medrl.types import Question, Rollout
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A seed to make a question of. `seed`: the entity's id."""
+
+    seed: str
+    attempt: int
+    wanted: Wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A question with the teacher's episode. `rollout` is None if the teacher did not solve it."""
+
+    question: Question
+    rollout: Rollout | None
+
+
+class Workshop:
+    """The graph, the rules and the tools, ready to make questions."""
+
+    def __init__(self, config: Config, knowledge: Path, tokenizer: Any, graph: KnowledgeGraph | None = None) -> None:
+        kisa = config.kisa
+        self.graph = graph or load_graph(config.knowledge)
+        opened = open_toolbox(knowledge, config.knowledge, threads=1)  # one query is too little for two cores
+        self._tools: dict[str, Tool] = {name: Remembering(tool) for name, tool in opened.items()}
+        splits = assign_splits(self.graph, kisa.heldout_fraction, config.seed)
+        validity = Validity(
+            self.graph,
+            splits,
+            kisa.min_hops,
+            kisa.max_hops,
+            kisa.name_characters,
+            kisa.answer_characters,
+            kisa.branches,
+        )
+        discover = RetrieverDiscovery(self._tools["medical_retriever"], self.graph)
+        self.candidates = Candidates(self.graph, validity, discover, kisa, config.seed)
+        self._codec = ChatCodec(tokenizer)
+        self._config = config
+
+    def make(self, task: Task) -> Made | None:
+        """The task's question, proved and tried; None if its seed gives none. Raises ToolOutage."""
+        return asyncio.run(self._make(task))
+
+    async def _make(self, task: Task) -> Made | None:
+        question = await self.candidates.make(self.graph.entities[task.seed], task.attempt, task.wanted)
+        if question is None:
+            return None
+        if self._config.kisa.refuse_one_search and await one_search_answers(question, self._tools["medical_retriever"]):
+            return None
+        return Made(question, await demonstrate(question, self._tools, self._codec, self._config))
+
+
+class Crew(Protocol):
+    """Those who make questions."""
+
+    def __call__(self, tasks: Sequence[Task]) -> Iterator[Made | None]:
+        """What is made of each task, in order. Raises ToolOutage."""
+
+
+@contextmanager
+def crew(workshop: Workshop, config: Config, knowledge: Path, tokenizer: Any) -> Iterator[Crew]:
+    """`config.kisa.workers` processes with a workshop each; for one, the workshop that is there."""
+    if config.kisa.workers == 1:
+        yield lambda tasks: map(workshop.make, tasks)
+        return
+    arguments = (config, knowledge, tokenizer)
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(config.kisa.workers, spawn, initializer=_open, initargs=arguments) as pool:
+        try:
+            yield lambda tasks: pool.map(_make, tasks)
+        except BrokenProcessPool as error:
+            raise InfrastructureError(
+                "a worker of the synthesis died: if for want of memory, lower kisa.workers; the same command goes on"
+            ) from error
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)  # or the rest of the round would be made for nobody
+            raise
+
+
+_workshop: Workshop  # one a process
+
+
+def _open(config: Config, knowledge: Path, tokenizer: Any) -> None:
+    global _workshop
+    end_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
+    _workshop = Workshop(config, knowledge, tokenizer)
+
+
+def _make(task: Task) -> Made | None:
+    return _workshop.make(task)

@@ -1,0 +1,151 @@
+"""A clean set passes every gate; each planted fault is caught by its own gate, and by that alone where it can be."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from envs.tools.medical_retriever import Hit, MedicalRetriever
+from kisa.dataset import Dataset
+from kisa.graph import KnowledgeGraph
+from kisa.proofs import flaw
+from kisa.quality import QualityReport, assess
+from medrl.errors import DataError
+from medrl.types import Ending, Question, Rollout
+from tests.kisa.chains import chain_along
+from tests.kisa.library import Library
+from tests.kisa.test_trajectories import _question
+
+UNIQUE, NECESSARY, LEAK, SHORT, SOLVED, RECALL, ONE_SEARCH, EXACT, NEAR, FREQUENT, SPECIALTY = range(11)
+
+
+class Retriever:
+    """The small library, with `search` as the real one has it; `missing`: ids that it never finds."""
+
+    def __init__(self, graph: KnowledgeGraph, missing: Sequence[str] = (), says: str = "No results.") -> None:
+        self._library = Library("medical_retriever", graph)
+        self._missing = missing
+        self._says = says
+
+    def search(self, query: str, k: int, lam: float = 0.4) -> list[Hit]:
+        documents = self._library._documents.values()
+        named = [each for each in documents if each.title.rpartition(" (")[0].lower() in query.lower()]
+        return [Hit(each, 1.0, 1.0, 1.0, 1.0, 1.0) for each in named if each.id not in self._missing][:k]
+
+    async def call(self, arguments: dict[str, Any]) -> Any:
+        from envs.tools.base import ToolResult
+
+        return ToolResult(self._says)
+
+
+def solved(question: Question, answer: str | None = None) -> Rollout:
+    return Rollout(question.id, 0, [], [], [], [], [], Ending.ANSWERED, question.answer if answer is None else answer)
+
+
+def gates(graph: KnowledgeGraph, question: Question, **changes: Any) -> list[bool]:
+    return [gate.passed for gate in report(graph, question, **changes).gates]
+
+
+def report(
+    graph: KnowledgeGraph, *questions: Question, answer: str | None = None, benchmarks: Sequence[Path] = (), **tool: Any
+) -> QualityReport:
+    data = Dataset(list(questions), [], [solved(each, answer) for each in questions])
+    return assess(graph, data, cast(MedicalRetriever, Retriever(graph, **tool)), benchmarks)
+
+
+def failing(graph: KnowledgeGraph, question: Question, **changes: Any) -> set[int]:
+    """The gates that fail, without those of a whole set (share of one answer, of one specialty)."""
+    passed = gates(graph, question, **changes)
+    return {index for index, each in enumerate(passed) if not each} - {FREQUENT, SPECIALTY}
+
+
+@pytest.fixture
+def question(graph: KnowledgeGraph) -> Question:
+    made = _question(graph, "HP:1000001", "OMIM:1", "NCBIGene:11", "OMIM:2")
+    assert flaw(graph, made) is None
+    return made
+
+
+def test_a_sound_question_passes(graph: KnowledgeGraph, question: Question) -> None:
+    assert failing(graph, question) == set()
+
+
+def test_several_answers_are_caught(graph: KnowledgeGraph, question: Question) -> None:
+    vague = replace(question, query=(("HP:1000002",), question.query[1][:1]), relations=question.relations[:1], hops=1)
+    assert UNIQUE in failing(graph, vague)
+
+
+def test_a_needless_clue_is_caught(graph: KnowledgeGraph, question: Question) -> None:
+    anchors, steps = question.query
+    assert failing(graph, replace(question, query=(anchors, (("presents_in", "shows", "HP:1000002"), *steps[1:])))) == {
+        NECESSARY
+    }
+
+
+@pytest.mark.parametrize("name", ["Beta syndrome", "AAA1", "Alpha disease", "Disease, alpha"])
+def test_a_leak_is_caught(graph: KnowledgeGraph, question: Question, name: str) -> None:
+    assert failing(graph, replace(question, text=f"{question.text} Not {name}.")) == {LEAK}
+
+
+def test_a_short_cut_is_caught(graph: KnowledgeGraph, question: Question) -> None:
+    """The same answer from an anchor that leads there in fewer hops."""
+    longer = replace(question, hops=question.hops + 2)
+    assert failing(graph, longer) == {SHORT}
+
+
+@pytest.mark.parametrize("answer", ["FBN1", ""])
+def test_an_unsolved_question_is_caught(graph: KnowledgeGraph, question: Question, answer: str) -> None:
+    assert failing(graph, question, answer=answer) == {SOLVED}
+
+
+def test_evidence_that_is_not_found_is_caught(graph: KnowledgeGraph, question: Question) -> None:
+    assert failing(graph, question, missing=("NCBIGene:11", "OMIM:2")) == {RECALL}
+    shown = report(graph, question, missing=("NCBIGene:11", "OMIM:2")).gates[RECALL]
+    assert shown.value == pytest.approx(2 / 3) and shown.failed == {question.id: "hop 3"}
+
+
+def test_an_answer_that_one_search_shows_is_caught(graph: KnowledgeGraph, question: Question) -> None:
+    assert failing(graph, question, says="[1] Blue sclera (finding): Seen in: Beta syndrome.") == {ONE_SEARCH}
+
+
+def test_duplicates_and_frequent_answers_are_caught(graph: KnowledgeGraph, question: Question) -> None:
+    twin = replace(question, id="twin")
+    near = replace(question, id="near", text=question.text.replace("?", ", please?"))
+    both = report(graph, question, twin, near)
+    assert [both.gates[index].passed for index in (EXACT, NEAR, FREQUENT)] == [False, False, False]
+    assert dict(both.gates[EXACT].failed) == {"twin": question.id}
+    assert both.gates[FREQUENT].value == 1.0 and both.gates[FREQUENT].failed == {question.answer: "3 times"}
+
+
+def test_a_missing_specialty_is_caught(graph: KnowledgeGraph, question: Question) -> None:
+    assert not report(graph, question).gates[SPECIALTY].passed
+
+
+def test_a_benchmark_s_words_are_caught(graph: KnowledgeGraph, question: Question, tmp_path: Path) -> None:
+    benchmark = tmp_path / "benchmark.txt"
+    benchmark.write_text(f"1\t{question.text}\n")
+    assert not report(graph, question, benchmarks=[benchmark]).gates[-1].passed
+    benchmark.write_text("nothing that any of the questions above says in any way\n")
+    assert report(graph, question, benchmarks=[benchmark]).gates[-1].passed
+    with pytest.raises(DataError, match=r"missing.txt.*No such file"):
+        report(graph, question, benchmarks=[tmp_path / "missing.txt"])
+
+
+def test_the_report_counts_what_is_there(graph: KnowledgeGraph, question: Question) -> None:
+    made = report(graph, question).as_json()
+    assert made["composition"]["hops"] == {"3": 1} and made["composition"]["answers"] == {"disease": 1}
+    assert len(made["gates"]) == 11 and not made["passed"]  # one specialty of twelve
+
+
+def test_branches_are_held_to_the_same(graph: KnowledgeGraph) -> None:
+    import random
+
+    from kisa.questions import question_of
+
+    rng = random.Random(0)
+    chain = chain_along(graph, "HP:1000003", "OMIM:1", rng=rng, narrow=True)
+    made = question_of(graph, chain, rng, seed=0, split="train", specialty="cardiology")
+    assert made.branches and failing(graph, made) == set()
+    assert RECALL in failing(graph, made, missing=(made.branches[0].subject.id, made.branches[0].object.id))

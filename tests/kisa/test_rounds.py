@@ -1,0 +1,112 @@
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kisa import dataset, workshop
+from kisa.dataset import synthesize
+from kisa.graph import KnowledgeGraph
+from kisa.knowledge import build_knowledge
+from kisa.rounds import Round, RoundLog, key_of
+from kisa.workshop import Made, Task
+from tests import fakes
+from tests.kisa.library import open_library
+from tests.kisa.test_dataset import _config
+from tests.tiny import tiny_tokenizer
+
+MADE = Made(fakes.question(), None)
+
+
+def test_rounds_are_read_back_and_a_torn_one_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "rounds.jsonl"
+    log = RoundLog(path, "k")
+    log.append(Round((MADE,)))
+    log.append(Round(()))
+    log.close(done=False)
+    with path.open("a") as file:
+        file.write('{"made": [{"quest')
+    again = RoundLog(path, "k")
+    assert list(again.rounds()) == [Round((MADE,)), Round(())]
+    again.append(Round((MADE, MADE)))
+    again.close(done=False)
+    for key, expected in (("k", [1, 0, 2]), ("other", [])):
+        log = RoundLog(path, key)
+        assert [len(each.made) for each in log.rounds()] == expected
+        log.close(done=False)
+    assert len(path.read_text().splitlines()) == 1
+
+
+def test_a_log_that_is_done_is_gone(tmp_path: Path) -> None:
+    log = RoundLog(tmp_path / "rounds.jsonl", "k")
+    log.close(done=True)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_key_is_of_what_the_questions_depend_on(tmp_path: Path) -> None:
+    config = _config(tmp_path, tmp_path)
+    assert key_of(config, tmp_path) == key_of(_config(tmp_path, tmp_path / "elsewhere", workers=4), tmp_path)
+    assert key_of(config, tmp_path) != key_of(_config(tmp_path, tmp_path, walks=3), tmp_path)
+    assert key_of(config, tmp_path) != key_of(config, tmp_path / "knowledge-2")
+
+
+def test_interrupted_after_any_round_it_makes_the_same_and_nothing_twice(
+    folder: Path, tmp_path: Path, graph: KnowledgeGraph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workshop, "open_toolbox", lambda *_, **__: open_library(graph))
+    monkeypatch.setattr(dataset, "_SEEDS_A_ROUND", 1)
+    config = _config(folder, tmp_path / "cache")
+    knowledge = build_knowledge(config.knowledge)
+    counts = synthesize(config, knowledge, tmp_path / "whole", tiny_tokenizer())
+    out = tmp_path / "torn"
+    made: list[Task] = []
+    crew = workshop.crew
+
+    class Interrupted(BaseException):
+        pass
+
+    def one_round_then_end(*arguments: Any) -> Any:
+        from contextlib import contextmanager
+
+        @contextmanager
+        def opened() -> Iterator[Any]:
+            with crew(*arguments) as make:
+                rounds = 0
+
+                def limited(tasks: Sequence[Task]) -> Iterator[Made | None]:
+                    nonlocal rounds
+                    rounds += 1
+                    if rounds > 1:
+                        raise Interrupted
+                    made.extend(tasks)
+                    return make(tasks)
+
+                yield limited
+
+        return opened()
+
+    monkeypatch.setattr(dataset, "crew", one_round_then_end)
+    interruptions = 0
+    while True:
+        try:
+            assert synthesize(config, knowledge, out, tiny_tokenizer()) == counts
+            break
+        except Interrupted:
+            interruptions += 1
+            assert not (out / "questions.jsonl").exists()
+    assert interruptions >= 3 and len(made) == len(set(made))
+    for name in ("questions.jsonl", "trajectories.jsonl"):
+        assert (out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    assert sorted(path.name for path in out.iterdir()) == ["questions.jsonl", "trajectories.jsonl"]
+
+
+@pytest.mark.slow
+def test_the_number_of_workers_changes_no_byte(folder: Path, tmp_path: Path) -> None:
+    for workers in (1, 2, 4):
+        config = _config(folder, tmp_path / "cache", workers=workers)
+        synthesize(config, build_knowledge(config.knowledge), tmp_path / str(workers), tiny_tokenizer())
+    for name in ("questions.jsonl", "trajectories.jsonl"):
+        whole = (tmp_path / "1" / name).read_bytes()
+        assert whole == (tmp_path / "2" / name).read_bytes() == (tmp_path / "4" / name).read_bytes()
+        assert json.loads(whole.splitlines()[0])
