@@ -30,10 +30,11 @@ from kisa.workshop import Crew, Task, Workshop, crew
 from medrl.config import Config
 from medrl.errors import DataError
 from medrl.records import read_jsonl, write_jsonl
+from medrl.sections import KisaConfig
 from medrl.seeds import derive_seed
 from medrl.types import Entity, Question, Rollout, Split
 
-_ATTEMPTS = 4
+_ATTEMPTS = 6
 #: Seeds of each specialty in a round: what a round makes is chosen from before the next one is asked for.
 _SEEDS_A_ROUND = 4
 Queues = Mapping[str, list[Entity]]
@@ -102,22 +103,26 @@ def select(
         if split is not None:
             queues[split][graph.facts[entity.id].specialty].append(entity)
     finished = log.rounds()
-    train = select_for(config.kisa, "train", len(SPECIALTIES))
-    _fill(train, queues["train"], make, log, finished)
-    heldout = select_for(config.kisa, "heldout", len(SPECIALTIES))
+    train = select_for(config.kisa, "train", SPECIALTIES)
+    _fill(train, config.kisa, queues["train"], make, log, finished)
+    heldout = select_for(config.kisa, "heldout", SPECIALTIES)
     heldout.refuse({question.answer for question in train.questions})  # learnt by heart, it must not pass for found
-    _fill(heldout, queues["heldout"], make, log, finished)
+    _fill(heldout, config.kisa, queues["heldout"], make, log, finished)
     return train, heldout
 
 
-def _fill(selection: Selection, queues: Queues, make: Crew, log: RoundLog, finished: Iterator[Round]) -> None:
+def _fill(
+    selection: Selection, kisa: KisaConfig, queues: Queues, make: Crew, log: RoundLog, finished: Iterator[Round]
+) -> None:
     """Take questions until there are enough. What `finished` holds is not made again. Raises DataError."""
     with tqdm(total=selection.total, desc=f"{selection.split} questions", unit="question") as progress:
         for attempt in range(_ATTEMPTS):
-            if attempt == _ATTEMPTS - 1:
-                selection.reopen()
+            if attempt == _ATTEMPTS - 3:
+                selection.open_lengths()
+            if attempt >= _ATTEMPTS - 2:  # a seed gives its longest chain, so the short ones are asked for at last
+                selection.open_specialties(kisa.max_hops if attempt == _ATTEMPTS - 2 else kisa.min_hops)
             waiting = {specialty: deque(queues[specialty]) for specialty in sorted(queues)}
-            while not selection.is_full and (tasks := _next_tasks(selection, waiting, attempt)):
+            while selection.missing and (tasks := _next_tasks(selection, waiting, attempt)):
                 done = next(finished, None)
                 if done is None:
                     done = Round(tuple(made for made in make(tasks) if made is not None))
@@ -130,7 +135,7 @@ def _fill(selection: Selection, queues: Queues, make: Crew, log: RoundLog, finis
                     else:
                         selection.take(made.question, made.rollout)
                         progress.update()
-    if not selection.is_full:
+    if selection.missing:
         raise DataError(
             f"only {len(selection.questions)} of {selection.total} {selection.split} questions could be made from this "
             f"ontology: lower kisa.{selection.split}_questions or raise kisa.rare_percentile"
@@ -138,9 +143,9 @@ def _fill(selection: Selection, queues: Queues, make: Crew, log: RoundLog, finis
 
 
 def _next_tasks(selection: Selection, waiting: Mapping[str, deque[Entity]], attempt: int) -> list[Task]:
-    """The next round: some seeds of each specialty that has not its share yet."""
+    """The next round: some seeds of each specialty that lacks questions."""
     return [
-        Task(queue.popleft().id, attempt, selection.wanted)
+        Task(queue.popleft().id, attempt, selection.wanted(specialty))
         for specialty, queue in waiting.items()
         if not selection.has_enough(specialty)
         for _ in range(min(_SEEDS_A_ROUND, len(queue)))

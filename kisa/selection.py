@@ -1,7 +1,7 @@
 """Which candidates are taken: the numbers of a split by hops, by specialty and by special form."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from tqdm import tqdm
@@ -19,44 +19,43 @@ _SAME_ANSWER = 2
 class Selection:
     """Questions of one split, up to the wanted numbers.
 
-    `quotas`: hops -> how many are missing. `share`: questions of one specialty, at most, while others have seeds left.
+    `quotas`: specialty -> hops -> how many are missing. Each specialty has its own, or those with many long chains
+    would leave the others no short ones.
     """
 
     split: Split
     total: int
-    quotas: dict[int, int]
+    quotas: dict[str, dict[int, int]]
     differential: int
     lay: int
-    share: int
     questions: list[Question] = field(default_factory=list)
     rollouts: list[Rollout] = field(default_factory=list)
     unsolved: int = 0
     _known: set[object] = field(default_factory=set)
     _answers: Counter[str] = field(default_factory=Counter)
-    _specialties: Counter[str] = field(default_factory=Counter)
+    _open: bool = False
 
-    @property
-    def wanted(self) -> Wanted:
-        """What is still missing."""
-        hops = frozenset(hops for hops, count in self.quotas.items() if count > 0)
+    def wanted(self, specialty: str) -> Wanted:
+        """What the specialty still lacks."""
+        hops = frozenset(hops for hops, count in self.quotas[specialty].items() if count > 0)
         return Wanted(hops, self.differential > 0, self.lay > 0)
 
     @property
-    def is_full(self) -> bool:
-        return len(self.questions) == self.total
+    def missing(self) -> int:
+        """Questions still to be taken."""
+        return self.total - len(self.questions)
 
     def has_enough(self, specialty: str) -> bool:
-        """Whether the specialty has its share."""
-        return self._specialties[specialty] >= self.share
+        """Whether nothing more is wanted of the specialty."""
+        return not any(count > 0 for count in self.quotas[specialty].values())
 
     def may_take(self, question: Question) -> bool:
         """Whether the question is of this split, fits the numbers, and neither it nor its answer was asked for
         often enough."""
         return (
             question.split == self.split
-            and not self.is_full
-            and self.quotas.get(question.hops, 0) > 0
-            and not self.has_enough(question.specialty)
+            and self.missing > 0
+            and self.quotas[question.specialty].get(question.hops, 0) > 0
             and question.query not in self._known
             and self._answers[question.answer] < _SAME_ANSWER
         )
@@ -69,34 +68,38 @@ class Selection:
         """Add one that `may_take` allows, with the teacher's episode."""
         self._known.add(question.query)
         self._answers[question.answer] += 1
-        self._specialties[question.specialty] += 1
         self.questions.append(question)
         self.rollouts.append(rollout)
-        self.quotas[question.hops] -= 1
         self.differential -= bool(question.clues)
         self.lay -= mask(question)[0].relation == "lay_term_of"
+        quotas = self.quotas[question.specialty]
+        for hops in quotas if self._open else (question.hops,):
+            quotas[hops] -= 1
 
-    def reopen(self) -> None:
-        """Let any length and any specialty fill what is missing: the data hold too few of the wanted ones."""
-        missing = self.total - len(self.questions)
-        if missing:
-            tqdm.write(
-                f"{self.split}: {missing} questions may have any length and specialty, too few have the wanted ones"
-            )
-        self.quotas = dict.fromkeys(self.quotas, missing)
-        self.share = self.total
+    def open_lengths(self) -> None:
+        """Let any length fill what a specialty lacks: it holds too few chains of the wanted ones."""
+        self._open = True
+        for quotas in self.quotas.values():
+            quotas |= dict.fromkeys(quotas, sum(count for count in quotas.values() if count > 0))
+
+    def open_specialties(self, longest: int) -> None:
+        """Let any specialty fill what is missing, with lengths up to `longest`."""
+        if self.missing:
+            tqdm.write(f"{self.split}: {self.missing} questions may be of any specialty, too few are as wanted")
+        for specialty, quotas in self.quotas.items():
+            self.quotas[specialty] = {hops: self.missing for hops in quotas if hops <= longest}
 
 
-def select_for(config: KisaConfig, split: Split, specialties: int) -> Selection:
+def select_for(config: KisaConfig, split: Split, specialties: Sequence[str]) -> Selection:
     """An empty selection with the numbers of `config`, spread evenly over `specialties`."""
     total = config.train_questions if split == "train" else config.heldout_questions
+    share, more = divmod(total, len(specialties))
     return Selection(
         split,
         total,
-        quotas(config, total),
+        {name: quotas(config, share + (place < more)) for place, name in enumerate(specialties)},
         round(total * config.differential_fraction),
         round(total * config.lay_fraction),
-        -(-total // max(specialties, 1)),
     )
 
 

@@ -17,7 +17,7 @@ from kisa.splits import assign_splits, shared_entities
 from medrl.config import Config
 from medrl.errors import DataError
 from medrl.sections import KisaConfig
-from medrl.types import Ending
+from medrl.types import Ending, Question, Rollout
 from tests import fakes
 from tests.kisa.library import open_library
 from tests.tiny import tiny_tokenizer
@@ -122,7 +122,7 @@ def test_the_dataset_is_proved_solved_and_split(written: Path, graph: KnowledgeG
 
 
 def test_a_refused_answer_is_never_asked_for() -> None:
-    selection = Selection("heldout", 2, {2: 2}, 0, 0, 2)
+    selection = Selection("heldout", 2, {"cardiology": {2: 2}}, 0, 0)
     one, other = (fakes.question(answer=answer, split="heldout") for answer in ("FBN1", "ATM"))
     assert selection.may_take(one)
     selection.refuse({"FBN1"})
@@ -155,3 +155,25 @@ def test_with_the_real_tools(folder: Path, tmp_path: Path) -> None:
     counts = synthesize(config, knowledge, tmp_path / "data", tiny_tokenizer())
     assert counts["train"]["questions"] == 3
     assert counts["train"]["calls_per_trajectory"] >= 2
+
+
+def test_each_specialty_has_numbers_of_its_own_until_they_are_opened() -> None:
+    selection = Selection("train", 4, {"cardiology": {2: 1, 3: 1}, "neurology": {2: 1, 3: 1}}, 0, 0)
+
+    def asked(number: int, hops: int, specialty: str = "cardiology") -> Question:
+        query = ((f"HP:{number}",), (("presents_in", "", ""),))
+        return fakes.question(id=str(number), answer=str(number), hops=hops, specialty=specialty, query=query)
+
+    def take(question: Question) -> bool:
+        allowed = selection.may_take(question)
+        if allowed:
+            selection.take(question, Rollout(question.id, 0, [], [], [], [], [], Ending.ANSWERED, question.answer))
+        return allowed
+
+    assert take(asked(0, 2)) and not take(asked(1, 2)) and not take(asked(2, 4))
+    assert selection.wanted("cardiology").hops == {3} and selection.wanted("neurology").hops == {2, 3}
+    selection.open_lengths()
+    assert take(asked(3, 2)) and selection.has_enough("cardiology") and not take(asked(4, 3))
+    assert take(asked(5, 3, "neurology")) and not selection.has_enough("neurology")
+    selection.open_specialties(3)
+    assert take(asked(6, 3)) and selection.missing == 0 and not take(asked(7, 3))
