@@ -138,7 +138,8 @@ def _fill(
     if selection.missing:
         raise DataError(
             f"only {len(selection.questions)} of {selection.total} {selection.split} questions could be made from this "
-            f"ontology: lower kisa.{selection.split}_questions or raise kisa.rare_percentile"
+            f"ontology: lower kisa.{selection.split}_questions, raise kisa.rare_percentile"
+            f"{', or set kisa.refuse_one_search=false' if kisa.refuse_one_search else ''}"
         )
 
 

@@ -20,14 +20,15 @@ async def grow(
 ) -> AsyncIterator[list[Entity]]:
     """Yield the entities reached from `seed`, seed first, after each of `walks` random walks of `max_hops` steps.
 
-    `uniform`: probability of a known neighbour. `rng` belongs to this seed, so neither the order of seeds nor the
+    Walks go onward from the seed and back from it by turns, so that what they reach lies on chains through it: one that
+    turned round at random would seldom go far. `uniform`: probability of a known neighbour. `rng` belongs to this seed, so neither the order of seeds nor the
     number of workers changes the result. What the retriever names counts only if the graph links it.
     """
     reached: dict[Entity, None] = {seed: None}
-    for _ in range(walks):
+    for number in range(walks):
         walk = [seed]
         while len(walk) <= validity.max_hops:
-            found = await _next(walk, validity, discover, rng, uniform)
+            found = await _next(walk, validity, discover, rng, uniform, onward=number % 2 == 0)
             if found is None:
                 break
             walk.append(found)
@@ -36,14 +37,16 @@ async def grow(
 
 
 async def _next(
-    walk: list[Entity], validity: Validity, discover: Discover, rng: random.Random, uniform: float
+    walk: list[Entity], validity: Validity, discover: Discover, rng: random.Random, uniform: float, *, onward: bool
 ) -> Entity | None:
     options: list[Entity] = []
     if rng.random() >= uniform:
         options = [each for each in await discover(walk[-1]) if each not in walk and validity.admits(each)]
     if not options:  # the retriever had nothing new to say, or was not asked
-        options = [relation.object for relation in validity.next_relations(walk[-1], walk)]
-        options += validity.previous_entities(walk[-1], walk)
+        if onward:
+            options = [relation.object for relation in validity.next_relations(walk[-1], walk)]
+        else:
+            options = validity.previous_entities(walk[-1], walk)
     if not options:
         return None
     # A disease has one gene and dozens of findings: draw the kind first, or the gene would hardly ever be met.

@@ -52,6 +52,7 @@ def config(folder: Path, diseases: int = DISEASES) -> Config:
             "heldout_fraction": 0.25,
             "differential_fraction": 0.0,
             "lay_fraction": 0.0,
+            "refuse_one_search": False,  # two hops in so small a corpus are two lines of one search
         },
         "env": {"max_turns": 3, "max_turn_tokens": 220, "observation_tokens": 300},
         "sft": {"updates": 40, "batch_trajectories": 4, "lr": 5e-3},
