@@ -21,8 +21,9 @@ async def grow(
     """Yield the entities reached from `seed`, seed first, after each of `walks` random walks of `max_hops` steps.
 
     Walks go onward from the seed and back from it by turns, so that what they reach lies on chains through it: one that
-    turned round at random would seldom go far. `uniform`: probability of a known neighbour. `rng` belongs to this seed, so neither the order of seeds nor the
-    number of workers changes the result. What the retriever names counts only if the graph links it.
+    turned round at random would seldom go far. `uniform`: probability of a known neighbour. `rng` belongs to this seed,
+    so neither the order of seeds nor the number of workers changes the result. What the retriever names counts only if
+    the graph links it.
     """
     reached: dict[Entity, None] = {seed: None}
     for number in range(walks):
