@@ -30,17 +30,18 @@ class DictionaryExtractor:
         self._dictionary = Dictionary(names)
 
     def extract(self, text: str) -> list[Found]:
-        """See `Extractor`. An abbreviation counts from where it is explained to the end of the text, and before."""
+        """See `Extractor`. An abbreviation that the text explains somewhere counts wherever it stands."""
         found = list(self._dictionary.find(text))
-        taken = [range(each.start, each.end) for each in found]
-        for short, (start, end) in abbreviations(text).items():
-            owner = next((each for each in found if each.start <= start and each.end == end), None)
-            owner = owner or next((each for each in found if each.start >= start and each.end == end), None)
+        taken = [(each.start, each.end) for each in found]
+        explained = abbreviations(text)
+        for short in sorted(explained, key=len, reverse=True):
+            owner = next((each for each in found if each.end == explained[short][1]), None)  # all of it, or its end
             if owner is None:
                 continue
             for place in re.finditer(rf"(?<![A-Za-z0-9]){re.escape(short)}(?![A-Za-z0-9])", text):
-                if not any(place.start() in each for each in taken):
-                    found.append(Found(place.start(), place.end(), owner.entities))
+                if all(place.end() <= begun or ended <= place.start() for begun, ended in taken):
+                    taken.append(place.span())
+                    found.append(Found(*place.span(), owner.entities))
         return sorted(found, key=lambda each: each.start)
 
 
@@ -51,10 +52,10 @@ def graph_names(graph: KnowledgeGraph) -> Iterator[Name]:
             yield Name(entity.name, entity.id, exact=True)
         elif entity.kind in ("disease", "phenotype"):
             facts = graph.facts[entity.id]
-            everyday = facts.term.lay if facts.term else ()
+            everyday = [name for name in (facts.term.lay if facts.term else ()) if " " in name]  # "fall" is a verb
             for name in dict.fromkeys((entity.name, *facts.aliases, *everyday)):
-                if len(name) >= _SHORTEST and content(name):
-                    yield from _forms(name, entity.id)
+                if content(name):
+                    yield from (form for form in _forms(name, entity.id) if len(form.text) >= _SHORTEST)
 
 
 def _forms(name: str, entity: str) -> Iterator[Name]:

@@ -29,7 +29,9 @@ from medrl.errors import DataError
 from medrl.records import write_json, write_jsonl
 from medrl.sections import KnowledgeConfig
 
-_BUILDERS = "build documents entities frequency graph knowledge mentions names specialties sources/hpo".split()
+_BUILDERS = (
+    "build documents entities frequency graph knowledge mentions names specialties sources/hpo sources/text_lines"
+).split()
 
 
 def load_graph(config: KnowledgeConfig) -> KnowledgeGraph:

@@ -14,8 +14,8 @@ import ahocorasick
 from kisa.names import without_accents
 
 _WORD = re.compile(r"[A-Za-z0-9]+")
-#: Words before the brackets among which the long form of an abbreviation is sought, for each of its letters, and more.
-_ABBREVIATION = re.compile(r"\(([A-Za-z0-9][A-Za-z0-9/-]{1,9})s?\)")
+#: A short form in brackets: "(TNF-alpha)", "(GISTs)".
+_ABBREVIATION = re.compile(r"\(([A-Za-z0-9][A-Za-z0-9/-]{1,9}?)s?\)")
 
 
 class Name(NamedTuple):

@@ -9,10 +9,16 @@ _EMPTY = frozenset("a an and by due for from in of on or the to type with withou
 _GENERIC = frozenset("abnormal abnormality autosomal disease disorder dominant recessive syndrome linked x".split())
 
 
+_LETTERS = "αβγδεζηθικλμνξπρστφχψωΔΩ"
+_SPELT = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau phi chi psi omega"
+_GREEK = str.maketrans(dict(zip(_LETTERS, f"{_SPELT} Delta Omega".split(), strict=True)))
+
+
 def without_accents(text: str) -> str:
-    """ "Sjögren" -> "Sjogren"."""
+    """ "Sjögren" -> "Sjogren", "α-thalassemia" -> "alpha-thalassemia"."""
     if text.isascii():
         return text
+    text = text.translate(_GREEK)
     return "".join(each for each in unicodedata.normalize("NFKD", text) if not unicodedata.combining(each))
 
 

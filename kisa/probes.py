@@ -1,5 +1,6 @@
 """What the tools alone say of a question: is the evidence for each hop there, and is one search enough?"""
 
+from envs.corpus import Document
 from envs.tools.base import Tool
 from envs.tools.medical_retriever import MedicalRetriever
 from kisa.names import occurs
@@ -19,16 +20,22 @@ def hop_query(relation: Relation, step: Step) -> str:
 def hops_found(question: Question, retriever: MedicalRetriever, k: int = 10) -> list[bool]:
     """For each hop, each clue and each branch: is a document that states it among the `k` best of its search?
 
-    A relation is stated by the documents of the two entities that it links.
+    A relation is stated by the document of one of the two entities that it links, if that names the other.
     """
     plain: Step = ("presents_in", "", "")
     asked = list(zip(question.relations, question.query[1], strict=True))
     asked += [(relation, plain) for relation in (*question.clues, *question.branches)]
     found = []
     for relation, step in asked:
-        hits = retriever.search(hop_query(relation, step), k)
-        found.append(any(hit.document.id in (relation.subject.id, relation.object.id) for hit in hits))
+        documents = [hit.document for hit in retriever.search(hop_query(relation, step), k)]
+        found.append(any(_states(document, relation) for document in documents))
     return found
+
+
+def _states(document: Document, relation: Relation) -> bool:
+    ends = {relation.subject.id: relation.object, relation.object.id: relation.subject}
+    other = ends.get(document.id)
+    return other is not None and occurs(other.name, document.text)
 
 
 async def one_search_answers(question: Question, retriever: Tool) -> bool:

@@ -2,7 +2,7 @@
 
 from kisa.graph import KnowledgeGraph
 from kisa.names import alike, occurs
-from kisa.query import answers, functional_relations
+from kisa.query import SHOWS, answers, functional_relations
 from medrl.types import Entity, Query, Question
 
 
@@ -64,7 +64,8 @@ def _reaches(graph: KnowledgeGraph, path: tuple[Entity, ...], answer: Entity, ho
 
 
 def needless(graph: KnowledgeGraph, query: Query) -> str | None:
-    """A clue without which the formal question has the same one answer: an anchor among several, or a constraint."""
+    """What the formal question has the same one answer without: an anchor among several, a constraint, or all that
+    comes before a finding that narrows a hop."""
     anchors, steps = query
     found = answers(graph, query)
     for anchor in anchors if len(anchors) > 1 else ():
@@ -75,4 +76,6 @@ def needless(graph: KnowledgeGraph, query: Query) -> str | None:
             without = (*steps[:place], (predicate, "", ""), *steps[place + 1 :])
             if answers(graph, (anchors, without)) == found:
                 return f"the constraint {constraint} {value} of hop {place + 1}"
+        if constraint == SHOWS and answers(graph, ((value,), (("presents_in", "", ""), *steps[place + 1 :]))) == found:
+            return f"what comes before {graph.entities[value].name}, which leads to the answer alone,"
     return None

@@ -19,6 +19,7 @@ from kisa.probes import hops_found, one_search_answers
 from kisa.proofs import leak, needless, shortcut
 from kisa.query import answers
 from kisa.specialties import SPECIALTIES
+from kisa.splits import shared_entities
 from medrl.config import Config
 from medrl.errors import DataError
 from medrl.matching import Verdict, match
@@ -86,8 +87,12 @@ def assess_files(config: Config, knowledge: Path, out: Path) -> QualityReport:
 def assess(
     graph: KnowledgeGraph, dataset: Dataset, retriever: MedicalRetriever, benchmarks: Sequence[Path] = ()
 ) -> QualityReport:
-    """All gates over all questions, training and held out. `benchmarks`: text files that no question may share a run of
-    eight words with. Raises DataError if one cannot be read, ToolOutage."""
+    """All gates over all questions, training and held out.
+
+    That the oracle solves a question is seen in its episode. Those of held-out questions are not kept, but
+    `synthesize` takes none that was not solved. `benchmarks`: text files that no question may share a run of eight
+    words with. Raises DataError if one cannot be read, ToolOutage.
+    """
     questions = [*dataset.train, *dataset.heldout]
     texts = {question.id: question.text for question in questions}
     solved = _solved(dataset.train, dataset.trajectories)
@@ -98,11 +103,13 @@ def assess(
         found = hops_found(question, retriever)
         hops += found
         if not all(found):
-            missing[question.id] = f"hop {found.index(False) + 1}"
+            missing[question.id] = _place(question, found.index(False))
         if asyncio.run(one_search_answers(question, retriever)):
             one_shot[question.id] = question.answer
     most_common = Counter(question.answer for question in questions).most_common(1)
     shared = contaminated(texts, [_read(path) for path in benchmarks])
+    identifiers = Counter(question.id for question in questions)
+    repeated = {each: f"{count} times" for each, count in identifiers.items() if count > 1}
     gates = [
         _share_of("answer unique on the whole graph", questions, lambda each: _not_unique(graph, each)),
         _share_of("every clue necessary", questions, lambda each: needless(graph, each.query)),
@@ -132,6 +139,17 @@ def assess(
             len(questions),
             {answer: f"{count} times" for answer, count in most_common},
         ),
+        Gate(
+            "one identifier for several questions", float(len(repeated)), 0.0, False, len(questions), _first(repeated)
+        ),
+        _none_between(
+            "disease or gene in training and held out", shared_entities(dataset.train, dataset.heldout), len(questions)
+        ),
+        _none_between(
+            "answer in training and held out",
+            {each.answer for each in dataset.train} & {each.answer for each in dataset.heldout},
+            len(questions),
+        ),
         Gate("share of the rarest of the twelve specialties", _least_specialty(questions), 0.05, True, len(questions)),
     ]
     if benchmarks:
@@ -160,6 +178,10 @@ def _none_of(name: str, questions: Sequence[Question], fault: Callable[[Question
     return Gate(name, float(len(failed)), 0.0, False, len(questions), _first(failed))
 
 
+def _none_between(name: str, shared: set[str], n: int) -> Gate:
+    return Gate(name, float(len(shared)), 0.0, False, n, _first(dict.fromkeys(sorted(shared), "in both")))
+
+
 def _faults(questions: Sequence[Question], fault: Callable[[Question], str | None]) -> dict[str, str]:
     found = ((question.id, fault(question)) for question in questions)
     return {identifier: why for identifier, why in found if why is not None}
@@ -167,6 +189,14 @@ def _faults(questions: Sequence[Question], fault: Callable[[Question], str | Non
 
 def _pairs(name: str, pairs: Sequence[tuple[str, str]], bound: float, n: int) -> Gate:
     return Gate(name, len(pairs) / max(n, 1), bound, False, n, _first(dict(pairs)))
+
+
+def _place(question: Question, index: int) -> str:
+    """Which of `hops_found`'s relations it is."""
+    clues = len(question.relations) + len(question.clues)
+    if index < len(question.relations):
+        return f"hop {index + 1}"
+    return f"clue {index - len(question.relations) + 1}" if index < clues else f"branch {index - clues + 1}"
 
 
 def _first(failed: Mapping[str, str]) -> dict[str, str]:

@@ -58,20 +58,21 @@ _PHRASES: Mapping[str, tuple[str, ...]] = {
         "the one {value} sign ({range} of patients) of {x}",
     ),
     "has_finding/other/frequency_class": ("the only other {value} finding ({range} of patients) in {x}",),
+    # What narrows a hop stands before {x}: behind it, it would seem to speak of something inside {x}.
     "presents_in/shows": (
-        "the disease that presents with {x} and with {value}",
-        "the condition in which {x} is seen, and {value} too",
-        "the disorder marked by {x} that can also show {value}",
+        "the disease that presents with {value} and with {x}",
+        "the condition in which {value} is seen together with {x}",
+        "the disorder that can show {value} and is marked by {x}",
     ),
-    "presents_in/other/shows": ("the other disease that presents with {x} and also shows {value}",),
+    "presents_in/other/shows": ("the other disease that presents with {value} and with {x}",),
     "causes/shows": (
-        "the disease linked to {x} that presents with {value}",
-        "the condition caused by {x} in which {value} is seen",
-        "the disorder due to changes in {x} that shows {value}",
+        "the disease that presents with {value} and is linked to {x}",
+        "the condition that shows {value} and is caused by {x}",
+        "the disorder that shows {value} and is due to changes in {x}",
     ),
     "causes/other/shows": (
-        "the other disease linked to {x} that presents with {value}",
-        "the other condition caused by {x} in which {value} is seen",
+        "the other disease that presents with {value} and is linked to {x}",
+        "the other condition that shows {value} and is caused by {x}",
     ),
 }
 _TOGETHER = (
@@ -83,8 +84,8 @@ _LAY = ("what people call {x}", "the finding known to patients as {x}", "what la
 _OPENINGS = ("Name {x}.", "What is {x}?", "Identify {x}.")
 #: Openings that ask in one breath instead of "Which gene is the gene ...".
 _DIRECT: Mapping[str, tuple[str, ...]] = {
-    "causes/shows": ("Which disease linked to {x} presents with {value}?",),
-    "presents_in/shows": ("Which disease presents with {x} and with {value}?",),
+    "causes/shows": ("Which disease presents with {value} and is linked to {x}?",),
+    "presents_in/shows": ("Which disease presents with {value} and with {x}?",),
     "caused_by": ("Which gene is mutated in {x}?", "Which gene causes {x}?", "Mutations in which gene cause {x}?"),
     "causes": ("Which disease is linked to {x}?", "Which condition is caused by {x}?"),
     "presents_in": ("Which disease presents with {x}?", "In which condition is {x} seen?"),

@@ -13,6 +13,9 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
+import envs
+import kisa
+import medrl
 from kisa.workshop import Made
 from medrl.config import Config
 
@@ -28,9 +31,10 @@ _ROUND = TypeAdapter(Round)
 
 
 def key_of(config: Config, knowledge: Path) -> str:
-    """A hash of everything that the questions depend on, the number of processes not among it."""
+    """A hash of all settings and code that the questions depend on, the number of processes not among them."""
     sections = {
-        "kisa": config.kisa.model_dump(exclude={"workers"}),
+        "sources": _sources(),
+        "kisa": config.kisa.model_dump(exclude={"workers", "benchmarks"}),
         "env": config.env.model_dump(),
         "knowledge": config.knowledge.model_dump(exclude={"cache", "ontology"}),
         "model": config.model.model_dump(),
@@ -40,6 +44,15 @@ def key_of(config: Config, knowledge: Path) -> str:
     return hashlib.blake2b(json.dumps(sections, sort_keys=True, default=str).encode(), digest_size=8).hexdigest()
 
 
+def _sources() -> str:
+    """A hash of the code that makes questions: what was made by other code is not gone on with."""
+    digest = hashlib.blake2b(digest_size=8)
+    for package in (kisa, envs, medrl):
+        for path in sorted(Path(package.__path__[0]).rglob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
 class RoundLog:
     """The rounds of one synthesis, on disk."""
 
@@ -47,10 +60,10 @@ class RoundLog:
         """Go on with the rounds in `path` if they are those of `key`, else start anew."""
         self._path = path
         kept = _whole_lines(path)
-        self._left = kept[1:] if kept and json.loads(kept[0]) == {"key": key} else []
+        header = json.dumps({"key": key})
+        self._left = kept[1:] if kept and kept[0] == header else []
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f".{path.name}.partial")
-        header = json.dumps({"key": key})
         partial.write_text("".join(f"{line}\n" for line in (header, *self._left)), encoding="utf-8")
         os.replace(partial, path)
         self._file = path.open("a", encoding="utf-8")
@@ -77,5 +90,5 @@ def _whole_lines(path: Path) -> list[str]:
     """The file's lines without a last one that was cut off."""
     if not path.exists():
         return []
-    *whole, _ = path.read_text(encoding="utf-8").split("\n")
-    return whole
+    *whole, _ = path.read_bytes().split(b"\n")
+    return [line.decode("utf-8") for line in whole]

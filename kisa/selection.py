@@ -56,7 +56,7 @@ class Selection:
             question.split == self.split
             and self.missing > 0
             and self.quotas[question.specialty].get(question.hops, 0) > 0
-            and question.query not in self._known
+            and self._known.isdisjoint((question.query, question.id))
             and self._answers[question.answer] < _SAME_ANSWER
         )
 
@@ -66,7 +66,7 @@ class Selection:
 
     def take(self, question: Question, rollout: Rollout) -> None:
         """Add one that `may_take` allows, with the teacher's episode."""
-        self._known.add(question.query)
+        self._known |= {question.query, question.id}
         self._answers[question.answer] += 1
         self.questions.append(question)
         self.rollouts.append(rollout)

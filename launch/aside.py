@@ -5,7 +5,9 @@ controller lives as long as the run.
 """
 
 import multiprocessing
+import pickle
 import signal
+import traceback
 from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
 from typing import Any, ParamSpec, TypeVar
@@ -30,10 +32,13 @@ def aside(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     sender.close()  # so that the process's death ends the wait
     result: T
     try:
-        result, error = receiver.recv()
+        result, error, where = receiver.recv()
     except EOFError as lost:
         name = getattr(function, "__name__", str(function))
-        raise InfrastructureError(f"the process of {name} died: was it killed for want of memory?") from lost
+        process.join()
+        raise InfrastructureError(
+            f"the process of {name} died ({process.exitcode}): was it killed for want of memory?"
+        ) from lost
     except BaseException:
         process.kill()
         raise
@@ -41,7 +46,7 @@ def aside(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         process.join()
         receiver.close()
     if error is not None:
-        raise error
+        raise error from _Elsewhere(where)
     return result
 
 
@@ -49,7 +54,18 @@ def _work(sender: Connection, function: Callable[..., Any], args: tuple[Any, ...
     end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
     try:
-        result, error = function(*args, **kwargs), None
-    except Exception as raised:  # noqa: BLE001  # it is raised again by the process that waits
-        result, error = None, raised
-    sender.send((result, error))
+        sender.send((function(*args, **kwargs), None, ""))
+    except Exception as error:  # noqa: BLE001  # it is raised again by the process that waits
+        where = traceback.format_exc()
+        try:
+            pickle.loads(pickle.dumps(error))  # noqa: S301  # our own, and only to see whether it can be sent
+        except Exception:  # noqa: BLE001  # an error that cannot be sent is sent as its text
+            error = RuntimeError(f"{type(error).__name__}: {error}")
+        sender.send((None, error, where))
+
+
+class _Elsewhere(Exception):
+    """The traceback of the other process, shown above the error's own."""
+
+    def __str__(self) -> str:
+        return f"in the process of its own:\n{self.args[0]}"

@@ -96,7 +96,7 @@ class RunDirectory:
 
 #: Settings that change how a run is carried out, not what comes out of it; a run may go on with other ones.
 _FREE: Any = {
-    "kisa": {"workers"},
+    "kisa": {"workers", "benchmarks"},
     "pool": True,
     "rollout": True,
     "tracking": True,

@@ -111,9 +111,11 @@ def _date(element: etree._Element | None) -> str:
         found = _YEAR.search(_text(element.find("MedlineDate")))
         return found[0] if found else ""
     month = _text(element.find("Month")).lower()[:3]
-    number = _MONTHS.index(month) + 1 if month in _MONTHS else int(month) if month.isdigit() else 0
+    number = _MONTHS.index(month) + 1 if month in _MONTHS else int(month) if month.isdecimal() else 0
     day = _text(element.find("Day"))
-    return "-".join([year, *([f"{number:02d}"] if number else []), *([f"{int(day):02d}"] if number and day else [])])
+    return "-".join(
+        [year, *([f"{number:02d}"] if number else []), *([f"{int(day):02d}"] if number and day.isdecimal() else [])]
+    )
 
 
 def _forget(element: etree._Element) -> None:

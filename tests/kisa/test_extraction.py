@@ -42,3 +42,26 @@ def test_an_abbreviation_of_a_longer_phrase_that_ends_in_a_name() -> None:
         ("BDL", ("L",)),
         ("BDL", ("L",)),
     ]
+
+
+def test_abbreviations_do_not_overlap() -> None:
+    extractor = DictionaryExtractor([Name("alpha beta", "A"), Name("alpha beta cell", "C")])
+    assert extract(extractor, "alpha beta (AB). alpha beta cell (AB-C). Then AB-C") == [
+        ("alpha beta", ("A",)),
+        ("AB", ("A",)),
+        ("alpha beta cell", ("C",)),
+        ("AB-C", ("C",)),
+        ("AB-C", ("C",)),
+    ]
+
+
+def test_everyday_verbs_and_three_letters_are_no_findings(graph: KnowledgeGraph) -> None:
+    facts = graph.facts["HP:1000001"]
+    assert facts.term is not None
+    facts.term.lay += ["Fall", "Fall of hair"]
+    facts.aliases += ("CWPs",)
+    extractor = DictionaryExtractor(graph_names(graph))
+    assert extract(extractor, "They fall; CWP; CWPs; a fall of hair") == [
+        ("CWPs", ("HP:1000001",)),
+        ("fall of hair", ("HP:1000001",)),
+    ]

@@ -37,6 +37,14 @@ def test_places_are_the_text_s_own_even_where_accents_fall_away(text: str) -> No
     assert name == text.removeprefix("\ufb01 ") and owners == ("sjogren",)
 
 
+def test_greek_letters_tell_names_apart() -> None:
+    dictionary = Dictionary([Name("α-thalassemia", "a"), Name("beta-thalassemia", "b")])
+    assert found(dictionary, "Alpha-thalassemia, β-thalassemia") == [
+        ("Alpha-thalassemia", ("a",)),
+        ("β-thalassemia", ("b",)),
+    ]
+
+
 def test_nothing_is_found_without_names() -> None:
     assert found(Dictionary([]), "Marfan syndrome") == []
 
@@ -73,6 +81,7 @@ def test_it_finds_what_trying_every_name_at_every_word_finds(names: list[list[st
         ("We saw Marfan syndrome (MFS) again", {"MFS": "Marfan syndrome"}),
         ("a tumor necrosis factor-alpha (TNF-alpha)", {"TNF-alpha": "tumor necrosis factor-alpha"}),
         ("the multiple endocrine neoplasia type 1 (MEN1)", {"MEN1": "multiple endocrine neoplasia type 1"}),
+        ("gastrointestinal stromal tumors (GISTs)", {"GIST": "gastrointestinal stromal tumors"}),
         ("attention deficits (see above) and 12 patients (12)", {}),
         ("polymerase chain reaction (XYZ)", {}),
     ],

@@ -18,7 +18,8 @@ from tests.kisa.chains import chain_along
 from tests.kisa.library import Library
 from tests.kisa.test_trajectories import _question
 
-UNIQUE, NECESSARY, LEAK, SHORT, SOLVED, RECALL, ONE_SEARCH, EXACT, NEAR, FREQUENT, SPECIALTY = range(11)
+UNIQUE, NECESSARY, LEAK, SHORT, SOLVED, RECALL, ONE_SEARCH, EXACT, NEAR, FREQUENT = range(10)
+IDS, SPLIT, ANSWERS, SPECIALTY = range(10, 14)
 
 
 class Retriever:
@@ -119,6 +120,23 @@ def test_duplicates_and_frequent_answers_are_caught(graph: KnowledgeGraph, quest
     assert both.gates[FREQUENT].value == 1.0 and both.gates[FREQUENT].failed == {question.answer: "3 times"}
 
 
+def test_what_joins_training_and_held_out_is_caught(graph: KnowledgeGraph, question: Question) -> None:
+    held = replace(question, id="held", split="heldout", text="Of what?")
+    shared = assess(graph, Dataset([question], [held], [solved(question)]), cast(MedicalRetriever, Retriever(graph)))
+    assert [shared.gates[index].passed for index in (IDS, SPLIT, ANSWERS)] == [True, False, False]
+    assert set(shared.gates[SPLIT].failed) == {"OMIM:1", "OMIM:2", "NCBIGene:11"}
+
+
+def test_a_fault_of_a_held_out_question_is_caught(graph: KnowledgeGraph, question: Question) -> None:
+    held = replace(question, text=f"{question.text} Not {question.answer}.")
+    found = assess(graph, Dataset([], [held], []), cast(MedicalRetriever, Retriever(graph)))
+    assert not found.gates[LEAK].passed
+
+
+def test_an_identifier_that_is_used_twice_is_caught(graph: KnowledgeGraph, question: Question) -> None:
+    assert not report(graph, question, replace(question, text="Of what?")).gates[IDS].passed
+
+
 def test_a_missing_specialty_is_caught(graph: KnowledgeGraph, question: Question) -> None:
     assert not report(graph, question).gates[SPECIALTY].passed
 
@@ -136,7 +154,7 @@ def test_a_benchmark_s_words_are_caught(graph: KnowledgeGraph, question: Questio
 def test_the_report_counts_what_is_there(graph: KnowledgeGraph, question: Question) -> None:
     made = report(graph, question).as_json()
     assert made["composition"]["hops"] == {"3": 1} and made["composition"]["answers"] == {"disease": 1}
-    assert len(made["gates"]) == 11 and not made["passed"]  # one specialty of twelve
+    assert len(made["gates"]) == 14 and not made["passed"]  # one specialty of twelve
 
 
 def test_branches_are_held_to_the_same(graph: KnowledgeGraph) -> None:

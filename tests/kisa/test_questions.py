@@ -7,9 +7,10 @@ from kisa.differential import clue_findings, with_clues
 from kisa.graph import KnowledgeGraph
 from kisa.guidance import MASK, mask
 from kisa.names import occurs
-from kisa.proofs import flaw
+from kisa.proofs import flaw, needless, shortcut
+from kisa.query import answers
 from kisa.questions import Chain, chain_of, lay_names, question_of
-from medrl.types import Question
+from medrl.types import Query, Question
 from tests.kisa.chains import chain_along
 
 LONGEST = ("HP:1000001", "OMIM:1", "NCBIGene:11", "OMIM:2", "HP:1000005")
@@ -113,6 +114,25 @@ def test_a_hop_to_one_of_several_diseases_is_narrowed_by_a_finding(graph: Knowle
         assert flaw(graph, replace(question, text=question.text.replace("Heart murmur", "it"))) is not None
 
 
+def test_a_narrowing_finding_stands_with_the_disease_that_shows_it(graph: KnowledgeGraph) -> None:
+    """Behind "the gene that causes Alpha disease" it would speak of that disease."""
+    rng = random.Random(0)
+    chain = chain_along(graph, "OMIM:1", "NCBIGene:11", "OMIM:2", rng=rng, narrow=True)
+    narrowed = Chain(chain.relations, (chain.steps[0], ("causes", "shows", "HP:1000005")))
+    texts = {
+        question_of(graph, narrowed, random.Random(seed), seed=0, split="train", specialty="cardiology").text
+        for seed in range(40)
+    }
+    assert all(text.index("Heart murmur") < text.index("Alpha disease") for text in texts) and len(texts) > 5
+
+
+def test_a_finding_that_leads_to_the_answer_alone_is_refused(graph: KnowledgeGraph) -> None:
+    """Of the diseases with a heart murmur one is tall as well; but whoever is tall has the gene AAA1."""
+    query: Query = (("HP:1000005",), (("presents_in", "shows", "HP:1000002"), ("caused_by", "", "")))
+    assert answers(graph, query) == {"NCBIGene:11"}
+    assert "Tall stature, which leads to the answer alone" in (needless(graph, query) or "")
+
+
 def test_a_finding_that_touches_the_rest_of_the_path_narrows_nothing(graph: KnowledgeGraph) -> None:
     """Heart murmur is on Gamma's list too: named in the question, it would lead there past the chain."""
     path = [graph.entities[each] for each in ("NCBIGene:11", "OMIM:2")]
@@ -120,6 +140,17 @@ def test_a_finding_that_touches_the_rest_of_the_path_narrows_nothing(graph: Know
     assert chain_of(graph, path, random.Random(0), lambda relation, before: [step]) is not None
     longer = [*path, graph.entities["HP:1000005"]]
     assert chain_of(graph, longer, random.Random(0), lambda relation, before: [step]) is None
+
+
+def test_a_short_cut_from_any_named_entity_is_found(graph: KnowledgeGraph) -> None:
+    sound = _question(graph, "HP:1000001", "OMIM:1", "NCBIGene:11", "OMIM:2")
+    assert shortcut(graph, sound) is None
+    gene = graph.between(graph.entities["OMIM:1"], graph.entities["NCBIGene:11"])
+    assert gene is not None
+    detour = replace(sound, relations=(*sound.relations[:1], *sound.relations[:2]), hops=3)  # AAA1, by three hops
+    assert shortcut(graph, detour) == "AAA1 is fewer than 3 hops from Blue sclera"
+    beside = replace(sound, relations=(*sound.relations[1:], sound.relations[1]), clues=(sound.relations[0],), hops=3)
+    assert shortcut(graph, beside) == "AAA1 is fewer than 3 hops from Alpha disease"
 
 
 def test_the_mask_leaks_no_name(graph: KnowledgeGraph) -> None:

@@ -11,6 +11,7 @@ from kisa.graph import KnowledgeGraph
 from kisa.knowledge import build_knowledge
 from kisa.rounds import Round, RoundLog, key_of
 from kisa.workshop import Made, Task
+from medrl.config import Config
 from tests import fakes
 from tests.kisa.library import open_library
 from tests.kisa.test_dataset import _config
@@ -25,8 +26,8 @@ def test_rounds_are_read_back_and_a_torn_one_is_not(tmp_path: Path) -> None:
     log.append(Round((MADE,)))
     log.append(Round(()))
     log.close(done=False)
-    with path.open("a") as file:
-        file.write('{"made": [{"quest')
+    with path.open("ab") as file:
+        file.write('{"made": [{"question": {"text": "Sjö'.encode()[:-1])  # inside a letter
     again = RoundLog(path, "k")
     assert list(again.rounds()) == [Round((MADE,)), Round(())]
     again.append(Round((MADE, MADE)))
@@ -47,7 +48,17 @@ def test_a_log_that_is_done_is_gone(tmp_path: Path) -> None:
 def test_the_key_is_of_what_the_questions_depend_on(tmp_path: Path) -> None:
     config = _config(tmp_path, tmp_path)
     assert key_of(config, tmp_path) == key_of(_config(tmp_path, tmp_path / "elsewhere", workers=4), tmp_path)
-    assert key_of(config, tmp_path) != key_of(_config(tmp_path, tmp_path, walks=3), tmp_path)
+    assert key_of(config, tmp_path) == key_of(_config(tmp_path, tmp_path, benchmarks=["a.txt"]), tmp_path)
+    for section, change in (
+        ("kisa", {"walks": 3}),
+        ("env", {"max_turns": 2}),
+        ("model", {"max_length": 99}),
+        ("knowledge", {"lam": 0.5}),
+    ):
+        values = config.model_dump()
+        values[section] |= change
+        assert key_of(config, tmp_path) != key_of(Config.model_validate(values), tmp_path), section
+    assert key_of(config, tmp_path) != key_of(Config.model_validate(config.model_dump() | {"seed": 4}), tmp_path)
     assert key_of(config, tmp_path) != key_of(config, tmp_path / "knowledge-2")
 
 

@@ -49,6 +49,7 @@ def test_a_citation_with_all_its_parts(tmp_path: Path) -> None:
         ("<Year>2001</Year>", "2001"),
         ("<Year>2001</Year><Month>07</Month>", "2001-07"),
         ("<Year>1990</Year><Season>Spring</Season>", "1990"),
+        ("<Year>2001</Year><Month>7</Month><Day>1-15</Day>", "2001-07"),
         ("<MedlineDate>1998 Dec-1999 Jan</MedlineDate>", "1998"),
         ("", ""),
     ],
