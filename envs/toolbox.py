@@ -1,10 +1,11 @@
 """All tools over one knowledge folder, indexes built or reused."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 
-from envs.embedding import Encoder, encoder_path
+from envs.embedding import Encoder, Floats, encode_once, encoder_path
 from envs.index import Index, build_index
 from envs.profiles import ProfileTable, build_profiles
 from envs.snippets import CountTokens
@@ -24,13 +25,15 @@ def open_toolbox(
     provider: SearchProvider | None = None,
     count_tokens: CountTokens = estimate_tokens,
     threads: int | None = None,
+    expected: Sequence[str] = (),
 ) -> dict[str, Tool]:
     """The four tools by name. `knowledge` holds corpus.jsonl, web.jsonl, profiles.jsonl and findings.jsonl.
 
     Indexes are built under `config.cache` the first time (a minute or two) and memory-mapped, so that several processes
     share them. `provider` replaces the local general search. `count_tokens` measures a tool's text against
     `config.tool_tokens`; give the policy's tokenizer for an exact limit. `threads` sets torch's threads for the whole
-    process; a rollout worker wants 1. Raises DataError, ConfigError.
+    process; a rollout worker wants 1. `expected`: queries that the retriever will be asked (`encode_queries`).
+    Raises DataError, ConfigError.
     """
     cache = Path(config.cache).expanduser()
     medical = Index.open(build_index(knowledge / "corpus.jsonl", cache, config.encoder))
@@ -40,10 +43,18 @@ def open_toolbox(
         torch.set_num_threads(threads)
     encoder = Encoder(encoder_path(config.encoder))
     limit = config.tool_tokens
+    retriever = MedicalRetriever(medical, encoder, config, count_tokens)
+    if expected:
+        retriever.prepare(expected, encode_queries(expected, config))
     tools: list[Tool] = [
-        MedicalRetriever(medical, encoder, config, count_tokens),
+        retriever,
         ClinicalReasoning(ClinicalReasoningEngine(profiles), limit, count_tokens),
         DocumentRead(medical, encoder, limit, count_tokens),
         WebSearch(provider or LocalProvider(general), general.text, config.top_k, limit, count_tokens),
     ]
     return {tool.name: tool for tool in tools}
+
+
+def encode_queries(queries: Sequence[str], config: KnowledgeConfig) -> Floats:
+    """Embeddings [queries, dimensions], made together and kept under the cache. Raises ConfigError, DataError."""
+    return encode_once(queries, Path(config.cache).expanduser(), config.encoder, "queries")

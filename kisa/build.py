@@ -10,7 +10,7 @@ from kisa.frequency import pool
 from kisa.graph import Facts, KnowledgeGraph
 from kisa.names import natural_order, normalise
 from kisa.sources.hpo import Annotation, Ontology
-from kisa.specialties import MUSCULOSKELETAL, PHENOTYPE_ROOT, adjective, specialty
+from kisa.specialties import MUSCULOSKELETAL, PHENOTYPE_ROOT, adjective, most_typical, usual_shares, votes
 from medrl.types import Entity, Relation
 
 _CATALOGUES = {"OMIM": 0, "ORPHA": 1, "DECIPHER": 2}
@@ -220,11 +220,16 @@ def _add_genes(graph: KnowledgeGraph, ontology: Ontology, canonical: Mapping[str
 
 
 def _add_specialties(graph: KnowledgeGraph) -> None:
-    for disease in graph.of_kind("disease"):
-        relations = graph.out(disease, "has_finding")
-        systems = [each.spatial["organ_system"] for each in relations if each.spatial]
-        graph.facts[disease.id].specialty = specialty(systems)
+    found = {
+        disease.id: votes(
+            relation.spatial["organ_system"] for relation in graph.out(disease, "has_finding") if relation.spatial
+        )
+        for disease in graph.of_kind("disease")
+    }
+    usual = usual_shares(found.values())
+    for identifier, of_disease in found.items():
+        graph.facts[identifier].specialty = most_typical(of_disease, usual)
     for gene in graph.of_kind("gene"):
         graph.facts[gene.id].specialty = graph.facts[graph.out(gene, "causes")[0].object.id].specialty
     for phenotype in graph.of_kind("phenotype"):
-        graph.facts[phenotype.id].specialty = specialty(graph.facts[phenotype.id].systems[:1])
+        graph.facts[phenotype.id].specialty = most_typical(votes(graph.facts[phenotype.id].systems[:1]), usual)

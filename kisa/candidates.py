@@ -1,25 +1,27 @@
 """One seed -> one candidate question: grow its subgraph, take the longest valid chain, put it into words."""
 
 import random
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from functools import cache, partial
 
 from kisa.differential import clue_findings, shows_no_clue, with_clues
 from kisa.expansion import Discover, grow
 from kisa.graph import KnowledgeGraph
-from kisa.paths import longest_valid_path
+from kisa.paths import PathResult, longest_valid_path
 from kisa.proofs import flaw
-from kisa.questions import Chain, chain_of, lay_names, question_of
+from kisa.questions import Chain, chains_along, lay_names, question_of
 from kisa.validity import Validity
 from medrl.sections import KisaConfig
 from medrl.seeds import derive_seed
-from medrl.types import Entity, Question, Split
+from medrl.types import Entity, Question, Relation, Split
 
 #: Share of disease seeds that ask from findings together, as long as such questions are wanted.
 _DIFFERENTIAL_SEEDS = 0.6
 #: How often an answer of each kind is preferred: gene symbols are short and say nothing of themselves.
 _ANSWER_SHARES = {"gene": 0.6, "disease": 0.25, "phenotype": 0.15}
+Path = tuple[Entity, ...]
+Draft = Callable[[Path], Question | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,49 +43,38 @@ class Candidates:
     config: KisaConfig
     seed: int
 
-    def start_split(self, entity: Entity) -> Split | None:
-        """The side a seed belongs to; None if no chain can begin there."""
-        if not self.validity.admits(entity):
-            return None
-        if entity.kind != "phenotype":
-            return self.validity.splits.get(entity.id)
-        sides = {self.validity.splits.get(each) for each in self.graph.carriers.get(entity.id, frozenset())}
-        return sides.pop() if len(sides) == 1 else None
-
-    def may_be_lay(self, entity: Entity) -> bool:
-        """Whether a chain that begins at this seed can begin with everyday words: few can, so they are tried first."""
-        return len(self.graph.carriers.get(entity.id, ())) == 1 and bool(lay_names(self.graph, entity))
-
     async def make(self, entity: Entity, attempt: int, wanted: Wanted) -> Question | None:
         """A proved question from `entity`, or None if none of the wanted kind is found. Raises ToolOutage."""
         rng = random.Random(derive_seed(self.seed, "seed", entity.id, attempt))
         differential = wanted.differential and entity.kind == "disease" and rng.random() < _DIFFERENTIAL_SEEDS
         clues = clue_findings(self.graph, entity, rng) if differential else ()
-        chain = await self._chain(entity, rng, {hops - bool(clues) for hops in wanted.hops}, bool(clues))
-        if chain is None:
-            return None
-        if clues:
-            chain = with_clues(chain, clues)
-            if not shows_no_clue(self.validity, chain):
-                return None
-        anchor = chain.relations[0].subject
-        everyday = lay_names(self.graph, anchor) if wanted.lay and not clues else []
-        if everyday:
-            chain = Chain(chain.relations, chain.steps, lay=rng.choice(everyday))
-        question = question_of(
-            self.graph,
-            chain,
-            rng,
-            seed=self.seed,
-            split=self._split(chain),
-            specialty=self._specialty(chain),
-        )
-        return None if flaw(self.graph, question) else question
+        hops = {each - bool(clues) for each in wanted.hops}
+        drafted = cache(lambda path: self._draft(path, attempt, clues, wanted.lay))
+        found = await self._longest(entity, rng, hops, drafted, starts_here=bool(clues))
+        question = drafted(found.path) if found.length in hops else None
+        return None if question is None else replace(question, optimal=found.optimal)
 
-    async def _chain(
-        self, entity: Entity, rng: random.Random, hops: Collection[int], starts_here: bool
-    ) -> Chain | None:
-        """The longest valid chain through `entity` in the subgraph grown from it, if its length is wanted.
+    def _draft(self, path: Path, attempt: int, clues: Sequence[Relation], lay: bool) -> Question | None:
+        """The question along a path, behind `clues` if there are any; None if no choice of its steps can be proved."""
+        rng = random.Random(derive_seed(self.seed, "draft", attempt, *(each.id for each in path)))
+        for chain in chains_along(self.graph, path, rng, self.validity.steps):
+            if clues:
+                chain = with_clues(chain, clues)
+                if not shows_no_clue(self.validity, chain):
+                    return None
+            everyday = lay_names(self.graph, path[0]) if lay and not clues else []
+            if everyday:
+                chain = replace(chain, lay=rng.choice(everyday))
+            split, specialty = self._split(chain), self._specialty(chain)
+            question = question_of(self.graph, chain, rng, seed=self.seed, split=split, specialty=specialty)
+            if flaw(self.graph, question) is None:
+                return question
+        return None
+
+    async def _longest(
+        self, entity: Entity, rng: random.Random, hops: Collection[int], drafted: Draft, *, starts_here: bool
+    ) -> PathResult[Entity]:
+        """The longest chain through `entity`, of a wanted length, in the subgraph grown from it that can be proved.
 
         The longest that the seed can give is sought first: long chains are the scarce ones. Growth ends once it is
         found. Among the longest, one that ends in a drawn kind of answer is preferred. `starts_here`: the chain begins
@@ -92,31 +83,34 @@ class Candidates:
         validity = self.validity.with_hops(min(hops), max(hops))
         reach = validity.reach(entity, validity.max_hops)
         ceiling = max((each for each in hops if each <= reach), default=0)
+        best: PathResult[Entity] = PathResult((), 0, optimal=True)
         if not ceiling:
-            return None
+            return best
         validity = validity.with_hops(min(hops), ceiling)
         preferred = rng.choices(list(_ANSWER_SHARES), list(_ANSWER_SHARES.values()))[0]
         may_extend = cache(validity.may_extend)  # walks overlap, and the same paths are looked at again
-        best: tuple[Entity, ...] = ()
         growing = grow(
             entity, validity, self.discover, rng, walks=self.config.walks, uniform=self.config.uniform_probability
         )
+        known = 0
         async for reached in growing:
+            if len(reached) == known:
+                continue
+            known = len(reached)
             subgraph = self.graph.induced(reached)
             for kinds in ((preferred,), tuple(_ANSWER_SHARES)):
-                is_valid = partial(_is_chain, validity, entity, kinds)
                 found = longest_valid_path(
                     subgraph,
-                    is_valid,
+                    partial(_is_chain, validity, entity, kinds, drafted),
                     budget=self.config.path_budget,
                     may_extend=may_extend,
                     starts=[entity] if starts_here else None,
                     max_length=ceiling,
                 )
-                best = max(best, found.path, key=len)
-            if len(best) - 1 == ceiling:
+                best = found if found.length > best.length else replace(best, optimal=found.optimal)
+            if best.length == ceiling:
                 break
-        return chain_of(self.graph, best, rng, self.validity.steps) if len(best) - 1 in hops else None
+        return best
 
     def _first(self, chain: Chain, *kinds: str) -> Entity:
         entities = (chain.relations[0].subject, *(relation.object for relation in chain.relations))
@@ -129,6 +123,11 @@ class Candidates:
         return self.graph.facts[self._first(chain, "disease").id].specialty
 
 
-def _is_chain(validity: Validity, seed: Entity, kinds: Collection[str], path: tuple[Entity, ...]) -> bool:
-    """Whether a path, whose every prefix may be extended, is a chain through `seed` to an answer of `kinds`."""
-    return seed in path and path[-1].kind in kinds and validity.completes(path)
+def may_be_lay(graph: KnowledgeGraph, entity: Entity) -> bool:
+    """Whether a chain that begins at this seed can begin with everyday words: few can, so they are tried first."""
+    return len(graph.carriers.get(entity.id, ())) == 1 and bool(lay_names(graph, entity))
+
+
+def _is_chain(validity: Validity, seed: Entity, kinds: Collection[str], drafted: Draft, path: Path) -> bool:
+    """Whether a path whose prefixes may be extended makes a proved question on `seed`, with an answer of `kinds`."""
+    return seed in path and path[-1].kind in kinds and validity.completes(path) and drafted(path) is not None

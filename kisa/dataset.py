@@ -17,16 +17,18 @@ from typing import Any
 
 from tqdm import tqdm
 
-from kisa.candidates import Candidates
+from kisa.candidates import may_be_lay
 from kisa.entities import rare_seeds
 from kisa.graph import KnowledgeGraph
 from kisa.guidance import mask
 from kisa.knowledge import load_frequencies, load_graph
+from kisa.provenance import locate_evidence, read_documents
 from kisa.rounds import Round, RoundLog, key_of
 from kisa.selection import Selection, select_for
 from kisa.specialties import SPECIALTIES
 from kisa.splits import shared_entities
-from kisa.workshop import Crew, Task, Workshop, crew
+from kisa.validity import rules
+from kisa.workshop import Crew, Task, crew
 from medrl.config import Config
 from medrl.errors import DataError
 from medrl.records import read_jsonl, write_jsonl
@@ -34,7 +36,7 @@ from medrl.sections import KisaConfig
 from medrl.seeds import derive_seed
 from medrl.types import Entity, Question, Rollout, Split
 
-_ATTEMPTS = 6
+_ATTEMPTS = 5
 #: Seeds of each specialty in a round: what a round makes is chosen from before the next one is asked for.
 _SEEDS_A_ROUND = 4
 Queues = Mapping[str, list[Entity]]
@@ -54,15 +56,14 @@ def synthesize(config: Config, knowledge: Path, out: Path, tokenizer: Any) -> di
 
     Interrupted, it goes on where it was. Raises DataError if the ontology holds too few chains.
     """
-    graph = load_graph(config.knowledge)
+    graph = load_graph(config.knowledge, context=config.kisa.context)
     frequency = load_frequencies(knowledge)
     tqdm.write(frequency.describe(config.kisa.rare_percentile))
     seeds = rare_seeds(graph, frequency, config.kisa.rare_percentile)
-    workshop = Workshop(config, knowledge, tokenizer, graph)
     log = RoundLog(out / "rounds.jsonl", key_of(config, knowledge))
     try:
-        with crew(workshop, config, knowledge, tokenizer) as make:
-            train, heldout = select(config, graph, seeds, workshop.candidates, make, log)
+        with crew(graph, config, knowledge, tokenizer) as make:
+            train, heldout = select(config, graph, seeds, make, log)
     except BaseException:
         log.close(done=False)
         raise
@@ -71,7 +72,9 @@ def synthesize(config: Config, knowledge: Path, out: Path, tokenizer: Any) -> di
         raise DataError(
             f"{len(shared)} entities in both splits, e.g. {min(shared)}: report this, it is a fault of ours"
         )
-    write_jsonl(out / "questions.jsonl", [*train.questions, *heldout.questions])
+    documents = read_documents(knowledge)
+    questions = [locate_evidence(question, documents) for question in (*train.questions, *heldout.questions)]
+    write_jsonl(out / "questions.jsonl", questions)
     write_jsonl(out / "trajectories.jsonl", train.rollouts)
     log.close(done=True)
     return {
@@ -92,14 +95,15 @@ def load_dataset(out: Path) -> Dataset:
 
 
 def select(
-    config: Config, graph: KnowledgeGraph, seeds: Iterable[Entity], candidates: Candidates, make: Crew, log: RoundLog
+    config: Config, graph: KnowledgeGraph, seeds: Iterable[Entity], make: Crew, log: RoundLog
 ) -> tuple[Selection, Selection]:
     """Training and held-out questions with the teacher's episode of each. Raises DataError, ToolOutage."""
+    validity = rules(graph, config.kisa, config.seed)
     queues: dict[Split, dict[str, list[Entity]]] = {"train": defaultdict(list), "heldout": defaultdict(list)}
     for entity in sorted(
-        seeds, key=lambda each: (not candidates.may_be_lay(each), derive_seed(config.seed, "order", each.id))
+        seeds, key=lambda each: (not may_be_lay(graph, each), derive_seed(config.seed, "order", each.id))
     ):
-        split = candidates.start_split(entity)
+        split = validity.start_split(entity)
         if split is not None:
             queues[split][graph.facts[entity.id].specialty].append(entity)
     finished = log.rounds()

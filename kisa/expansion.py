@@ -12,6 +12,7 @@ from kisa.observations import read_hits
 from kisa.validity import Validity
 from medrl.types import Entity
 
+_DISCOVERED = {"disease": "gene", "gene": "diseases", "phenotype": "seen in"}
 Discover = Callable[[Entity], Awaitable[tuple[Entity, ...]]]
 
 
@@ -76,7 +77,11 @@ class RetrieverDiscovery:
         return self._known[entity.id]
 
 
+def discovery_queries(graph: KnowledgeGraph) -> list[str]:
+    """The queries that growth may ask: one for each entity that a chain may hold."""
+    return list(dict.fromkeys(discovery_query(each) for each in graph.entities.values() if each.kind in _DISCOVERED))
+
+
 def discovery_query(entity: Entity) -> str:
     """The query that asks for what is next to an entity; the same that a chain's most usual hop asks."""
-    word = {"disease": "gene", "gene": "diseases", "phenotype": "seen in"}[entity.kind]
-    return f"{entity.name} {word}"
+    return f"{entity.name} {_DISCOVERED[entity.kind]}"

@@ -9,7 +9,7 @@ Predicates, one for each pair of kinds, so that a path of entities fixes its rel
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -114,6 +114,17 @@ class KnowledgeGraph:
                     found.add(relation.object.id)
                     pending.append(relation.object)
         return found
+
+    def without_context(self) -> "KnowledgeGraph":
+        """The same graph of plain triples: no relation says when, where or in whom it holds."""
+        bare = {
+            predicate: {
+                subject: [replace(each, temporal={}, spatial={}, clinical={}) for each in relations]
+                for subject, relations in by_subject.items()
+            }
+            for predicate, by_subject in self.relations.items()
+        }
+        return KnowledgeGraph(self.release, self.entities, self.facts, bare)
 
     def induced(self, entities: Iterable[Entity]) -> "nx.MultiDiGraph[Any]":
         """The subgraph on `entities`: nodes in the order given, an edge for each chain relation between them."""

@@ -34,9 +34,10 @@ _BUILDERS = (
 ).split()
 
 
-def load_graph(config: KnowledgeConfig) -> KnowledgeGraph:
-    """Read the ontology and build its graph, about ten seconds. Raises DataError."""
-    return build_graph(read_ontology(locate(config.ontology)))
+def load_graph(config: KnowledgeConfig, *, context: bool = True) -> KnowledgeGraph:
+    """Read the ontology and build its graph, about ten seconds. `context`: `kisa.context`. Raises DataError."""
+    graph = build_graph(read_ontology(locate(config.ontology)))
+    return graph if context else graph.without_context()
 
 
 def knowledge_path(config: KnowledgeConfig) -> Path:

@@ -17,19 +17,26 @@ def hop_query(relation: Relation, step: Step) -> str:
     return HOPS[predicate].query.format(x=relation.subject.name)
 
 
+def hop_queries(question: Question) -> list[str]:
+    """What is searched for each hop, each clue and each branch, in this order."""
+    return [hop_query(relation, step) for relation, step in _asked(question)]
+
+
 def hops_found(question: Question, retriever: MedicalRetriever, k: int = 10) -> list[bool]:
-    """For each hop, each clue and each branch: is a document that states it among the `k` best of its search?
+    """For each of `hop_queries`: is a document that states the relation among the `k` best?
 
     A relation is stated by the document of one of the two entities that it links, if that names the other.
     """
+    return [
+        any(_states(hit.document, relation) for hit in retriever.search(hop_query(relation, step), k))
+        for relation, step in _asked(question)
+    ]
+
+
+def _asked(question: Question) -> list[tuple[Relation, Step]]:
     plain: Step = ("presents_in", "", "")
-    asked = list(zip(question.relations, question.query[1], strict=True))
-    asked += [(relation, plain) for relation in (*question.clues, *question.branches)]
-    found = []
-    for relation, step in asked:
-        documents = [hit.document for hit in retriever.search(hop_query(relation, step), k)]
-        found.append(any(_states(document, relation) for document in documents))
-    return found
+    along = list(zip(question.relations, question.query[1], strict=True))
+    return along + [(relation, plain) for relation in (*question.clues, *question.branches)]
 
 
 def _states(document: Document, relation: Relation) -> bool:

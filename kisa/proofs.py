@@ -2,7 +2,7 @@
 
 from kisa.graph import KnowledgeGraph
 from kisa.names import alike, occurs
-from kisa.query import SHOWS, answers, functional_relations
+from kisa.query import SHOWS, Step, answers, functional_relations, has_other_answer
 from medrl.types import Entity, Query, Question
 
 
@@ -12,13 +12,11 @@ def flaw(graph: KnowledgeGraph, question: Question) -> str | None:
     The text may name the anchors and nothing else of the chain: neither the answer, nor its aliases, nor an entity on
     the way.
     """
-    gold = question.relations[-1].object
-    found = answers(graph, question.query)
-    if found != {gold.id}:
-        return f"{len(found)} answers instead of {gold.name}"
+    if several := ambiguous(graph, question):
+        return several
     if len(question.query[1]) != question.hops or len(question.relations) != question.hops:
         return "the formal query has another length than the chain"
-    if not_needed := needless(graph, question.query):
+    if not_needed := needless(graph, question.query, question.relations[-1].object.id):
         return f"{not_needed} is not needed"
     branches = [branch.subject.name for branch in question.branches]
     for anchor in (*question.anchors, *branches):
@@ -27,6 +25,13 @@ def flaw(graph: KnowledgeGraph, question: Question) -> str | None:
         if alike(anchor, question.answer):
             return f"the anchor {anchor} gives away {question.answer}"
     return leak(graph, question) or shortcut(graph, question)
+
+
+def ambiguous(graph: KnowledgeGraph, question: Question) -> str | None:
+    """What is wrong unless the formal query has the chain's end as its one answer."""
+    gold = question.relations[-1].object
+    found = answers(graph, question.query)
+    return None if found == {gold.id} else f"{len(found)} answers instead of {gold.name}"
 
 
 def leak(graph: KnowledgeGraph, question: Question) -> str | None:
@@ -63,19 +68,26 @@ def _reaches(graph: KnowledgeGraph, path: tuple[Entity, ...], answer: Entity, ho
     return False
 
 
-def needless(graph: KnowledgeGraph, query: Query) -> str | None:
-    """What the formal question has the same one answer without: an anchor among several, a constraint, or all that
-    comes before a finding that narrows a hop."""
+def needless(graph: KnowledgeGraph, query: Query, answer: str) -> str | None:
+    """What the formal question has the same one `answer` without: an anchor among several, a constraint, or all that
+    comes before a finding that narrows a hop.
+
+    Leaving something out can only add answers, so it is needed if there is another one then.
+    """
     anchors, steps = query
-    found = answers(graph, query)
     for anchor in anchors if len(anchors) > 1 else ():
-        if answers(graph, (tuple(each for each in anchors if each != anchor), steps)) == found:
+        others = tuple(each for each in anchors if each != anchor)
+        if not has_other_answer(graph, (others, steps), answer):
             return f"the clue {graph.entities[anchor].name}"
     for place, (predicate, constraint, value) in enumerate(steps):
         if constraint:
             without = (*steps[:place], (predicate, "", ""), *steps[place + 1 :])
-            if answers(graph, (anchors, without)) == found:
+            if not has_other_answer(graph, (anchors, without), answer):
                 return f"the constraint {constraint} {value} of hop {place + 1}"
-        if constraint == SHOWS and answers(graph, ((value,), (("presents_in", "", ""), *steps[place + 1 :]))) == found:
+        if constraint == SHOWS and _leads_alone(graph, value, steps[place + 1 :], answer):
             return f"what comes before {graph.entities[value].name}, which leads to the answer alone,"
     return None
+
+
+def _leads_alone(graph: KnowledgeGraph, finding: str, steps: tuple[Step, ...], answer: str) -> bool:
+    return answers(graph, ((finding,), (("presents_in", "", ""), *steps))) == {answer}

@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,12 @@ from envs.toolbox import open_toolbox
 from envs.tools.medical_retriever import MedicalRetriever
 from kisa.dataset import Dataset, load_dataset
 from kisa.duplicates import contaminated, exact_duplicates, near_duplicates
+from kisa.exploration import PAPER, habits
 from kisa.graph import KnowledgeGraph
 from kisa.knowledge import load_graph
-from kisa.probes import hops_found, one_search_answers
-from kisa.proofs import leak, needless, shortcut
-from kisa.query import answers
+from kisa.probes import hop_queries, hops_found, one_search_answers
+from kisa.proofs import ambiguous, leak, needless, shortcut
+from kisa.provenance import Documents, read_documents, unlocated
 from kisa.specialties import SPECIALTIES
 from kisa.splits import shared_entities
 from medrl.config import Config
@@ -81,11 +82,16 @@ def assess_files(config: Config, knowledge: Path, out: Path) -> QualityReport:
     if not isinstance(retriever, MedicalRetriever):
         raise TypeError(f"medical_retriever is a {type(retriever).__name__}")
     benchmarks = [Path(each).expanduser() for each in config.kisa.benchmarks]
-    return assess(load_graph(config.knowledge), load_dataset(out), retriever, benchmarks)
+    graph = load_graph(config.knowledge, context=config.kisa.context)
+    return assess(graph, load_dataset(out), retriever, read_documents(knowledge), benchmarks)
 
 
 def assess(
-    graph: KnowledgeGraph, dataset: Dataset, retriever: MedicalRetriever, benchmarks: Sequence[Path] = ()
+    graph: KnowledgeGraph,
+    dataset: Dataset,
+    retriever: MedicalRetriever,
+    documents: Documents,
+    benchmarks: Sequence[Path] = (),
 ) -> QualityReport:
     """All gates over all questions, training and held out.
 
@@ -99,6 +105,7 @@ def assess(
     hops: list[bool] = []
     missing: dict[str, str] = {}
     one_shot: dict[str, str] = {}
+    retriever.prepare([query for question in questions for query in (question.text, *hop_queries(question))])
     for question in tqdm(questions, desc="quality", unit="question", leave=False):
         found = hops_found(question, retriever)
         hops += found
@@ -111,8 +118,12 @@ def assess(
     identifiers = Counter(question.id for question in questions)
     repeated = {each: f"{count} times" for each, count in identifiers.items() if count > 1}
     gates = [
-        _share_of("answer unique on the whole graph", questions, lambda each: _not_unique(graph, each)),
-        _share_of("every clue necessary", questions, lambda each: needless(graph, each.query)),
+        _share_of("answer unique on the whole graph", questions, lambda each: ambiguous(graph, each)),
+        _share_of(
+            "every clue necessary",
+            questions,
+            lambda each: needless(graph, each.query, each.relations[-1].object.id),
+        ),
         _none_of(
             "name of the answer or of an entity on the way in the text", questions, lambda each: leak(graph, each)
         ),
@@ -121,6 +132,7 @@ def assess(
             "solved by the oracle with the tools", dataset.train, lambda each: None if each.id in solved else "unsolved"
         ),
         Gate("evidence of a hop in the 10 best (recall@10)", _mean(hops), 0.95, True, len(hops), _first(missing)),
+        _share_of("relation located in a document", questions, lambda each: unlocated(each, documents)),
         Gate(
             "answer shown by one search for the question",
             len(one_shot) / max(len(questions), 1),
@@ -148,6 +160,13 @@ def assess(
         _none_between(
             "answer in training and held out",
             {each.answer for each in dataset.train} & {each.answer for each in dataset.heldout},
+            len(questions),
+        ),
+        Gate(
+            "longest chain of its subgraph, proved",
+            _mean([each.optimal for each in questions]),
+            0.99,
+            True,
             len(questions),
         ),
         Gate("share of the rarest of the twelve specialties", _least_specialty(questions), 0.05, True, len(questions)),
@@ -207,11 +226,6 @@ def _mean(values: Sequence[bool]) -> float:
     return sum(values) / max(len(values), 1)
 
 
-def _not_unique(graph: KnowledgeGraph, question: Question) -> str | None:
-    found = answers(graph, question.query)
-    return None if found == {question.relations[-1].object.id} else f"{len(found)} answers"
-
-
 def _solved(questions: Iterable[Question], rollouts: Iterable[Rollout]) -> set[str]:
     """Ids of the questions that a trajectory ends with the right answer of."""
     by_id = {question.id: question for question in questions}
@@ -253,7 +267,15 @@ def _composition(dataset: Dataset) -> dict[str, Any]:
         "tool_calls_mean": round(sum(calls) / max(len(calls), 1), 3),
         "tool_calls": _counts(calls),
         "tools": _counts(tools.elements()),
+        "habits": _habits(dataset.trajectories),
     }
+
+
+def _habits(rollouts: Sequence[Rollout]) -> dict[str, Any]:
+    """What the episodes do, guided and exploring, beside what the paper sees in its exploration data."""
+    by_origin = {origin: [each for each in rollouts if each.origin == origin] for origin in ("guided", "exploration")}
+    counted = {origin: asdict(habits(episodes)) for origin, episodes in by_origin.items()}
+    return {**counted, "paper": PAPER}
 
 
 def _counts(values: Iterable[Any]) -> dict[str, int]:

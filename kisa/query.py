@@ -10,7 +10,7 @@ branches meet.
 """
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from kisa.graph import KnowledgeGraph
 from medrl.types import Entity, Query, Relation
@@ -54,19 +54,30 @@ def _satisfies(graph: KnowledgeGraph, relation: Relation, constraint: str, value
 
 def answers(graph: KnowledgeGraph, query: Query) -> set[str]:
     """Ids of all entities that satisfy the formal question on the whole graph."""
+    return set(_satisfying(graph, query))
+
+
+def has_other_answer(graph: KnowledgeGraph, query: Query, answer: str) -> bool:
+    """Whether anything but `answer` satisfies the formal question; stops at the first that does."""
+    return any(each != answer for each in _satisfying(graph, query))
+
+
+def _satisfying(graph: KnowledgeGraph, query: Query) -> Iterator[str]:
+    """Yield the ends of all paths, depth first; one that several paths lead to comes several times."""
     anchors, steps = query
     if not anchors or not steps:
-        return set()
+        return
     starts = [graph.entities[identifier] for identifier in anchors]
     first = set.intersection(*(followers(graph, start, steps[0], anchors) for start in starts))
-    paths = {(*anchors, identifier) for identifier in first}
-    for step in steps[1:]:
-        paths = {
-            (*path, identifier)
-            for path in paths
-            for identifier in followers(graph, graph.entities[path[-1]], step, path)
-        }
-    return {path[-1] for path in paths}
+    pending = [(*anchors, identifier) for identifier in first]
+    while pending:
+        path = pending.pop()
+        done = len(path) - len(anchors)
+        if done == len(steps):
+            yield path[-1]
+        else:
+            onward = followers(graph, graph.entities[path[-1]], steps[done], path)
+            pending += [(*path, identifier) for identifier in onward]
 
 
 def functional_steps(

@@ -95,6 +95,10 @@ _DIRECT: Mapping[str, tuple[str, ...]] = {
 }
 
 
+#: Choices of steps that are drawn for a path: one of them may need every clue where another does not.
+_DRAWS = 12
+
+
 @dataclass(frozen=True, slots=True)
 class Chain:
     """A valid path with the relations and formal steps that were chosen for it.
@@ -116,24 +120,25 @@ class Chain:
 Steps = Callable[[Relation, Sequence[Entity]], list[Step]]
 
 
-def chain_of(graph: KnowledgeGraph, path: Sequence[Entity], rng: random.Random, steps: Steps) -> Chain | None:
-    """The relations along a valid path, each with a step drawn from those that `steps` gives for it.
+def chains_along(graph: KnowledgeGraph, path: Sequence[Entity], rng: random.Random, steps: Steps) -> list[Chain]:
+    """Chains along a valid path, with steps drawn for each hop from those that `steps` gives for it, each set once.
 
     None if a hop can only be narrowed by a finding that has to do with the rest of the path. Raises ValueError if the
     path is none.
     """
     relations: list[Relation] = []
-    chosen: list[Step] = []
+    options: list[list[Step]] = []
     for end in range(1, len(path)):
         relation = graph.between(path[end - 1], path[end])
         if relation is None:
             raise ValueError(f"{path[end - 1].name} and {path[end].name} are not linked")
-        options = [step for step in steps(relation, path[:end]) if _stands_apart(graph, step, path, relation.object)]
-        if not options:
-            return None
+        given = steps(relation, path[:end])
+        options.append([step for step in given if _stands_apart(graph, step, path, relation.object)])
+        if not options[-1]:
+            return []
         relations.append(relation)
-        chosen.append(rng.choice(options))
-    return Chain(tuple(relations), tuple(chosen))
+    drawn = dict.fromkeys(tuple(map(rng.choice, options)) for _ in range(_DRAWS))
+    return [Chain(tuple(relations), chosen) for chosen in drawn]
 
 
 def _stands_apart(graph: KnowledgeGraph, step: Step, path: Sequence[Entity], disease: Entity) -> bool:

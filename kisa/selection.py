@@ -12,7 +12,7 @@ from medrl.sections import KisaConfig
 from medrl.types import Question, Rollout, Split
 
 #: Questions with one answer, at most: no answer is worth learning by heart.
-_SAME_ANSWER = 2
+_SAME_ANSWER = 3
 
 
 @dataclass

@@ -3,8 +3,9 @@
 An organ system is a top-level branch of the HPO; the musculoskeletal branch is wide, so its children stand for it.
 """
 
-from collections import Counter
-from collections.abc import Iterable
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 
 SPECIALTIES = (
     "cardiology",
@@ -67,19 +68,41 @@ def adjective(branch: str, name: str) -> str:
 _BY_ADJECTIVE = dict(BRANCHES.values())
 
 
-def specialty(systems: Iterable[str]) -> str:
-    """The specialty of most findings, given the organ-system adjective of each; ties go to the alphabet.
+def votes(systems: Iterable[str]) -> Counter[str]:
+    """How many findings speak for each specialty, given the organ-system adjective of each.
 
     Unspecific systems count only where there are no others: head and neck is then otolaryngology, cellular
     haematology, the rest (growth, prenatal, constitutional) endocrinology.
     """
-    votes: Counter[str] = Counter()
+    named: Counter[str] = Counter()
     weak: Counter[str] = Counter()
     for system in systems:
-        named = _BY_ADJECTIVE.get(system)
-        if named:
-            votes[named] += 1
+        specialty = _BY_ADJECTIVE.get(system)
+        if specialty:
+            named[specialty] += 1
         else:
             weak[_FALLBACK.get(system, "endocrinology")] += 1
-    tally = votes or weak
-    return min(tally, key=lambda name: (-tally[name], name)) if tally else "endocrinology"
+    return named or weak
+
+
+def usual_shares(all_votes: Iterable[Counter[str]]) -> dict[str, float]:
+    """Specialty -> share of a disease's findings that speak for it, on average over the diseases."""
+    shares: dict[str, float] = defaultdict(float)
+    for found in all_votes:
+        for specialty, count in found.items():
+            shares[specialty] += count / found.total()
+    whole = sum(shares.values())
+    return {specialty: share / whole for specialty, share in shares.items()}
+
+
+def most_typical(found: Counter[str], usual: Mapping[str, float]) -> str:
+    """The specialty with the largest excess over what is usual, in standard deviations; ties go to the alphabet.
+
+    Nearly every syndrome has neurological findings, so their plain number says little: three findings of the lungs are
+    more telling than four of the brain. A disease without findings counts as endocrinology.
+    """
+    if len(found) < 2:
+        return next(iter(found), "endocrinology")
+    n = found.total()
+    excess = {name: (count - n * usual[name]) / math.sqrt(n * usual[name]) for name, count in found.items()}
+    return min(excess, key=lambda name: (-excess[name], name))

@@ -21,7 +21,8 @@ from dataclasses import dataclass, field, replace
 from kisa.graph import KnowledgeGraph
 from kisa.names import alike, normalise
 from kisa.query import SHOWS, Step, functional_relations, functional_steps
-from kisa.splits import is_hub
+from kisa.splits import assign_splits, is_hub
+from medrl.sections import KisaConfig
 from medrl.types import Entity, Relation, Split
 
 #: A finding that more diseases present is a hub.
@@ -51,6 +52,15 @@ class Validity:
     def with_hops(self, min_hops: int, max_hops: int) -> "Validity":
         """The same rules with other bounds on the length."""
         return replace(self, min_hops=min_hops, max_hops=max_hops)
+
+    def start_split(self, entity: Entity) -> Split | None:
+        """The side a seed belongs to; None if no chain can begin there."""
+        if not self.admits(entity):
+            return None
+        if entity.kind != "phenotype":
+            return self.splits.get(entity.id)
+        sides = {self.splits.get(each) for each in self.graph.carriers.get(entity.id, frozenset())}
+        return sides.pop() if len(sides) == 1 else None
 
     def admits(self, entity: Entity) -> bool:
         """Whether an entity may stand on a path at all: no hub, and a name that is short, plain and its own."""
@@ -155,3 +165,16 @@ class Validity:
 
     def _linked(self, left: Entity, right: Entity) -> bool:
         return self.graph.between(left, right) is not None or self.graph.between(right, left) is not None
+
+
+def rules(graph: KnowledgeGraph, config: KisaConfig, seed: int) -> Validity:
+    """The rules of a run."""
+    return Validity(
+        graph,
+        assign_splits(graph, config.heldout_fraction, seed),
+        config.min_hops,
+        config.max_hops,
+        config.name_characters,
+        config.answer_characters,
+        config.branches,
+    )

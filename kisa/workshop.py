@@ -15,17 +15,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from envs.toolbox import open_toolbox
+from envs.toolbox import encode_queries, open_toolbox
 from envs.tools.base import Tool
 from kisa.candidates import Candidates, Wanted
-from kisa.expansion import RetrieverDiscovery
+from kisa.expansion import RetrieverDiscovery, discovery_queries
 from kisa.graph import KnowledgeGraph
 from kisa.knowledge import load_graph
 from kisa.memory import Remembering
 from kisa.probes import one_search_answers
-from kisa.splits import assign_splits
 from kisa.trajectories import demonstrate
-from kisa.validity import Validity
+from kisa.validity import rules
 from medrl.chat import ChatCodec
 from medrl.config import Config
 from medrl.errors import InfrastructureError
@@ -54,22 +53,13 @@ class Workshop:
     """The graph, the rules and the tools, ready to make questions."""
 
     def __init__(self, config: Config, knowledge: Path, tokenizer: Any, graph: KnowledgeGraph | None = None) -> None:
-        kisa = config.kisa
-        self.graph = graph or load_graph(config.knowledge)
-        opened = open_toolbox(knowledge, config.knowledge, threads=1)  # one query is too little for two cores
+        self.graph = graph or load_graph(config.knowledge, context=config.kisa.context)
+        expected = discovery_queries(self.graph)
+        opened = open_toolbox(knowledge, config.knowledge, threads=1, expected=expected)  # one query: one core
         self._tools: dict[str, Tool] = {name: Remembering(tool) for name, tool in opened.items()}
-        splits = assign_splits(self.graph, kisa.heldout_fraction, config.seed)
-        validity = Validity(
-            self.graph,
-            splits,
-            kisa.min_hops,
-            kisa.max_hops,
-            kisa.name_characters,
-            kisa.answer_characters,
-            kisa.branches,
-        )
         discover = RetrieverDiscovery(self._tools["medical_retriever"], self.graph)
-        self.candidates = Candidates(self.graph, validity, discover, kisa, config.seed)
+        validity = rules(self.graph, config.kisa, config.seed)
+        self._candidates = Candidates(self.graph, validity, discover, config.kisa, config.seed)
         self._codec = ChatCodec(tokenizer)
         self._config = config
 
@@ -78,7 +68,7 @@ class Workshop:
         return asyncio.run(self._make(task))
 
     async def _make(self, task: Task) -> Made | None:
-        question = await self.candidates.make(self.graph.entities[task.seed], task.attempt, task.wanted)
+        question = await self._candidates.make(self.graph.entities[task.seed], task.attempt, task.wanted)
         if question is None:
             return None
         if self._config.kisa.refuse_one_search and await one_search_answers(question, self._tools["medical_retriever"]):
@@ -94,11 +84,13 @@ class Crew(Protocol):
 
 
 @contextmanager
-def crew(workshop: Workshop, config: Config, knowledge: Path, tokenizer: Any) -> Iterator[Crew]:
-    """`config.kisa.workers` processes with a workshop each; for one, the workshop that is there."""
+def crew(graph: KnowledgeGraph, config: Config, knowledge: Path, tokenizer: Any) -> Iterator[Crew]:
+    """`config.kisa.workers` processes with a workshop each; for one, a workshop here, on `graph`."""
     if config.kisa.workers == 1:
+        workshop = Workshop(config, knowledge, tokenizer, graph)
         yield lambda tasks: map(workshop.make, tasks)
         return
+    encode_queries(discovery_queries(graph), config.knowledge)  # once, on all cores, before each worker reads them
     arguments = (config, knowledge, tokenizer)
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(config.kisa.workers, spawn, initializer=_open, initargs=arguments) as pool:

@@ -59,6 +59,9 @@ class KisaConfig(Section):
         description="a hop to one of several diseases may be narrowed by a finding; lists of 8 names must fit "
         "knowledge.tool_tokens",
     )
+    context: bool = Field(
+        True, description="relations are 6-tuples; false drops when, where and in whom they hold (the paper's ablation)"
+    )
     refuse_one_search: bool = Field(
         True, description="leave out questions whose own words, searched for, show the answer"
     )
@@ -70,6 +73,9 @@ class KisaConfig(Section):
         {2: 0.4, 3: 0.35, 4: 0.25}, description="share of questions by hops; those outside min and max are dropped"
     )
     differential_fraction: Fraction = Field(0.1, description="questions that name findings of one disease together")
+    exploration_fraction: Fraction = Field(
+        0.3, description="1 − α: trajectories in which the teacher strays and comes back (paper: α = 0.7)"
+    )
     lay_fraction: Fraction = Field(0.1, description="questions that name a finding in everyday words only")
     name_characters: Positive = Field(60, description="longest name on a chain")
     answer_characters: Positive = Field(45, description="longest answer")

@@ -19,6 +19,8 @@ Split = Literal["train", "heldout"]
 #: A formal question: ids of the anchors, then steps (predicate, constraint, value); "" where a step has no constraint.
 Query = tuple[tuple[str, ...], tuple[tuple[str, str, str], ...]]
 StepStatus = Literal["ok", "mistake", "answer", "malformed"]
+#: Who acted: a policy, the teacher led by the masked structure, or the teacher that also strays from it.
+Origin = Literal["policy", "guided", "exploration"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,8 @@ class Question:
 
     `anchors`: what the text begins with, as it is written there. `clues`: relations beside the chain that narrow its
     first hop. `branches`: those that narrow later hops, in order, from the finding that the text names.
-    `query`: the formal question, run on the graph to prove that `answer` is the only one.
+    `query`: the formal question, run on the graph to prove that `answer` is the only one. `optimal`: the subgraph that
+    it was made from is known to hold no longer chain.
     """
 
     id: str
@@ -76,6 +79,7 @@ class Question:
     clues: tuple[Relation, ...] = ()
     branches: tuple[Relation, ...] = ()
     query: Query = ((), ())
+    optimal: bool = True
 
     @property
     def entities(self) -> tuple[Entity, ...]:
@@ -136,7 +140,7 @@ class Rollout:
 
     `action_mask` is True on tokens the policy sampled; there `logprobs` holds the sampler's log-probability in nats at
     the sampling temperature and `versions` the policy version that sampled it. Elsewhere they hold 0.0 and -1. A
-    demonstration (from kisa) has all log-probs 0.0 and all versions -1.
+    demonstration (from kisa: `origin` is guided or exploration) has all log-probs 0.0 and all versions -1.
     """
 
     question_id: str
@@ -152,6 +156,7 @@ class Rollout:
     generate_s: float = 0.0
     tools_s: float = 0.0
     reward: Reward | None = None
+    origin: Origin = "policy"
 
     @property
     def num_tool_calls(self) -> int:

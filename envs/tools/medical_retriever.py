@@ -1,6 +1,6 @@
 """Evidence from the medical corpus, ranked by Score(d, q) = λ·Rel(d, q) + (1 − λ)·Auth(d) (arXiv:2508.14880)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from envs.authority import authority
 from envs.corpus import Document
-from envs.embedding import Encoder
+from envs.embedding import Encoder, Floats
 from envs.index import Index
 from envs.lexical import LexicalIndex
 from envs.snippets import CountTokens, snippet, wanted
@@ -48,6 +48,14 @@ class MedicalRetriever:
         self._encoder = encoder
         self._config = config
         self._count = count_tokens
+        self._prepared: dict[str, Floats] = {}
+
+    def prepare(self, queries: Sequence[str], vectors: Floats | None = None) -> None:
+        """Encode queries that will be searched for together, which takes a twentieth of the time that they take one by
+        one. `vectors` [queries, dimensions]: their embeddings, if they are known.
+        """
+        encoded = self._encoder.encode(queries) if vectors is None else vectors
+        self._prepared.update(zip(queries, encoded, strict=True))
 
     def search(self, query: str, k: int, lam: float = 0.4) -> list[Hit]:
         """The `k` best of the candidates, best first; ties go to the document that comes first in the corpus.
@@ -58,7 +66,10 @@ class MedicalRetriever:
         """
         if not 0.0 <= lam <= 1.0:
             raise ValueError(f"lam={lam}: must be within [0, 1]")
-        vector, names = self._encoder.encode([query])[0], name_words(query)
+        vector = self._prepared.get(query)
+        if vector is None:
+            vector = self._encoder.encode([query])[0]
+        names = name_words(query)
         rows = self._index.candidates(content_words(query), max(k, self._config.candidates))
         if not all(name in self._index.text for name in names):
             rows = np.union1d(rows, self._index.nearest(vector, max(k, self._config.candidates)))

@@ -4,16 +4,14 @@ import random
 
 from kisa.graph import KnowledgeGraph
 from kisa.query import functional_steps
-from kisa.questions import Chain, chain_of
+from kisa.questions import Chain, chains_along
 
 
 def chain_along(graph: KnowledgeGraph, *identifiers: str, rng: random.Random, narrow: bool = False) -> Chain:
     path = [graph.entities[each] for each in identifiers]
-    chain = chain_of(
+    return chains_along(
         graph,
         path,
         rng,
         lambda relation, before: functional_steps(graph, relation, {each.id for each in before}, narrow=narrow),
-    )
-    assert chain is not None
-    return chain
+    )[0]

@@ -83,7 +83,18 @@ def test_network_is_the_same_graph(graph: KnowledgeGraph) -> None:
     )
 
 
-def test_specialty_is_that_of_most_findings(graph: KnowledgeGraph) -> None:
-    assert graph.facts["OMIM:3"].specialty == "cardiology"  # heart and eye tie; the alphabet decides
+def test_specialty_is_the_most_typical_one(graph: KnowledgeGraph) -> None:
+    assert graph.facts["OMIM:3"].specialty == "ophthalmology"  # heart and eye tie; findings of the eye are rarer
     assert graph.facts["OMIM:4"].specialty == "orthopaedics"
     assert graph.facts["HP:1000001"].specialty == "ophthalmology"
+
+
+def test_plain_triples_are_the_same_links_without_their_context(graph: KnowledgeGraph) -> None:
+    plain = graph.without_context()
+    for predicate, by_subject in graph.relations.items():
+        for subject, relations in by_subject.items():
+            bare = plain.relations[predicate][subject]
+            assert [each.object for each in bare] == [each.object for each in relations]
+            assert [each.provenance for each in bare] == [each.provenance for each in relations]
+            assert not any(each.temporal or each.spatial or each.clinical for each in bare)
+    assert any(each.spatial for each in graph.out(graph.entities["OMIM:1"], "has_finding"))

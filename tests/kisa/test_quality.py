@@ -7,10 +7,13 @@ from typing import Any, cast
 
 import pytest
 
+from envs.corpus import Document
 from envs.tools.medical_retriever import Hit, MedicalRetriever
 from kisa.dataset import Dataset
+from kisa.documents import medical_documents
 from kisa.graph import KnowledgeGraph
 from kisa.proofs import flaw
+from kisa.provenance import locate_evidence
 from kisa.quality import QualityReport, assess
 from medrl.errors import DataError
 from medrl.types import Ending, Question, Rollout
@@ -18,8 +21,8 @@ from tests.kisa.chains import chain_along
 from tests.kisa.library import Library
 from tests.kisa.test_trajectories import _question
 
-UNIQUE, NECESSARY, LEAK, SHORT, SOLVED, RECALL, ONE_SEARCH, EXACT, NEAR, FREQUENT = range(10)
-IDS, SPLIT, ANSWERS, SPECIALTY = range(10, 14)
+UNIQUE, NECESSARY, LEAK, SHORT, SOLVED, RECALL, LOCATED, ONE_SEARCH, EXACT, NEAR, FREQUENT = range(11)
+IDS, SPLIT, ANSWERS, OPTIMAL, SPECIALTY = range(11, 16)
 
 
 class Retriever:
@@ -29,6 +32,9 @@ class Retriever:
         self._library = Library("medical_retriever", graph)
         self._missing = missing
         self._says = says
+
+    def prepare(self, queries: Sequence[str]) -> None:
+        assert all(queries)
 
     def search(self, query: str, k: int, lam: float = 0.4) -> list[Hit]:
         documents = self._library._documents.values()
@@ -53,7 +59,11 @@ def report(
     graph: KnowledgeGraph, *questions: Question, answer: str | None = None, benchmarks: Sequence[Path] = (), **tool: Any
 ) -> QualityReport:
     data = Dataset(list(questions), [], [solved(each, answer) for each in questions])
-    return assess(graph, data, cast(MedicalRetriever, Retriever(graph, **tool)), benchmarks)
+    return assess(graph, data, cast(MedicalRetriever, Retriever(graph, **tool)), _documents(graph), benchmarks)
+
+
+def _documents(graph: KnowledgeGraph) -> dict[str, Document]:
+    return {document.id: document for document in medical_documents(graph)}
 
 
 def failing(graph: KnowledgeGraph, question: Question, **changes: Any) -> set[int]:
@@ -66,7 +76,7 @@ def failing(graph: KnowledgeGraph, question: Question, **changes: Any) -> set[in
 def question(graph: KnowledgeGraph) -> Question:
     made = _question(graph, "HP:1000001", "OMIM:1", "NCBIGene:11", "OMIM:2")
     assert flaw(graph, made) is None
-    return made
+    return locate_evidence(made, _documents(graph))
 
 
 def test_a_sound_question_passes(graph: KnowledgeGraph, question: Question) -> None:
@@ -107,13 +117,26 @@ def test_evidence_that_is_not_found_is_caught(graph: KnowledgeGraph, question: Q
     assert shown.value == pytest.approx(2 / 3) and shown.failed == {question.id: "hop 3"}
 
 
+def test_evidence_that_is_not_where_it_is_said_to_be_is_caught(graph: KnowledgeGraph, question: Question) -> None:
+    first, *others = question.relations
+    assert [each.provenance["document"] for each in question.relations] == ["HP:1000001", "OMIM:1", "NCBIGene:11"]
+    for wrong in ({"span": "0:4"}, {"document": "OMIM:3"}, {"document": "nowhere"}):
+        moved = replace(first, provenance={**first.provenance, **wrong})
+        assert failing(graph, replace(question, relations=(moved, *others))) == {LOCATED}
+    assert failing(graph, replace(question, relations=(replace(first, provenance={}), *others))) == {LOCATED}
+
+
+def test_a_chain_that_may_not_be_the_longest_is_caught(graph: KnowledgeGraph, question: Question) -> None:
+    assert failing(graph, replace(question, optimal=False)) == {OPTIMAL}
+
+
 def test_an_answer_that_one_search_shows_is_caught(graph: KnowledgeGraph, question: Question) -> None:
     assert failing(graph, question, says="[1] Blue sclera (finding): Seen in: Beta syndrome.") == {ONE_SEARCH}
 
 
 def test_duplicates_and_frequent_answers_are_caught(graph: KnowledgeGraph, question: Question) -> None:
     twin = replace(question, id="twin")
-    near = replace(question, id="near", text=question.text.replace("?", ", please?"))
+    near = replace(question, id="near", text=f"{question.text[:-1]}, please{question.text[-1]}")
     both = report(graph, question, twin, near)
     assert [both.gates[index].passed for index in (EXACT, NEAR, FREQUENT)] == [False, False, False]
     assert dict(both.gates[EXACT].failed) == {"twin": question.id}
@@ -122,14 +145,19 @@ def test_duplicates_and_frequent_answers_are_caught(graph: KnowledgeGraph, quest
 
 def test_what_joins_training_and_held_out_is_caught(graph: KnowledgeGraph, question: Question) -> None:
     held = replace(question, id="held", split="heldout", text="Of what?")
-    shared = assess(graph, Dataset([question], [held], [solved(question)]), cast(MedicalRetriever, Retriever(graph)))
+    shared = assess(
+        graph,
+        Dataset([question], [held], [solved(question)]),
+        cast(MedicalRetriever, Retriever(graph)),
+        _documents(graph),
+    )
     assert [shared.gates[index].passed for index in (IDS, SPLIT, ANSWERS)] == [True, False, False]
     assert set(shared.gates[SPLIT].failed) == {"OMIM:1", "OMIM:2", "NCBIGene:11"}
 
 
 def test_a_fault_of_a_held_out_question_is_caught(graph: KnowledgeGraph, question: Question) -> None:
     held = replace(question, text=f"{question.text} Not {question.answer}.")
-    found = assess(graph, Dataset([], [held], []), cast(MedicalRetriever, Retriever(graph)))
+    found = assess(graph, Dataset([], [held], []), cast(MedicalRetriever, Retriever(graph)), _documents(graph))
     assert not found.gates[LEAK].passed
 
 
@@ -154,7 +182,7 @@ def test_a_benchmark_s_words_are_caught(graph: KnowledgeGraph, question: Questio
 def test_the_report_counts_what_is_there(graph: KnowledgeGraph, question: Question) -> None:
     made = report(graph, question).as_json()
     assert made["composition"]["hops"] == {"3": 1} and made["composition"]["answers"] == {"disease": 1}
-    assert len(made["gates"]) == 14 and not made["passed"]  # one specialty of twelve
+    assert len(made["gates"]) == 16 and not made["passed"]  # one specialty of twelve
 
 
 def test_branches_are_held_to_the_same(graph: KnowledgeGraph) -> None:
@@ -164,6 +192,7 @@ def test_branches_are_held_to_the_same(graph: KnowledgeGraph) -> None:
 
     rng = random.Random(0)
     chain = chain_along(graph, "HP:1000003", "OMIM:1", rng=rng, narrow=True)
-    made = question_of(graph, chain, rng, seed=0, split="train", specialty="cardiology")
+    bare = question_of(graph, chain, rng, seed=0, split="train", specialty="cardiology")
+    made = locate_evidence(bare, _documents(graph))
     assert made.branches and failing(graph, made) == set()
     assert RECALL in failing(graph, made, missing=(made.branches[0].subject.id, made.branches[0].object.id))

@@ -92,3 +92,14 @@ def test_a_query_without_words_is_a_mistake(retriever: MedicalRetriever) -> None
     result = asyncio.run(retriever.call({"query": "?!"}))
     assert result.is_mistake and "Name a disease" in result.text
     assert asyncio.run(retriever.call({"question": "x"})).is_mistake
+
+
+def test_prepared_queries_find_the_same(index: Index, encoder: Encoder) -> None:
+    queries = [f"{name} gene" for name in ("Marfan syndrome", "achondroplasia", "ectopia lentis")]
+    one_by_one = MedicalRetriever(index, encoder, KnowledgeConfig())
+    together = MedicalRetriever(index, encoder, KnowledgeConfig())
+    together.prepare(queries)
+    for query in queries:
+        assert ids(together, query, 5) == ids(one_by_one, query, 5)
+    together.prepare(queries[:1], -encoder.encode(queries[:1]))  # what is given is what is used
+    assert together.search(queries[0], 1)[0].cosine < 0 < one_by_one.search(queries[0], 1)[0].cosine

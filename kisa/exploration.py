@@ -1,0 +1,118 @@
+"""Exploration data (arXiv 2508.14880, KISA step 7): the teacher strays, sees that it does, and comes back.
+
+    D_train = α·D_guided + (1 − α)·D_exploration, α = 0.7
+
+In its exploration data the paper sees 78% of episodes begin with the medical retriever, 42% switch between general and
+medical tools and 34% recover from an error with another tool. Detours are drawn so that much the same comes about; what
+did come about, `habits` counts. Every detour is a real call, and what it brings stands in the trajectory.
+"""
+
+import random
+import re
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from kisa.planner import Turns
+from medrl.chat import parse_action, render_call
+from medrl.types import Rollout, ToolCall
+
+_GENERAL_FIRST = 0.22
+_GENERAL_LATER = 0.26  # with the above, 42% of episodes switch
+_ERROR = 0.34
+MEDICAL = ("medical_retriever", "clinical_reasoning")
+GENERAL = ("web_search",)
+PAPER = {"medical_first": 0.78, "switching": 0.42, "recovery": 0.34}
+
+_THOUGHT = re.compile(r"^<think>(.*?)</think>", re.DOTALL)
+Detour = Callable[[str], tuple[str, ToolCall]]
+
+
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """Shares of episodes that begin with a medical tool, use both general and medical search, and make a call that is
+    refused and go on with another tool. `document_read` is neither: it reads what either search found."""
+
+    episodes: int
+    medical_first: float
+    switching: float
+    recovery: float
+
+
+def explore(turns: Turns, rng: random.Random) -> Turns:
+    """The turns of `turns` with one to three detours before its calls; answers are passed on as they are."""
+    general_first, general_later, error = (rng.random() < p for p in (_GENERAL_FIRST, _GENERAL_LATER, _ERROR))
+    astray = not (general_first or general_later or error)
+    text: str | None = next(turns, None)
+    first = True
+    while text is not None:
+        call = parse_action(text).call
+        if call is not None and _subject(call):
+            plan = _THOUGHT.search(text)
+            thought = plan[1] if plan else ""
+            detours: list[Detour] = []
+            if (first and general_first) or (not first and general_later):
+                detours.append(_general)
+                general_later = general_later and first
+            if astray:
+                detours.append(_astray)
+            if error and call.name != "document_read":
+                detours.append(_error)
+            if detours:
+                astray = False
+                error = error and _error not in detours
+                thought = yield from _go_astray(detours, thought, _subject(call))
+                text = render_call(thought, call)
+            first = False
+        observation = yield text
+        try:
+            text = turns.send(observation)
+        except StopIteration:
+            return
+
+
+def _go_astray(detours: Sequence[Detour], thought: str, subject: str) -> Generator[str, str, str]:
+    """Take each detour; returns the thought with which the episode goes on."""
+    for detour in detours:
+        why, call = detour(subject)
+        yield render_call(f"{thought} {why}", call)
+    return f"That does not tell. {thought}"
+
+
+def _general(subject: str) -> tuple[str, ToolCall]:
+    return "I try a general search.", ToolCall("web_search", {"query": subject})
+
+
+def _error(subject: str) -> tuple[str, ToolCall]:
+    return "I try a review.", ToolCall("document_read", {"document": f"{subject} review", "goal": "overview"})
+
+
+def _astray(subject: str) -> tuple[str, ToolCall]:
+    return "I look for an overview.", ToolCall("medical_retriever", {"query": f"{subject} overview"})
+
+
+def _subject(call: ToolCall) -> str:
+    """What a call is about: the document it reads, what it searches for, the first finding of a differential."""
+    findings = call.arguments.get("findings")
+    if findings:
+        return str(findings[0])
+    return str(call.arguments.get("document") or call.arguments.get("query") or "")
+
+
+def habits(rollouts: Sequence[Rollout]) -> Habits:
+    """Count what the episodes do; shares are 0 where there are none."""
+    calls = [[step.call.name for step in rollout.steps if step.call is not None] for rollout in rollouts]
+    n = max(len(rollouts), 1)
+    return Habits(
+        len(rollouts),
+        sum(names[:1] != [] and names[0] in MEDICAL for names in calls) / n,
+        sum(any(name in MEDICAL for name in names) and any(name in GENERAL for name in names) for names in calls) / n,
+        sum(map(_recovers, rollouts)) / n,
+    )
+
+
+def _recovers(rollout: Rollout) -> bool:
+    made = [(step.status, step.call.name) for step in rollout.steps if step.call is not None]
+    return any(
+        status == "mistake" and later == "ok" and name != other for (status, name), (later, other) in pairwise(made)
+    )
