@@ -7,11 +7,11 @@ from dataclasses import replace
 import ray
 from ray.exceptions import RayActorError
 
-from actors.deadlines import within
 from actors.failures import actor_died
 from actors.judge import ExpertJudge
 from actors.placement import placed
 from medrl.config import Config
+from medrl.deadlines import within
 from medrl.errors import InfrastructureError, Stalled
 from medrl.rewards import Expert, rubric_expert, score
 from medrl.sections import RewardConfig
