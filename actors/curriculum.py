@@ -16,11 +16,11 @@ from typing import Any, Self
 import ray
 from ray.exceptions import RayActorError
 
-from actors.deadlines import within
 from actors.failures import actor_died
 from actors.placement import placed
 from medrl.config import Config
 from medrl.curriculum import Curriculum, random_state, restore_random
+from medrl.deadlines import within
 from medrl.errors import InfrastructureError, Stalled
 from medrl.sections import CurriculumConfig
 from medrl.seeds import derive_seed

@@ -24,12 +24,12 @@ from tqdm import tqdm
 
 from actors import placement
 from actors.broadcast import Broadcast
-from actors.deadlines import within
 from actors.engine import EngineActor, Pulse, kill_engine
 from actors.learner import LearnerGroup
 from actors.seats import engine_names
 from actors.weights import WeightsRef, as_objects, pretrained_weights
 from medrl.config import Config
+from medrl.deadlines import within
 from medrl.errors import InfrastructureError, LearnerLost, Stalled
 from medrl.types import Completion, Sampling
 

@@ -7,11 +7,11 @@ from dataclasses import replace
 import ray
 from ray.exceptions import RayActorError
 
-from actors.deadlines import within
 from actors.failures import actor_died
 from actors.judge import ExpertJudge
 from actors.placement import placed
 from medrl.config import Config
+from medrl.deadlines import within
 from medrl.errors import InfrastructureError, Stalled
 from medrl.rewards import Expert, rubric_expert, score
 from medrl.sections import RewardConfig
@@ -24,7 +24,7 @@ class RewardActor:
 
     def __init__(self, config: RewardConfig) -> None:
         self._config = config
-        self._expert: Expert = ExpertJudge(config) if config.judge_url else rubric_expert
+        self._expert: Expert = ExpertJudge(config.judge) if config.judge else rubric_expert
 
     def score(self, question: Question, rollout: Rollout) -> Reward | InfrastructureError:
         """The reward of one episode, or why there is none: `rate`."""
@@ -45,7 +45,8 @@ class RewardService:
     def __init__(self, config: Config) -> None:
         self._timeout_s = config.rollout.timeout_s
         # A judge is asked about several episodes at once; the rubric is quick, and one at a time is as good.
-        together = {"max_concurrency": 16} if config.reward.judge_url else {}
+        judge = config.reward.judge
+        together = {"max_concurrency": judge.concurrency} if judge else {}
         again = {"max_restarts": -1, "max_task_retries": config.rollout.attempts}
         self._actor = RewardActor.options(**placed(config)["reward"].options, **together, **again).remote(config.reward)
 

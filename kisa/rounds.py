@@ -18,6 +18,7 @@ import kisa
 import medrl
 from kisa.workshop import Made
 from medrl.config import Config
+from medrl.records import whole_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class RoundLog:
     def __init__(self, path: Path, key: str) -> None:
         """Go on with the rounds in `path` if they are those of `key`, else start anew."""
         self._path = path
-        kept = _whole_lines(path)
+        kept = whole_lines(path)
         header = json.dumps({"key": key})
         self._left = kept[1:] if kept and kept[0] == header else []
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -84,11 +85,3 @@ class RoundLog:
         self._file.close()
         if done:
             self._path.unlink()
-
-
-def _whole_lines(path: Path) -> list[str]:
-    """The file's lines without a last one that was cut off."""
-    if not path.exists():
-        return []
-    *whole, _ = path.read_bytes().split(b"\n")
-    return [line.decode("utf-8") for line in whole]

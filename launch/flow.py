@@ -12,11 +12,11 @@ from types import TracebackType
 from typing import Self
 
 from actors.curriculum import CurriculumService, CurriculumState
-from actors.deadlines import within
 from actors.rollout import Play
 from launch.players import Players
 from medrl.buffer import BufferState, Finished, GroupBuffer, Ticket
 from medrl.config import Config
+from medrl.deadlines import within
 from medrl.errors import InfrastructureError, Stalled
 from medrl.seeds import derive_seed
 from medrl.types import Question, RolloutGroup

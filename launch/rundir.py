@@ -102,7 +102,7 @@ _FREE: Any = {
     "tracking": True,
     "env": {"timeout_s"},
     "learner": {"step_timeout_s", "threads"},
-    "reward": {"judge_timeout_s"},
+    "reward": {"judge": {"timeout_s", "attempts", "backoff_s", "concurrency", "key_variable"}},
     "checkpoint": True,
     "cluster": True,
     "resume": True,

@@ -21,7 +21,7 @@ class Tracker:
 
     A value that is not finite is written as null. The same goes to Weights & Biases, offline unless WANDB_API_KEY is
     set, in the run directory. Only metrics and the configuration go there: no code, no console output, no
-    environment, no machine data, no judge address.
+    environment, no machine data, no address of an endpoint.
     """
 
     def __init__(self, config: Config, run_path: Path) -> None:
@@ -67,8 +67,6 @@ def _open_wandb(config: Config, run_path: Path) -> Any:
     os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
     import wandb  # here: it takes a second and reads the line above
 
-    described = config.model_dump()
-    del described["reward"]["judge_url"]  # an address may hold a password
     folder = run_path / "wandb"
     folder.mkdir(exist_ok=True)
     run = wandb.init(
@@ -76,7 +74,7 @@ def _open_wandb(config: Config, run_path: Path) -> Any:
         name=config.name,
         id=_run_id(folder / "run_id"),
         resume="allow",
-        config=described,
+        config=_without_addresses(config.model_dump()),
         dir=str(run_path.resolve()),
         mode="online" if os.environ.get("WANDB_API_KEY") else "offline",
         settings=wandb.Settings(
@@ -96,6 +94,15 @@ def _open_wandb(config: Config, run_path: Path) -> Any:
     run.define_metric("*", step_metric=TRAINER_STEP)
     run.define_metric("sft/*", step_metric=SFT_STEP)
     return run
+
+
+def _without_addresses(settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings but for `url`, in any section."""
+    return {
+        key: _without_addresses(value) if isinstance(value, dict) else value
+        for key, value in settings.items()
+        if key != "url"
+    }
 
 
 def _run_id(path: Path) -> str:

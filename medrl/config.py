@@ -6,7 +6,7 @@ Unknown keys are refused, values out of range name the fix, and nothing has a me
 import copy
 import difflib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
@@ -68,6 +68,12 @@ class Config(Section):
             raise ValueError(
                 f"rollout.timeout_s={self.rollout.timeout_s:g} is not above rollout.attempts × pool.request_timeout_s "
                 f"= {retried:g}: the run would end before an episode is tried again; raise it"
+            )
+        judge = self.reward.judge
+        if judge is not None and self.rollout.timeout_s <= judge.longest_s:
+            raise ValueError(
+                f"rollout.timeout_s={self.rollout.timeout_s:g} is not above the {judge.longest_s:g} s that all "
+                "attempts of reward.judge may take: raise it, or lower reward.judge.attempts or timeout_s"
             )
         return self
 
@@ -140,7 +146,9 @@ def _apply(values: dict[str, Any], override: str) -> None:
     *sections, leaf = key.split(".")
     node = values
     for name in sections:
-        node = node.setdefault(name, {})
+        if node.get(name) is None:  # not there, or an optional section that is written out as null
+            node[name] = {}
+        node = node[name]
         if not isinstance(node, dict):
             raise ConfigError(f"{override!r}: {name} is a value, not a section")
     try:
@@ -160,21 +168,23 @@ def _explain(error: ValidationError) -> str:
     if first["type"] == "missing":
         return f"{location} is missing"
     if first["type"] in ("model_type", "model_attributes_type"):
-        return f"{location}={first['input']!r}: it is a section; give one of its keys, {location}.…=value"
+        return f"{location}{_shown(first['input'])}: it is a section; give one of its keys, {location}.…=value"
     if location == "name" and first["type"] == "string_pattern_mismatch":
         return f"name={first['input']!r}: use {Config.model_fields['name'].description}"
     message = first["msg"].removeprefix("Value error, ")
-    shown = "" if isinstance(first["input"], dict) else f"={first['input']!r}"
-    return f"{location}{shown}: {message}" if location else message
+    return f"{location}{_shown(first['input'])}: {message}" if location else message
+
+
+def _shown(value: object) -> str:
+    """`=value`; nothing for a section, or for an address, which may hold a password."""
+    return "" if isinstance(value, dict) or "://" in str(value) else f"={value!r}"
 
 
 def known_keys(section: type[BaseModel] = Config, prefix: str = "") -> list[str]:
     """Every dotted key of the configuration, in order."""
     keys: list[str] = []
     for name, info in section.model_fields.items():
-        kind = info.annotation
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            keys += known_keys(kind, f"{prefix}{name}.")
-        else:
-            keys.append(prefix + name)
+        kinds = get_args(info.annotation) or (info.annotation,)  # an optional section is a union with None
+        inner = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
+        keys += known_keys(inner[0], f"{prefix}{name}.") if inner else [prefix + name]
     return keys

@@ -1,4 +1,4 @@
-"""What a language-model judge is asked, and how its reply is read. No network here: `actors` holds the client.
+"""What a language-model judge is asked, and how its reply is read. No network here: `envs.endpoint` is the client.
 
 The transcript under judgement is untrusted: it stands between tags that it cannot close, and only the judge's last
 field counts. A reply that cannot be read gives None (or Verdict.UNKNOWN), never a number: ask again, or fail.

@@ -52,6 +52,20 @@ def writing_tensors(folder: Path) -> Iterator[None]:
         raise DataError(f"{folder}: the weights could not be written ({error}): make room there") from error
 
 
+def whole_lines(path: Path) -> list[str]:
+    """The lines of a file that is appended to, without a last one that was cut off; none if there is no file.
+
+    Raises DataError if they are not UTF-8.
+    """
+    if not path.exists():
+        return []
+    *whole, _ = path.read_bytes().split(b"\n")
+    try:
+        return [line.decode("utf-8") for line in whole]
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8, so it is damaged: delete it") from error
+
+
 def read_jsonl(path: Path, record: type[T]) -> Iterator[T]:
     """Yield the file's lines as `record`. Raises DataError naming file and line."""
     adapter = TypeAdapter(record)

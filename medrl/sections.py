@@ -1,6 +1,8 @@
 """The sections of the configuration: what can be set, its range, and what contradicts what."""
 
+import re
 from typing import Annotated, Literal
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -8,11 +10,82 @@ Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[int, Field(gt=0)]
 Seconds = Annotated[float, Field(gt=0)]
 
+LONGEST_WAIT_S = 60.0
+"""Between two attempts at an endpoint, whatever it asks for."""
+
 
 class Section(BaseModel):
     """A frozen part of the configuration that refuses unknown keys."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False, hide_input_in_errors=True
+    )
+
+
+class EndpointConfig(Section):
+    """A language model behind an OpenAI-compatible chat endpoint. The key itself is never a setting."""
+
+    url: str = Field(description="ends before /chat/completions, e.g. http://127.0.0.1:8000/v1")
+    model: Annotated[str, Field(min_length=1)]
+    timeout_s: Seconds = Field(60.0, description="one attempt, from connecting to the last byte")
+    attempts: Positive = Field(4, description="tries at one request, before its item is set aside")
+    backoff_s: Annotated[float, Field(ge=0)] = Field(
+        1.0, description="wait before the second attempt, doubled each time up to 60, half of it by chance"
+    )
+    concurrency: Positive = Field(8, description="requests under way at once")
+    temperature: Annotated[float, Field(ge=0)] = 0.7
+    max_tokens: Positive = Field(1024, description="one reply, tokens")
+    key_variable: str = Field("OPENAI_API_KEY", description="name of the environment variable that holds the key")
+
+    # For the whole section: the message of a validator of one field would show what was set, perhaps a password.
+    @model_validator(mode="after")
+    def _no_secrets(self) -> "EndpointConfig":
+        if not re.fullmatch("[A-Z_][A-Z0-9_]*", self.key_variable):
+            raise ValueError(
+                "key_variable is the name of an environment variable in capitals, such as OPENAI_API_KEY, not the key"
+            )
+        address = _address(self.url)
+        if address.username is not None or address.password is not None:
+            raise ValueError(
+                f"url holds a user name or password: leave it out, and put the key into the environment as "
+                f"{self.key_variable}"
+            )
+        if address.query or address.fragment:
+            raise ValueError(
+                f"url has a part after ? or #: leave it out; a key belongs into the environment as {self.key_variable}"
+            )
+        return self
+
+    @property
+    def host(self) -> str:
+        """Host and port, what may be shown of the address."""
+        return urlsplit(self.url).netloc
+
+    @property
+    def longest_s(self) -> float:
+        """The most that one request takes, all attempts and the waits between them, seconds."""
+        return self.attempts * self.timeout_s + (self.attempts - 1) * LONGEST_WAIT_S
+
+
+def _address(url: str) -> SplitResult:
+    """The parts of a web address. Raises ValueError, without showing it, if it is none."""
+    try:
+        address = urlsplit(url)
+        host = (address.hostname or "").encode("idna")
+        valid = address.scheme in ("http", "https") and host and address.port != 0
+    except ValueError:
+        valid = False
+    if not valid or re.search(r"[\s\\]", url) or not url.isprintable():
+        raise ValueError("url is not an address such as http://127.0.0.1:8000/v1, with http or https and a host")
+    return address
+
+
+class JudgeConfig(EndpointConfig):
+    """The judge: one rating at temperature 0, short, of several episodes at once."""
+
+    concurrency: Positive = Field(16, description="episodes judged at once")
+    temperature: Annotated[float, Field(ge=0)] = 0.0
+    max_tokens: Positive = Field(256, description="one reply, tokens")
 
 
 class ModelConfig(Section):
@@ -119,17 +192,9 @@ class RewardConfig(Section):
     task: Annotated[float, Field(ge=0)] = 1.0
     expert: Annotated[float, Field(ge=0)] = 0.2
     efficiency: Annotated[float, Field(ge=0)] = 0.1
-    judge_url: str | None = Field(
-        None, description="OpenAI-compatible endpoint for r_expert; none: the built-in rubric"
+    judge: JudgeConfig | None = Field(
+        None, description="endpoint for r_expert: give url and model; null: the built-in rubric"
     )
-    judge_model: str | None = None
-    judge_timeout_s: Seconds = 60.0
-
-    @model_validator(mode="after")
-    def _judge(self) -> "RewardConfig":
-        if (self.judge_url is None) != (self.judge_model is None):
-            raise ValueError("judge_url and judge_model go together: set both or neither")
-        return self
 
 
 class CorrectionConfig(Section):

@@ -14,10 +14,10 @@ from safetensors.torch import load_file
 from transformers import LlamaForCausalLM
 
 from actors import placement
-from actors.deadlines import within
 from actors.pool import InferencePool
 from actors.weights import WeightsRef, publish
 from medrl.config import parse
+from medrl.deadlines import within
 from medrl.types import Completion, Sampling
 from tests.tiny import save_tiny
 

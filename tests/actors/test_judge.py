@@ -1,54 +1,75 @@
-"""The judge's client against a server that speaks the protocol, well and badly."""
+"""The judge against a server that speaks the protocol, well and badly."""
 
 import json
-from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
-import httpx
 import pytest
 
-import actors.judge
 from actors.judge import ExpertJudge
-from medrl.errors import InfrastructureError
-from medrl.sections import RewardConfig
+from medrl.errors import ConfigError, InfrastructureError
+from medrl.sections import JudgeConfig
 from medrl.types import Ending, Rollout, Step
 from tests.fakes import question
+from tests.misbehaving import Behaviour, MisbehavingServer, breaks_off, raw, says, status
 
-CONFIG = RewardConfig(judge_url="http://127.0.0.1:9/v1", judge_model="expert")
 ROLLOUT = Rollout(
     "q1", 0, [1, 2], [False, True], [0.0, -1.0], [-1, 0], [Step("a", None, "", "answer")], Ending.ANSWERED, "FBN1"
 )
 
 
-def judge(handler: Callable[[httpx.Request], httpx.Response], monkeypatch: pytest.MonkeyPatch) -> ExpertJudge:
-    monkeypatch.setattr(actors.judge, "RETRY_AFTER_S", 0.0)
-    return ExpertJudge(CONFIG, httpx.Client(transport=httpx.MockTransport(handler)))
-
-
-def reply(text: str) -> httpx.Response:
-    return httpx.Response(200, json={"choices": [{"message": {"content": text}}]})
-
-
-def test_rating_is_read_and_the_key_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "secret")
-    seen: list[httpx.Request] = []
-
-    def handler(request: httpx.Request) -> httpx.Response:
-        seen.append(request)
-        return reply("well supported\nrating: 7")
-
-    assert judge(handler, monkeypatch)(question(), ROLLOUT) == pytest.approx(0.7)
-    assert seen[0].headers["authorization"] == "Bearer secret"
-    assert json.loads(seen[0].content)["model"] == "expert"
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
 
-def test_it_tries_again_and_then_raises(monkeypatch: pytest.MonkeyPatch) -> None:
-    answers = [httpx.Response(503), reply("no idea"), reply("rating: 10")]
-    assert judge(lambda request: answers.pop(0), monkeypatch)(question(), ROLLOUT) == 1.0
-    for bad in (
-        httpx.Response(503),
-        reply("no idea"),
-        httpx.Response(200, text="<html>"),
-        httpx.Response(200, json={}),
-    ):
-        with pytest.raises(InfrastructureError, match="judge expert"):
-            judge(lambda request, bad=bad: bad, monkeypatch)(question(), ROLLOUT)
+def judge(server: MisbehavingServer) -> ExpertJudge:
+    return ExpertJudge(JudgeConfig(url=server.url, model="expert", attempts=3, backoff_s=0.0))
+
+
+def test_rating_is_read_and_the_key_is_sent() -> None:
+    with MisbehavingServer([says("well supported\nrating: 7")]) as server:
+        assert judge(server)(question(), ROLLOUT) == pytest.approx(0.7)
+    (asked,) = server.requests
+    assert asked.headers["authorization"] == "Bearer secret"
+    assert (asked.body["model"], asked.body["temperature"], asked.body["max_tokens"]) == ("expert", 0.0, 256)
+    assert [each["role"] for each in asked.body["messages"]] == ["system", "user"]
+    assert "final answer: FBN1" in asked.question
+
+
+def test_it_tries_again_warmer_once_the_judge_has_said_nothing_of_use() -> None:
+    with MisbehavingServer([status(503), says("no idea"), says("rating: 10")]) as server:
+        assert judge(server)(question(), ROLLOUT) == 1.0
+    assert [asked.body["temperature"] for asked in server.requests] == [0.0, 0.0, 0.7]
+
+
+@pytest.mark.parametrize(
+    ("bad", "attempts"),
+    [
+        (status(503), 3),
+        (breaks_off, 3),
+        (says("no idea"), 3),
+        (raw(b"<html>"), 3),
+        (raw(b"{}"), 3),
+        (status(400, json.dumps({"error": "longer than 2048 tokens"})), 1),  # another episode may be shorter
+    ],
+)
+def test_an_episode_without_a_rating_is_infrastructure(bad: Behaviour, attempts: int) -> None:
+    with MisbehavingServer([bad]) as server:
+        with pytest.raises(InfrastructureError, match=r"^judge expert at 127.0.0.1:\d+: ") as caught:
+            judge(server)(question(), ROLLOUT)
+        assert len(server.requests) == attempts
+    assert "secret" not in str(caught.value)
+
+
+def test_a_wrong_key_is_a_mistake_in_the_configuration() -> None:
+    with MisbehavingServer([status(401)]) as server:
+        with pytest.raises(ConfigError, match="does not take the key in OPENAI_API_KEY"):
+            judge(server)(question(), ROLLOUT)
+        assert len(server.requests) == 1
+
+
+def test_several_threads_ask_at_once() -> None:
+    with MisbehavingServer([says("rating: 7")]) as server, ThreadPoolExecutor(4) as pool:
+        asked = judge(server)
+        assert list(pool.map(lambda _: asked(question(), ROLLOUT), range(12))) == [0.7] * 12

@@ -14,11 +14,11 @@ from ray.exceptions import RayActorError, RayTaskError
 
 from actors import pool as pool_module
 from actors.broadcast import Broadcast, TensorHeader
-from actors.deadlines import within
 from actors.engine import Pulse, engine_arguments, stop_token_ids
 from actors.pool import InferencePool, Update
 from actors.weights import WeightsRef
 from medrl.config import parse
+from medrl.deadlines import within
 from medrl.errors import InfrastructureError, LearnerLost, Stalled
 from medrl.types import Completion, Sampling
 

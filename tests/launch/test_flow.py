@@ -7,11 +7,11 @@ from typing import Any, ClassVar
 
 import pytest
 
-from actors.deadlines import within
 from actors.rollout import GroupOutcome, Play
 from launch.flow import Batch, Flow
 from medrl.buffer import BufferState, dump_state, load_state
 from medrl.config import Config, parse
+from medrl.deadlines import within
 from medrl.errors import InfrastructureError
 from medrl.types import Question, RolloutGroup
 from tests import fakes

@@ -1,3 +1,4 @@
+import traceback
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,62 @@ def test_an_unknown_recipe_lists_those_there_are() -> None:
 def test_a_setting_s_mistake_is_not_blamed_on_the_recipe(settings: list[str], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         load_recipe("quickstart", settings)
+
+
+JUDGE = ["reward.judge.url=http://127.0.0.1:8000/v1", "reward.judge.model=expert"]
+
+
+def test_a_judge_is_given_by_address_and_model(tmp_path: Path) -> None:
+    recipe = tmp_path / "mine.yaml"
+    recipe.write_text("name: mine\nreward: {judge: null}\n")
+    for source in ("quickstart", str(recipe)):
+        judge = load_recipe(source, JUDGE).reward.judge
+        assert judge is not None and (judge.host, judge.model) == ("127.0.0.1:8000", "expert")
+        assert (judge.temperature, judge.max_tokens, judge.concurrency) == (0.0, 256, 16)
+        assert judge.longest_s == 4 * 60 + 3 * 60
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (["reward.judge.model=m"], "^settings: reward.judge.url is missing"),
+        (["reward.judge_url=http://a/v1"], "unknown key reward.judge_url; did you mean reward.judge.url"),
+        (["reward.judge.atempts=2", *JUDGE], "unknown key reward.judge.atempts; did you mean reward.judge.attempts"),
+        ([*JUDGE, "reward.judge.attempts=0"], "reward.judge.attempts=0: "),
+        ([*JUDGE, "reward.judge.model="], "reward.judge.model"),
+        ([*JUDGE, "reward.judge.timeout_s=600"], r"not above the 2580 s that all attempts of reward.judge may take"),
+    ],
+)
+def test_a_judge_s_settings_are_checked(settings: list[str], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        load_recipe("quickstart", settings)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        ["reward.judge.url=http://me:open-sesame@judge.example/v1"],
+        ["reward.judge.url=https://open-sesame@judge.example/v1"],
+        ["reward.judge.url=http://judge.example/v1?key=open-sesame"],
+        ["reward.judge.url=http://judge.example/v1#open-sesame"],
+        ["reward.judge.url=ftp://open-sesame/v1"],
+        ["reward.judge.url=open-sesame"],
+        ["reward.judge.url=http://"],
+        ["reward.judge.url='http://open-sesame /v1'"],
+        ["reward.judge.url=http://open-sesame:99999/v1"],
+        ["reward.judge.url=http://open-sesame..example/v1"],
+        ["reward.judge.url=http://[open-sesame/v1"],
+        ["reward.judge.url=http://judge.example\\@open-sesame/v1"],
+        ["reward.judge.key_variable=sk-open-sesame"],
+        ["reward.judge=http://me:open-sesame@judge.example/v1"],
+        ["reward.judge.url=http://me:open-sesame@judge.example/v1", "reward.judge.timeout_s=soon"],
+    ],
+)
+def test_a_secret_in_an_address_or_in_place_of_a_name_is_refused_unseen(settings: list[str]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_recipe("quickstart", [*JUDGE, *settings])
+    assert "open-sesame" not in "".join(traceback.format_exception(caught.value))
+    assert str(caught.value).count("\n") == 0
 
 
 def test_a_recipe_s_own_mistake_names_its_file(tmp_path: Path) -> None:

@@ -52,6 +52,15 @@ def test_a_run_may_go_on_with_other_deadlines(tmp_path: Path) -> None:
     assert load(tmp_path / "config.yaml").pool.request_timeout_s == 150.0
 
 
+def test_a_run_may_go_on_with_a_more_patient_judge_and_not_with_another(tmp_path: Path) -> None:
+    judge = {"url": "http://127.0.0.1:8000/v1", "model": "expert"}
+    RunDirectory(config(tmp_path, reward={"judge": judge})).close()
+    RunDirectory(config(tmp_path, reward={"judge": judge | {"attempts": 2, "key_variable": "OTHER"}})).close()
+    for other in ({"judge": judge | {"model": "layman"}}, {}):
+        with pytest.raises(ConfigError, match=r"other settings \(reward\)"):
+            RunDirectory(config(tmp_path, reward=other))
+
+
 def test_two_commands_do_not_work_in_one_folder(tmp_path: Path) -> None:
     with RunDirectory(config(tmp_path)), pytest.raises(ConfigError, match="another medrl is at work"):
         RunDirectory(config(tmp_path))

@@ -6,7 +6,7 @@ import pytest
 
 from launch.tracking import Tracker
 from medrl.config import Config
-from medrl.sections import RewardConfig, TrackingConfig
+from medrl.sections import JudgeConfig, RewardConfig, TrackingConfig
 
 QUIET = Config(name="t", tracking=TrackingConfig(wandb=False))
 
@@ -43,7 +43,7 @@ def test_resuming_cuts_a_half_line_and_keeps_the_rest(tmp_path: Path) -> None:
 def test_wandb_offline_holds_metrics_and_no_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("WANDB_API_KEY", raising=False)
     monkeypatch.setenv("SOME_TOKEN", "correct-horse-battery")
-    judged = RewardConfig(judge_url="http://me:open-sesame@judge.example/v1", judge_model="m")
+    judged = RewardConfig(judge=JudgeConfig(url="http://open-sesame.example/v1", model="m"))
     config = Config(name="t", reward=judged)
     for _ in range(2):  # a second time, as a resumed run does
         with Tracker(config, tmp_path) as tracker:

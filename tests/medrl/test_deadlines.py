@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from actors.deadlines import within
+from medrl.deadlines import within
 
 
 def test_a_result_in_time_is_handed_on() -> None:
