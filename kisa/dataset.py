@@ -21,18 +21,23 @@ from kisa.candidates import may_be_lay
 from kisa.entities import rare_seeds
 from kisa.graph import KnowledgeGraph
 from kisa.guidance import mask
+from kisa.inquiry import inquire
 from kisa.knowledge import load_frequencies, load_graph
 from kisa.provenance import locate_evidence, read_documents
+from kisa.refinement import Refinement, write_histories
 from kisa.rounds import Round, RoundLog, key_of
 from kisa.selection import Selection, select_for
+from kisa.significance import STAGE as SIGNIFICANCE
+from kisa.significance import significance_items
 from kisa.specialties import SPECIALTIES
 from kisa.splits import shared_entities
+from kisa.teacher import with_teacher
 from kisa.validity import rules
 from kisa.workshop import Crew, Task, crew
 from medrl.config import Config
 from medrl.errors import DataError
 from medrl.records import read_jsonl, write_jsonl
-from medrl.sections import KisaConfig
+from medrl.sections import EndpointConfig, KisaConfig
 from medrl.seeds import derive_seed
 from medrl.types import Entity, Question, Rollout, Split
 
@@ -51,37 +56,57 @@ class Dataset:
     trajectories: list[Rollout]
 
 
-def synthesize(config: Config, knowledge: Path, out: Path, tokenizer: Any) -> dict[str, Any]:
-    """Write the dataset of a run to `out` and return its counts. `knowledge`: what `build_knowledge` returned.
+def synthesize(
+    config: Config, knowledge: Path, out: Path, tokenizer: Any, *, policy: Path | None = None
+) -> dict[str, Any]:
+    """Write the dataset of a run to `out` and return its counts. `knowledge`: what `build_knowledge` returned;
+    `policy`: the folder of the model that is to learn from it, for `kisa.policy_solves`.
 
-    Interrupted, it goes on where it was. Raises DataError if the ontology holds too few chains.
+    Interrupted, it goes on where it was. Raises DataError if the ontology holds too few chains, ConfigError or
+    InfrastructureError if a language model that is to be asked does not answer.
     """
     graph = load_graph(config.knowledge, context=config.kisa.context)
     frequency = load_frequencies(knowledge)
     tqdm.write(frequency.describe(config.kisa.rare_percentile))
     seeds = rare_seeds(graph, frequency, config.kisa.rare_percentile)
+    if config.kisa.significance is not None:
+        seeds = _significant(seeds, config.kisa.significance, out)
     log = RoundLog(out / "rounds.jsonl", key_of(config, knowledge))
     try:
-        with crew(graph, config, knowledge, tokenizer) as make:
-            train, heldout = select(config, graph, seeds, make, log)
+        with crew(graph, config, knowledge, tokenizer) as workers:
+            selected = select(config, graph, seeds, workers, log)
+            refinement = Refinement(config.kisa, graph, workers, policy, out)
+            train, heldout = refinement.refine(*(selection.made for selection in selected))
     except BaseException:
         log.close(done=False)
         raise
-    shared = shared_entities(train.questions, heldout.questions)
+    train = with_teacher(train, knowledge, tokenizer, config, out)
+    documents = read_documents(knowledge)
+    data = Dataset(
+        [locate_evidence(made.question, documents) for made in train],
+        [locate_evidence(made.question, documents) for made in heldout],
+        [made.rollout for made in train if made.rollout is not None],
+    )
+    shared = shared_entities(data.train, data.heldout)
     if shared:
         raise DataError(
             f"{len(shared)} entities in both splits, e.g. {min(shared)}: report this, it is a fault of ours"
         )
-    documents = read_documents(knowledge)
-    questions = [locate_evidence(question, documents) for question in (*train.questions, *heldout.questions)]
-    write_jsonl(out / "questions.jsonl", questions)
-    write_jsonl(out / "trajectories.jsonl", train.rollouts)
+    write_jsonl(out / "questions.jsonl", [*data.train, *data.heldout])
+    write_jsonl(out / "trajectories.jsonl", data.trajectories)
+    fates = write_histories(out / "difficulty.jsonl", refinement.histories)
     log.close(done=True)
     return {
-        "train": describe(train.questions, train.rollouts),
-        "heldout": describe(heldout.questions, heldout.rollouts),
-        "unsolved": train.unsolved + heldout.unsolved,
+        "train": describe(data.train, data.trajectories),
+        "heldout": describe(data.heldout, [made.rollout for made in heldout if made.rollout is not None]),
+        "unsolved": sum(selection.unsolved for selection in selected),
+        **({"difficulty": fates} if fates else {}),
     }
+
+
+def _significant(seeds: list[Entity], model: EndpointConfig, out: Path) -> list[Entity]:
+    verdicts = inquire(SIGNIFICANCE, model, significance_items(seeds), out).answers
+    return [each for each in seeds if verdicts.get(each.id) == "yes"]
 
 
 def load_dataset(out: Path) -> Dataset:
@@ -95,7 +120,7 @@ def load_dataset(out: Path) -> Dataset:
 
 
 def select(
-    config: Config, graph: KnowledgeGraph, seeds: Iterable[Entity], make: Crew, log: RoundLog
+    config: Config, graph: KnowledgeGraph, seeds: Iterable[Entity], workers: Crew, log: RoundLog
 ) -> tuple[Selection, Selection]:
     """Training and held-out questions with the teacher's episode of each. Raises DataError, ToolOutage."""
     validity = rules(graph, config.kisa, config.seed)
@@ -108,28 +133,29 @@ def select(
             queues[split][graph.facts[entity.id].specialty].append(entity)
     finished = log.rounds()
     train = select_for(config.kisa, "train", SPECIALTIES)
-    _fill(train, config.kisa, queues["train"], make, log, finished)
+    _fill(train, config.kisa, queues["train"], workers, log, finished)
     heldout = select_for(config.kisa, "heldout", SPECIALTIES)
     heldout.refuse({question.answer for question in train.questions})  # learnt by heart, it must not pass for found
-    _fill(heldout, config.kisa, queues["heldout"], make, log, finished)
+    _fill(heldout, config.kisa, queues["heldout"], workers, log, finished)
     return train, heldout
 
 
 def _fill(
-    selection: Selection, kisa: KisaConfig, queues: Queues, make: Crew, log: RoundLog, finished: Iterator[Round]
+    selection: Selection, kisa: KisaConfig, queues: Queues, workers: Crew, log: RoundLog, finished: Iterator[Round]
 ) -> None:
     """Take questions until there are enough. What `finished` holds is not made again. Raises DataError."""
     with tqdm(total=selection.total, desc=f"{selection.split} questions", unit="question") as progress:
         for attempt in range(_ATTEMPTS):
+            # A seed gives its longest chain, so the short ones are asked for at last.
             if attempt == _ATTEMPTS - 3:
-                selection.open_lengths()
-            if attempt >= _ATTEMPTS - 2:  # a seed gives its longest chain, so the short ones are asked for at last
-                selection.open_specialties(kisa.max_hops if attempt == _ATTEMPTS - 2 else kisa.min_hops)
+                selection.open_lengths(kisa.min_hops + 1)
+            if attempt >= _ATTEMPTS - 2:
+                selection.open_specialties(kisa.min_hops + (attempt == _ATTEMPTS - 2))
             waiting = {specialty: deque(queues[specialty]) for specialty in sorted(queues)}
             while selection.missing and (tasks := _next_tasks(selection, waiting, attempt)):
                 done = next(finished, None)
                 if done is None:
-                    done = Round(tuple(made for made in make(tasks) if made is not None))
+                    done = Round(tuple(made for made in workers.make(tasks) if made is not None))
                     log.append(done)
                 for made in done.made:
                     if not selection.may_take(made.question):
@@ -149,12 +175,15 @@ def _fill(
 
 def _next_tasks(selection: Selection, waiting: Mapping[str, deque[Entity]], attempt: int) -> list[Task]:
     """The next round: some seeds of each specialty that lacks questions."""
-    return [
-        Task(queue.popleft().id, attempt, selection.wanted(specialty))
-        for specialty, queue in waiting.items()
-        if not selection.has_enough(specialty)
-        for _ in range(min(_SEEDS_A_ROUND, len(queue)))
-    ]
+    tasks: list[Task] = []
+    for specialty, queue in waiting.items():
+        wanted = 0 if selection.has_enough(specialty) else _SEEDS_A_ROUND
+        while wanted and queue:
+            seed = queue.popleft().id
+            if not selection.is_spent(seed):
+                tasks.append(Task(seed, attempt, selection.wanted(specialty)))
+                wanted -= 1
+    return tasks
 
 
 def describe(questions: list[Question], rollouts: list[Rollout]) -> dict[str, Any]:

@@ -1,8 +1,9 @@
-"""The built-in teacher: acts from the question and the masked structure alone, and finds every entity with the tools.
+"""The built-in teacher: acts from what the question names and the masked structure alone; it finds every entity with
+the tools.
 
 It is a generator of turns. Each turn it yields is sent back the observation that the environment gave:
 
-    turns = teach(question.text, question.anchors, mask(question), branches)
+    turns = teach(named(question), mask(question))
     text = next(turns);  text = turns.send(observation);  ...  until StopIteration
 
 Its turns are short and alike on purpose: a small model has to learn them from some hundreds of trajectories. Each
@@ -11,18 +12,15 @@ thought says what is still to be found, so that the last hop is known to be the 
     Need: disease, gene.    ->    Need: gene.    ->    FBN1 is the gene of Marfan syndrome.
 """
 
-import re
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from kisa.frequency import BANDS
 from kisa.guidance import MaskedRelation
 from kisa.names import normalise
 from kisa.observations import Hit, is_complete, read_diagnosis, read_hits, read_lists
-from kisa.query import SHOWS
-from kisa.specialties import BRANCHES
+from kisa.query import CONSTRAINTS, SHOWS
 from medrl.chat import render_answer, render_call
-from medrl.types import ToolCall
+from medrl.types import Question, ToolCall
 
 Turns = Generator[str, str, None]
 
@@ -47,8 +45,25 @@ HOPS = {
     "causes": Hop("{x} diseases", "diseases", ("Diseases",), "disease", "gene"),
     "is_a": Hop("{x} a kind of", "what it is a kind of", ("A kind of",), "broader finding", "finding"),
 }
-_SYSTEMS = sorted({adjective for adjective, _ in BRANCHES.values()}, key=len, reverse=True)
-_VALUE = re.compile(rf"\b(?:only|one|single) (?:other )?({'|'.join((*sorted(BANDS, key=len)[::-1], *_SYSTEMS))}) ")
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What a question's text names. `anchors`: what it begins with; `branches`: the findings that narrow later hops;
+    `values`: organ systems and frequencies, in the order of their hops."""
+
+    anchors: tuple[str, ...]
+    branches: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
+
+
+def named(question: Question) -> Named:
+    """Read off the formal question; `proofs.flaw` has seen that all of it is in the text."""
+    return Named(
+        question.anchors,
+        tuple(branch.subject.name for branch in question.branches),
+        tuple(value for _, constraint, value in question.query[1] if constraint in CONSTRAINTS),
+    )
 
 
 @dataclass
@@ -68,33 +83,29 @@ class _Search:
         return [name for name in names if normalise(name) not in known]
 
 
-def teach(
-    text: str, anchors: Sequence[str], structure: Sequence[MaskedRelation], branches: Sequence[str] = ()
-) -> Turns:
+def teach(said: Named, structure: Sequence[MaskedRelation]) -> Turns:
     """Turns that answer the question, or as many as there are until the teacher is stuck.
-
-    `anchors` and `branches` are named by the text: what it begins with, and the findings that narrow later hops.
 
     The first entity is searched for; the documents of those found later are read by their name. The last thought says
     which entity the answer belongs to, so the answer can be checked against that entity's document.
     """
-    search = _Search(list(_needs(text, structure)), list(anchors))
+    search = _Search(list(_needs(said.values, structure)), list(said.anchors))
     kind = ""
-    named = iter(branches)
+    branches = iter(said.branches)
     for masked in structure:
         predicate, _, constraint = masked.relation.partition("/")
         if predicate == "lay_term_of":
             found = yield from _plain_words(search)
         elif constraint == "all":
-            found = yield from _together(search, anchors)
+            found = yield from _together(search, said.anchors)
         elif predicate == "has_finding":
             found = yield from _read_finding(search)
         else:
             subject = search.met[-1]
-            ask = _search_for if subject in anchors else _read_about
+            ask = _search_for if subject in said.anchors else _read_about
             names = yield from ask(search, subject, HOPS[predicate])
             if constraint == SHOWS:
-                names = yield from _shared(search, names, next(named))
+                names = yield from _shared(search, names, next(branches))
             found = _only_new(search, names)
         if found is None:
             return
@@ -104,14 +115,13 @@ def teach(
     yield render_answer(f"{answer} is the {kind} of {subject}.", answer)
 
 
-def _needs(text: str, structure: Sequence[MaskedRelation]) -> Iterator[str]:
+def _needs(values: Sequence[str], structure: Sequence[MaskedRelation]) -> Iterator[str]:
     """What each hop is to find, as the thoughts call it."""
-    # The outermost noun phrase comes first in the text and is the last hop, so values are met in reverse.
-    values = [match[1] for match in _VALUE.finditer(text)][::-1]
+    left = iter(values)
     for masked in structure:
         predicate, _, _ = masked.relation.partition("/")
         if predicate == "has_finding":
-            yield f"{values.pop(0) if values else ''} finding".strip()
+            yield f"{next(left, '')} finding".strip()
         else:
             yield "medical term" if predicate == "lay_term_of" else HOPS[predicate].target
 

@@ -1,8 +1,10 @@
 """Is the answer the only one, and does the question keep it to itself? Checked by machine on the full graph."""
 
+from dataclasses import replace
+
 from kisa.graph import KnowledgeGraph
 from kisa.names import alike, occurs
-from kisa.query import SHOWS, Step, answers, functional_relations, has_other_answer
+from kisa.query import CONSTRAINTS, SHOWS, Step, answers, functional_relations, has_other_answer
 from medrl.types import Entity, Query, Question
 
 
@@ -18,13 +20,10 @@ def flaw(graph: KnowledgeGraph, question: Question) -> str | None:
         return "the formal query has another length than the chain"
     if not_needed := needless(graph, question.query, question.relations[-1].object.id):
         return f"{not_needed} is not needed"
-    branches = [branch.subject.name for branch in question.branches]
-    for anchor in (*question.anchors, *branches):
-        if not occurs(anchor, question.text):
-            return f"the anchor {anchor} is not in the text"
+    for anchor in (*question.anchors, *(branch.subject.name for branch in question.branches)):
         if alike(anchor, question.answer):
             return f"the anchor {anchor} gives away {question.answer}"
-    return leak(graph, question) or shortcut(graph, question)
+    return unspoken(graph, question, question.text) or shortcut(graph, question)
 
 
 def ambiguous(graph: KnowledgeGraph, question: Question) -> str | None:
@@ -32,6 +31,18 @@ def ambiguous(graph: KnowledgeGraph, question: Question) -> str | None:
     gold = question.relations[-1].object
     found = answers(graph, question.query)
     return None if found == {gold.id} else f"{len(found)} answers instead of {gold.name}"
+
+
+def unspoken(graph: KnowledgeGraph, question: Question, text: str) -> str | None:
+    """Why `text` does not put the formal question into words: a name or constraint is missing, or one is there that
+    should not be."""
+    for anchor in (*question.anchors, *(branch.subject.name for branch in question.branches)):
+        if not occurs(anchor, text):
+            return f"the anchor {anchor} is not in the text"
+    for _, constraint, value in question.query[1]:
+        if constraint in CONSTRAINTS and not occurs(value, text):
+            return f"the constraint {value} is not in the text"
+    return leak(graph, replace(question, text=text))
 
 
 def leak(graph: KnowledgeGraph, question: Question) -> str | None:

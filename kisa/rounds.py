@@ -29,13 +29,15 @@ class Round:
 
 
 _ROUND = TypeAdapter(Round)
+#: Settings that the rounds do not depend on.
+_LATER = set("workers benchmarks wording teacher solvers policy_solves solver_samples too_easy regenerations".split())
 
 
 def key_of(config: Config, knowledge: Path) -> str:
     """A hash of all settings and code that the questions depend on, the number of processes not among them."""
     sections = {
         "sources": _sources(),
-        "kisa": config.kisa.model_dump(exclude={"workers", "benchmarks"}),
+        "kisa": config.kisa.model_dump(exclude=_LATER),
         "env": config.env.model_dump(),
         "knowledge": config.knowledge.model_dump(exclude={"cache", "ontology"}),
         "model": config.model.model_dump(),

@@ -8,6 +8,7 @@ from tqdm import tqdm
 
 from kisa.candidates import Wanted
 from kisa.guidance import mask
+from kisa.workshop import Made
 from medrl.sections import KisaConfig
 from medrl.types import Question, Rollout, Split
 
@@ -34,11 +35,17 @@ class Selection:
     _known: set[object] = field(default_factory=set)
     _answers: Counter[str] = field(default_factory=Counter)
     _open: bool = False
+    _on_chains: set[str] = field(default_factory=set)
 
     def wanted(self, specialty: str) -> Wanted:
         """What the specialty still lacks."""
         hops = frozenset(hops for hops, count in self.quotas[specialty].items() if count > 0)
         return Wanted(hops, self.differential > 0, self.lay > 0)
+
+    @property
+    def made(self) -> list[Made]:
+        """What was taken, in order."""
+        return [Made(*each) for each in zip(self.questions, self.rollouts, strict=True)]
 
     @property
     def missing(self) -> int:
@@ -67,6 +74,7 @@ class Selection:
     def take(self, question: Question, rollout: Rollout) -> None:
         """Add one that `may_take` allows, with the teacher's episode."""
         self._known |= {question.query, question.id}
+        self._on_chains |= {entity.id for entity in question.entities}
         self._answers[question.answer] += 1
         self.questions.append(question)
         self.rollouts.append(rollout)
@@ -76,11 +84,17 @@ class Selection:
         for hops in quotas if self._open else (question.hops,):
             quotas[hops] -= 1
 
-    def open_lengths(self) -> None:
-        """Let any length fill what a specialty lacks: it holds too few chains of the wanted ones."""
+    def is_spent(self, seed: str) -> bool:
+        """Whether a seed is on a chain already and would most likely give the same one; when lengths are open it is
+        asked for another."""
+        return not self._open and seed in self._on_chains
+
+    def open_lengths(self, longest: int) -> None:
+        """Let any length up to `longest` fill what a specialty lacks: it holds too few chains of the wanted ones."""
         self._open = True
-        for quotas in self.quotas.values():
-            quotas |= dict.fromkeys(quotas, sum(count for count in quotas.values() if count > 0))
+        for specialty, quotas in self.quotas.items():
+            missing = sum(count for count in quotas.values() if count > 0)
+            self.quotas[specialty] = {hops: missing for hops in quotas if hops <= longest}
 
     def open_specialties(self, longest: int) -> None:
         """Let any specialty fill what is missing, with lengths up to `longest`."""

@@ -7,7 +7,7 @@ processes changes nothing but the time.
 import asyncio
 import multiprocessing
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -67,6 +67,10 @@ class Workshop:
         """The task's question, proved and tried; None if its seed gives none. Raises ToolOutage."""
         return asyncio.run(self._make(task))
 
+    def play(self, question: Question) -> Made:
+        """The question with the teacher's episode. Raises ToolOutage."""
+        return Made(question, asyncio.run(demonstrate(question, self._tools, self._codec, self._config)))
+
     async def _make(self, task: Task) -> Made | None:
         question = await self._candidates.make(self.graph.entities[task.seed], task.attempt, task.wanted)
         if question is None:
@@ -79,8 +83,37 @@ class Workshop:
 class Crew(Protocol):
     """Those who make questions."""
 
-    def __call__(self, tasks: Sequence[Task]) -> Iterator[Made | None]:
+    def make(self, tasks: Sequence[Task]) -> Iterable[Made | None]:
         """What is made of each task, in order. Raises ToolOutage."""
+
+    def play(self, questions: Sequence[Question]) -> Iterable[Made]:
+        """Each question, in order, with a new episode of the teacher's. Raises ToolOutage."""
+
+
+class _Alone:
+    """A workshop in this process."""
+
+    def __init__(self, workshop: Workshop) -> None:
+        self._workshop = workshop
+
+    def make(self, tasks: Sequence[Task]) -> Iterable[Made | None]:
+        return map(self._workshop.make, tasks)
+
+    def play(self, questions: Sequence[Question]) -> Iterable[Made]:
+        return map(self._workshop.play, questions)
+
+
+class _Together:
+    """A workshop in each of a pool's processes."""
+
+    def __init__(self, pool: ProcessPoolExecutor) -> None:
+        self._pool = pool
+
+    def make(self, tasks: Sequence[Task]) -> Iterable[Made | None]:
+        return self._pool.map(_make, tasks)
+
+    def play(self, questions: Sequence[Question]) -> Iterable[Made]:
+        return self._pool.map(_play, questions)
 
 
 @contextmanager
@@ -88,14 +121,14 @@ def crew(graph: KnowledgeGraph, config: Config, knowledge: Path, tokenizer: Any)
     """`config.kisa.workers` processes with a workshop each; for one, a workshop here, on `graph`."""
     if config.kisa.workers == 1:
         workshop = Workshop(config, knowledge, tokenizer, graph)
-        yield lambda tasks: map(workshop.make, tasks)
+        yield _Alone(workshop)
         return
     encode_queries(discovery_queries(graph), config.knowledge)  # once, on all cores, before each worker reads them
     arguments = (config, knowledge, tokenizer)
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(config.kisa.workers, spawn, initializer=_open, initargs=arguments) as pool:
         try:
-            yield lambda tasks: pool.map(_make, tasks)
+            yield _Together(pool)
         except BrokenProcessPool as error:
             raise InfrastructureError(
                 "a worker of the synthesis died: if for want of memory, lower kisa.workers; the same command goes on"
@@ -117,3 +150,7 @@ def _open(config: Config, knowledge: Path, tokenizer: Any) -> None:
 
 def _make(task: Task) -> Made | None:
     return _workshop.make(task)
+
+
+def _play(question: Question) -> Made:
+    return _workshop.play(question)

@@ -94,7 +94,7 @@ class Pipeline:
     def data(self) -> dict[str, Any]:
         """Questions and guided trajectories."""
         tokenizer = AutoTokenizer.from_pretrained(self._base_model)
-        return aside(synthesize, self._config, self._knowledge, self._data_folder, tokenizer)
+        return aside(synthesize, self._config, self._knowledge, self._data_folder, tokenizer, policy=self._base_model)
 
     def quality(self) -> dict[str, Any]:
         """quality.json and quality.html beside the questions; the gates on stdout."""

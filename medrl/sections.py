@@ -152,6 +152,22 @@ class KisaConfig(Section):
     lay_fraction: Fraction = Field(0.1, description="questions that name a finding in everyday words only")
     name_characters: Positive = Field(60, description="longest name on a chain")
     answer_characters: Positive = Field(45, description="longest answer")
+    significance: EndpointConfig | None = Field(
+        None, description="model that says of each rare entity whether it means something; none: identifier, citation"
+    )
+    wording: EndpointConfig | None = Field(None, description="model that puts questions into words; none: templates")
+    teacher: EndpointConfig | None = Field(
+        None, description="model that plays the episodes, shown the masked structure; none: the built-in planner"
+    )
+    solvers: list[EndpointConfig] = Field(
+        [], description="models that try each question; one that any of them solves too often is made harder"
+    )
+    policy_solves: bool = Field(False, description="the policy, without tools, is one of the solvers")
+    solver_samples: Positive = Field(2, description="tries of each solver at a question")
+    too_easy: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.5, description="accuracy of the best solver from which on a question is made again with one hop more"
+    )
+    regenerations: Annotated[int, Field(ge=0)] = Field(2, description="times that a question is made harder at most")
 
     @model_validator(mode="after")
     def _hops(self) -> "KisaConfig":

@@ -82,8 +82,9 @@ def test_interrupted_after_any_round_it_makes_the_same_and_nothing_twice(
 
         @contextmanager
         def opened() -> Iterator[Any]:
-            with crew(*arguments) as make:
+            with crew(*arguments) as workers:
                 rounds = 0
+                make = workers.make
 
                 def limited(tasks: Sequence[Task]) -> Iterator[Made | None]:
                     nonlocal rounds
@@ -93,7 +94,8 @@ def test_interrupted_after_any_round_it_makes_the_same_and_nothing_twice(
                     made.extend(tasks)
                     return make(tasks)
 
-                yield limited
+                workers.make = limited  # type: ignore[method-assign]
+                yield workers
 
         return opened()
 

@@ -6,7 +6,7 @@ import pytest
 from envs.tools.base import Tool
 from kisa.graph import KnowledgeGraph
 from kisa.guidance import mask
-from kisa.planner import teach
+from kisa.planner import named, teach
 from kisa.questions import Chain, question_of
 from kisa.trajectories import demonstrate
 from medrl.chat import ChatCodec
@@ -89,7 +89,7 @@ def test_a_snippet_without_the_entity_is_followed_by_a_reading(graph: KnowledgeG
 
 def test_a_name_that_no_document_has_alone_is_searched_for(graph: KnowledgeGraph) -> None:
     question = _question(graph, *LONGEST[:3])
-    turns = teach(question.text, question.anchors, mask(question))
+    turns = teach(named(question), mask(question))
     next(turns)
     assert '"document": "Omega disease"' in turns.send("[1] Blue sclera (finding): Seen in: Omega disease.")
     said = turns.send("document_read: 'Omega disease' is the name of 2 documents: …")
@@ -117,7 +117,7 @@ def test_a_wrong_answer_and_a_dead_end_leave_no_trajectory(graph: KnowledgeGraph
 def test_the_teacher_sees_text_anchors_and_mask_alone(graph: KnowledgeGraph) -> None:
     """Fed observations of another world, it answers from them: nothing else can have told it."""
     question = _question(graph, *LONGEST[:3])
-    turns = teach(question.text, question.anchors, mask(question))
+    turns = teach(named(question), mask(question))
     assert '"query": "Blue sclera seen in"' in next(turns)
     said = turns.send("[1] Blue sclera (finding): Seen in: Omega disease.")
     assert '"document": "Omega disease"' in said
