@@ -213,8 +213,8 @@ def _add_exchange(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     qa = kinds.add_parser(
         "qa",
         help=_FORMATS["qa"],
-        description="Read questions of MedResearcher-R1. Those that medrl exported become questions.jsonl again; others "
-        "bring no proof that their answer is the only one, and become unproved.jsonl.",
+        description="Read questions of MedResearcher-R1. Those that medrl exported become questions.jsonl again. "
+        "Others bring no proof that their answer is the only one, and become unproved.jsonl.",
     )
     qa.add_argument("file", metavar="FILE", help="JSON lines: question, answer; the rest may be missing")
     messages = kinds.add_parser(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tqdm import tqdm
 from transformers import AutoTokenizer
@@ -18,6 +18,8 @@ from medrl.config import Config
 from medrl.errors import DataError
 from medrl.records import to_jsonl, write_text
 
+T = TypeVar("T")
+
 
 def export_dataset(config: Config, recipe: str, form: str, to: str | None) -> Path:
     """Write the dataset of a run as `form`: qa, messages or webshaper; to <form>.jsonl beside the questions if `to` is
@@ -28,8 +30,7 @@ def export_dataset(config: Config, recipe: str, form: str, to: str | None) -> Pa
     data = load_dataset(folder)
     path = Path(to).expanduser() if to else folder / f"{form}.jsonl"
     size = len(data.trajectories) if form == "messages" else len(data.train) + len(data.heldout)
-    lines = tqdm(_lines(config, data, form), desc=form, total=size, unit="line", leave=False)
-    _write({path: to_jsonl(lines)})
+    _write({path: to_jsonl(_progress(_lines(config, data, form), form, size))})
     return path
 
 
@@ -52,17 +53,19 @@ def _lines(config: Config, data: Dataset, form: str) -> Iterator[dict[str, Any]]
 def import_questions(file: Path, to: Path) -> str:
     """Read a qa file into the folder `to`: our questions to questions.jsonl, those without a proof of ours to
     unproved.jsonl. Returns what was written, in words. Raises DataError."""
-    items = list(tqdm(read_qa(file), desc="qa", unit="line", leave=False))
+    items = list(_progress(read_qa(file), "qa"))
     proved = [item.question for item in items if item.question is not None]
     unproved = [item for item in items if item.question is None]
-    return _write_parts({to / "questions.jsonl": proved, to / "unproved.jsonl": unproved})
+    return _write_parts(file, {to / "questions.jsonl": proved, to / "unproved.jsonl": unproved})
 
 
 def import_trajectories(file: Path, config: Config, to: Path) -> str:
-    """Read a messages file into trajectories.jsonl in the folder `to`, in the tokens of the recipe's model. Returns what
-    was written, in words. Raises DataError, ConfigError."""
+    """Read a messages file into trajectories.jsonl in the folder `to`, in the tokens of the recipe's model.
+
+    Returns what was written, in words. Raises DataError, ConfigError.
+    """
     rollouts = read_messages(file, _codec(config), config.env.observation_tokens, config.model.max_length)
-    return _write_parts({to / "trajectories.jsonl": list(tqdm(rollouts, desc="messages", unit="line", leave=False))})
+    return _write_parts(file, {to / "trajectories.jsonl": list(_progress(rollouts, "messages"))})
 
 
 def _codec(config: Config) -> ChatCodec:
@@ -70,10 +73,14 @@ def _codec(config: Config) -> ChatCodec:
     return ChatCodec(AutoTokenizer.from_pretrained(model))
 
 
-def _write_parts(parts: Mapping[Path, list[Any]]) -> str:
+def _progress(lines: Iterator[T], form: str, total: int | None = None) -> Iterator[T]:
+    yield from tqdm(lines, desc=form, total=total, unit="line", leave=False, delay=1)
+
+
+def _write_parts(file: Path, parts: Mapping[Path, list[Any]]) -> str:
     parts = {path: items for path, items in parts.items() if items}
     if not parts:
-        raise DataError("the file is empty: there is nothing to import")
+        raise DataError(f"{file} is empty: there is nothing to import")
     _write({path: to_jsonl(items) for path, items in parts.items()})
     return "\n".join(f"{path}: {len(items)}" for path, items in parts.items())
 
@@ -88,4 +95,4 @@ def _write(files: Mapping[Path, str]) -> None:
         for path, text in files.items():
             write_text(path, text)
     except OSError as error:
-        raise DataError(f"{path}: {error.strerror}; give another --to") from error
+        raise DataError(f"{path} cannot be written ({error.strerror}): give another --to") from error

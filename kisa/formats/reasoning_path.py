@@ -38,7 +38,7 @@ def reasoning_path(question: Question) -> str:
     for hop, (_, relation, _) in enumerate(mask(question)):
         begin = _listed(marks.anchors) if hop == 0 else entities[hop]
         task = _TASKS[relation].format(x=begin, value=narrowing[hop])
-        others = ", leaving aside what came before" if kinds[hop + 1] in kinds[: hop + 1] else ""
+        others = ", leaving aside what came before" if kinds[hop + 1] in kinds[:hop] else ""
         steps.append(f"{hop + 1}. **From {begin} to {entities[hop + 1]}**. {task}{others}: {entities[hop + 1]}.")
     return "\n".join(steps)
 
