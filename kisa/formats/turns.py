@@ -16,7 +16,7 @@ from medrl.types import Message
 
 _GAPS = {"<tool_call>": "\n\n", "<answer>": "\n"}
 _CLOSE = re.compile(r"</think>(<tool_call>|<answer>)")
-_APART = re.compile(r"</think>\s*(<tool_call>|<answer>)")
+_APART = re.compile(r"</think>\n*(<tool_call>|<answer>)")
 _RESPONSE = re.compile(r"<tool_response>\n?(.*?)\n?</tool_response>", re.DOTALL)
 
 
