@@ -1,7 +1,8 @@
 """All tools over one knowledge folder, indexes built or reused."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import torch
 
@@ -16,6 +17,21 @@ from envs.tools.document_read import DocumentRead
 from envs.tools.medical_retriever import MedicalRetriever
 from envs.tools.web_search import LocalProvider, SearchProvider, WebSearch
 from medrl.sections import KnowledgeConfig
+
+
+class Signature(NamedTuple):
+    """What the system prompt says of a tool."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+
+
+#: Of the tools that `open_toolbox` opens, in its order; they need no index.
+SIGNATURES = tuple(
+    Signature(tool.name, tool.description, tool.parameters)
+    for tool in (MedicalRetriever, ClinicalReasoning, DocumentRead, WebSearch)
+)
 
 
 def open_toolbox(

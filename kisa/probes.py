@@ -9,17 +9,9 @@ from kisa.query import Step
 from medrl.types import Question, Relation
 
 
-def hop_query(relation: Relation, step: Step) -> str:
-    """What the oracle searches for to take this hop."""
-    predicate, _, value = step
-    if predicate == "has_finding":
-        return f"{relation.subject.name} {value} findings"
-    return HOPS[predicate].query.format(x=relation.subject.name)
-
-
 def hop_queries(question: Question) -> list[str]:
     """What is searched for each hop, each clue and each branch, in this order."""
-    return [hop_query(relation, step) for relation, step in _asked(question)]
+    return [query for _, query in _asked(question)]
 
 
 def hops_found(question: Question, retriever: MedicalRetriever, k: int = 10) -> list[bool]:
@@ -28,15 +20,27 @@ def hops_found(question: Question, retriever: MedicalRetriever, k: int = 10) -> 
     A relation is stated by the document of one of the two entities that it links, if that names the other.
     """
     return [
-        any(_states(hit.document, relation) for hit in retriever.search(hop_query(relation, step), k))
-        for relation, step in _asked(question)
+        any(_states(hit.document, relation) for hit in retriever.search(query, k))
+        for relation, query in _asked(question)
     ]
 
 
-def _asked(question: Question) -> list[tuple[Relation, Step]]:
+def _asked(question: Question) -> list[tuple[Relation, str]]:
+    """The relations with what the oracle asks to find them; findings that are seen together are asked together."""
     plain: Step = ("presents_in", "", "")
-    along = list(zip(question.relations, question.query[1], strict=True))
-    return along + [(relation, plain) for relation in (*question.clues, *question.branches)]
+    along = [(each, _query(each, step)) for each, step in zip(question.relations, question.query[1], strict=True)]
+    if question.clues:
+        together = "; ".join(each.subject.name for each in (question.relations[0], *question.clues))
+        along[0] = (question.relations[0], together)
+        along += [(clue, together) for clue in question.clues]
+    return along + [(branch, _query(branch, plain)) for branch in question.branches]
+
+
+def _query(relation: Relation, step: Step) -> str:
+    predicate, _, value = step
+    if predicate == "has_finding":
+        return f"{relation.subject.name} {value} findings"
+    return HOPS[predicate].query.format(x=relation.subject.name)
 
 
 def _states(document: Document, relation: Relation) -> bool:

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
+from transformers import AutoTokenizer
 
 from envs.toolbox import open_toolbox
+from envs.tools.base import Tool
 from envs.tools.medical_retriever import MedicalRetriever
 from kisa.dataset import Dataset, load_dataset
 from kisa.duplicates import contaminated, exact_duplicates, near_duplicates
@@ -19,11 +21,15 @@ from kisa.knowledge import load_graph
 from kisa.probes import hop_queries, hops_found, one_search_answers
 from kisa.proofs import ambiguous, leak, needless, shortcut
 from kisa.provenance import Documents, read_documents, unlocated
+from kisa.solvers import PolicySolver
 from kisa.specialties import SPECIALTIES
 from kisa.splits import shared_entities
+from kisa.trajectories import demonstrate
+from medrl.chat import ChatCodec
 from medrl.config import Config
 from medrl.errors import DataError
 from medrl.matching import Verdict, match
+from medrl.seeds import derive_seed
 from medrl.types import Question, Rollout
 
 _SHOWN = 20
@@ -75,15 +81,46 @@ class QualityReport:
         return {"passed": self.passed, "gates": gates, "composition": dict(self.composition)}
 
 
-def assess_files(config: Config, knowledge: Path, out: Path) -> QualityReport:
-    """`assess` for what `synthesize` wrote to `out`, with the ontology and the index that it was made with."""
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What was tried beside what the files show.
+
+    `solved`: ids of held-out questions that the teacher solved; their episodes are kept nowhere, lest they be trained
+    on. `from_memory`: id -> whether the policy answered without tools, of a sample.
+    """
+
+    solved: frozenset[str] = frozenset()
+    from_memory: Mapping[str, bool] = field(default_factory=dict)
+
+
+def assess_files(config: Config, knowledge: Path, out: Path, policy: Path) -> QualityReport:
+    """`assess` for what `synthesize` wrote to `out`, with the ontology and the index that it was made with.
+
+    `policy`: the folder of the model that is to learn from it.
+    """
     tools = open_toolbox(knowledge, config.knowledge)
     retriever = tools["medical_retriever"]
     if not isinstance(retriever, MedicalRetriever):
         raise TypeError(f"medical_retriever is a {type(retriever).__name__}")
     benchmarks = [Path(each).expanduser() for each in config.kisa.benchmarks]
     graph = load_graph(config.knowledge, context=config.kisa.context)
-    return assess(graph, load_dataset(out), retriever, read_documents(knowledge), benchmarks)
+    dataset = load_dataset(out)
+    tried = Tried(_replayed(dataset.heldout, tools, policy, config), _remembered(dataset, policy, config))
+    return assess(graph, dataset, retriever, read_documents(knowledge), tried, benchmarks)
+
+
+def _replayed(questions: Sequence[Question], tools: Mapping[str, Tool], policy: Path, config: Config) -> frozenset[str]:
+    codec = ChatCodec(AutoTokenizer.from_pretrained(policy))
+    with tqdm(questions, desc="held-out questions, solved again", unit="question", leave=False) as bar:
+        return frozenset(each.id for each in bar if asyncio.run(demonstrate(each, tools, codec, config)) is not None)
+
+
+def _remembered(dataset: Dataset, policy: Path, config: Config) -> dict[str, bool]:
+    """Of a sample drawn by the questions' ids alone."""
+    questions = sorted((*dataset.train, *dataset.heldout), key=lambda each: derive_seed(config.seed, "memory", each.id))
+    sample = questions[: config.kisa.closed_book_sample]
+    given = PolicySolver(policy).solve(sample) if sample else {}
+    return {each.id: match(given[each.id][0], each.answer, aliases=each.aliases) is Verdict.CORRECT for each in sample}
 
 
 def assess(
@@ -91,17 +128,17 @@ def assess(
     dataset: Dataset,
     retriever: MedicalRetriever,
     documents: Documents,
+    tried: Tried,
     benchmarks: Sequence[Path] = (),
 ) -> QualityReport:
     """All gates over all questions, training and held out.
 
-    That the oracle solves a question is seen in its episode. Those of held-out questions are not kept, but
-    `synthesize` takes none that was not solved. `benchmarks`: text files that no question may share a run of eight
-    words with. Raises DataError if one cannot be read, ToolOutage.
+    That the oracle solves a training question is seen in its episode. `benchmarks`: text files that no question may
+    share a run of eight words with. Raises DataError if one cannot be read, ToolOutage.
     """
     questions = [*dataset.train, *dataset.heldout]
     texts = {question.id: question.text for question in questions}
-    solved = _solved(dataset.train, dataset.trajectories)
+    solved = _solved(dataset.train, dataset.trajectories) | tried.solved
     hops: list[bool] = []
     missing: dict[str, str] = {}
     one_shot: dict[str, str] = {}
@@ -129,7 +166,7 @@ def assess(
         ),
         _none_of("shorter way from a named anchor", questions, lambda each: shortcut(graph, each)),
         _share_of(
-            "solved by the oracle with the tools", dataset.train, lambda each: None if each.id in solved else "unsolved"
+            "solved by the oracle with the tools", questions, lambda each: None if each.id in solved else "unsolved"
         ),
         Gate("evidence of a hop in the 10 best (recall@10)", _mean(hops), 0.95, True, len(hops), _first(missing)),
         _share_of("relation located in a document", questions, lambda each: unlocated(each, documents)),
@@ -140,6 +177,14 @@ def assess(
             False,
             len(questions),
             _first(one_shot),
+        ),
+        Gate(
+            "answered by the policy without tools",
+            _mean(list(tried.from_memory.values())),
+            0.05,
+            False,
+            len(tried.from_memory),
+            _first({each: "answered" for each, right in tried.from_memory.items() if right}),
         ),
         _pairs("exact duplicates", exact_duplicates(texts), 0.0, len(questions)),
         _pairs("near duplicates", near_duplicates(texts), 0.01, len(questions)),

@@ -94,14 +94,14 @@ class Selection:
         self._open = True
         for specialty, quotas in self.quotas.items():
             missing = sum(count for count in quotas.values() if count > 0)
-            self.quotas[specialty] = {hops: missing for hops in quotas if hops <= longest}
+            self.quotas[specialty] = {hops: missing if hops <= longest else 0 for hops in quotas}
 
     def open_specialties(self, longest: int) -> None:
         """Let any specialty fill what is missing, with lengths up to `longest`."""
         if self.missing:
             tqdm.write(f"{self.split}: {self.missing} questions may be of any specialty, too few are as wanted")
         for specialty, quotas in self.quotas.items():
-            self.quotas[specialty] = {hops: self.missing for hops in quotas if hops <= longest}
+            self.quotas[specialty] = {hops: self.missing if hops <= longest else 0 for hops in quotas}
 
 
 def select_for(config: KisaConfig, split: Split, specialties: Sequence[str]) -> Selection:

@@ -27,6 +27,8 @@ examples:
   medrl train my.yaml model.path=~/models/qwen3    GRPO from a model of your own
   medrl cluster slurm qwen2.5-32b > job.sh         the batch script of a run on eight nodes
   medrl report runs/quickstart                     write report.html again
+  medrl export qa medical --to qa.jsonl            its questions in the format of MedResearcher-R1
+  medrl import qa qa.jsonl --to data/theirs        and back
 
 A RECIPE is a name (quickstart, cpu, medical, qwen2.5-7b, qwen2.5-32b) or a YAML file. Settings after it replace the
 recipe's: section.key=value.
@@ -37,6 +39,13 @@ _STAGED = {
     "sft": "synthesise, then fine-tune on the guided trajectories",
     "train": "synthesise, fine-tune, then GRPO",
     "eval": "train what is not trained yet, play held-out questions with all three models, write the report",
+}
+
+
+_FORMATS = {
+    "qa": "questions of MedResearcher-R1: reasoning_path (masked guidance), entity_mapping",
+    "messages": "training trajectories of MedResearcher-R1: chat messages with thoughts, calls and tool responses",
+    "webshaper": "questions of WebShaper: formalization (triplets), urls",
 }
 
 
@@ -74,11 +83,18 @@ def _run(options: argparse.Namespace) -> None:
         return
     if options.command == "report" and "/" in options.recipe and not Path(options.recipe).is_file():
         raise DataError(f"{options.recipe}: no such run directory")
+    if options.command == "import" and options.format == "qa":
+        from launch.exchange import import_questions
+
+        print(import_questions(Path(options.file), Path(options.to)))
+        return
     from launch.recipe import load_recipe
 
     config = load_recipe(options.recipe, options.settings)
     if options.command == "report":
         _report(config.run_path)
+    elif options.command in ("export", "import"):
+        _exchange(options, config)
     elif options.command == "cluster":
         _cluster(options, config)
     elif options.command == "plan":
@@ -119,6 +135,15 @@ def _cluster(options: argparse.Namespace, config: "Config") -> None:
     from launch.cluster.render import render
 
     print(render(options.kind, config, options.recipe, options.settings), end="")
+
+
+def _exchange(options: argparse.Namespace, config: "Config") -> None:
+    from launch import exchange
+
+    if options.command == "export":
+        print(exchange.export_dataset(config, options.recipe, options.format, options.to))
+    else:
+        print(exchange.import_trajectories(Path(options.file), config, Path(options.to)))
 
 
 def _report(run_path: Path) -> None:
@@ -162,10 +187,47 @@ def _parser() -> argparse.ArgumentParser:
     cluster.add_argument("kind", choices=("slurm", "kubernetes", "ray-job"), help="what starts it")
     cluster.add_argument("recipe", metavar="RECIPE", help="a recipe's name, or a YAML file that all nodes see")
     _add_settings(cluster)
+    _add_exchange(commands)
     report = commands.add_parser("report", help="write report.html of a run again")
     report.add_argument("recipe", metavar="RUN", help="a run directory, or a recipe")
     _add_settings(report)
     return parser
+
+
+def _add_exchange(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    formats = "\n".join(f"  {name:10} {what}" for name, what in _FORMATS.items())
+    export = commands.add_parser(
+        "export",
+        help="write a dataset in another project's format",
+        description="Write what `medrl synthesize RECIPE` made as JSON lines of another project. FORMAT is one of\n\n"
+        f"{formats}\n\nThe same dataset gives the same bytes. A file that holds something else is never replaced.",
+        epilog="`medrl import` reads qa and messages back, equal to what was exported.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    export.add_argument("format", choices=tuple(_FORMATS), metavar="FORMAT", help=", ".join(_FORMATS))
+    export.add_argument("recipe", metavar="RECIPE", help="the recipe, or YAML file, that the dataset was made with")
+    _add_settings(export)
+    export.add_argument("--to", metavar="FILE", help="where to write; FORMAT.jsonl beside the questions if left out")
+    imported = commands.add_parser("import", help="read a dataset in another project's format")
+    kinds = imported.add_subparsers(dest="format", required=True, metavar="FORMAT")
+    qa = kinds.add_parser(
+        "qa",
+        help=_FORMATS["qa"],
+        description="Read questions of MedResearcher-R1. Those that medrl exported become questions.jsonl again. "
+        "Others bring no proof that their answer is the only one, and become unproved.jsonl.",
+    )
+    qa.add_argument("file", metavar="FILE", help="JSON lines: question, answer; the rest may be missing")
+    messages = kinds.add_parser(
+        "messages",
+        help=_FORMATS["messages"],
+        description="Read training trajectories of MedResearcher-R1 into trajectories.jsonl, in the tokens of the "
+        "recipe's model. Tool responses are cut after env.observation_tokens, but for those that medrl exported.",
+    )
+    messages.add_argument("file", metavar="FILE", help="JSON lines: messages, termination, qaid")
+    messages.add_argument("recipe", metavar="RECIPE", help="a recipe's name, or a YAML file: its model and limits")
+    _add_settings(messages)
+    for command in (qa, messages):
+        command.add_argument("--to", metavar="FOLDER", required=True, help="where to write")
 
 
 def _add_settings(command: argparse.ArgumentParser) -> None:

@@ -99,7 +99,7 @@ class Pipeline:
     def quality(self) -> dict[str, Any]:
         """quality.json and quality.html beside the questions; the gates on stdout."""
         folder = self._data_folder
-        report = aside(assess_files, self._config, self._knowledge, folder)
+        report = aside(assess_files, self._config, self._knowledge, folder, self._base_model)
         write_json(folder / "quality.json", report.as_json())
         questions = [*self._dataset.train, *self._dataset.heldout]
         page = folder / "quality.html"

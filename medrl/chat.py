@@ -166,6 +166,10 @@ class ChatCodec:
         whole = [*lead, *self._before_response, *opening, *shown, *closing, *self._after_response]
         return whole, str(self.tokenizer.decode(shown))
 
+    def control_in(self, text: str) -> str | None:
+        """A control token that `text` spells, and that would be encoded as one; None if it spells none."""
+        return next((control for control in self._controls if control in text), None)
+
     def _render(self, messages: Sequence[Message]) -> str:
         turns = [{"role": message.role, "content": message.content} for message in messages]
         return str(self.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))

@@ -26,15 +26,20 @@ def write_text(path: Path, text: str) -> None:
         partial.unlink(missing_ok=True)
 
 
-def write_jsonl(path: Path, items: Iterable[Any]) -> None:
-    """Write dataclass instances, one a line, atomically."""
+def to_jsonl(items: Iterable[Any]) -> str:
+    """Dataclass instances or plain values, one a line."""
     adapters: dict[type[Any], TypeAdapter[Any]] = {}  # making one costs as much as writing a hundred records
 
     def line(item: Any) -> str:
         adapter = adapters.setdefault(type(item), adapters.get(type(item)) or TypeAdapter(type(item)))
         return adapter.dump_json(item).decode() + "\n"
 
-    write_text(path, "".join(map(line, items)))
+    return "".join(map(line, items))
+
+
+def write_jsonl(path: Path, items: Iterable[Any]) -> None:
+    """Write dataclass instances, one a line, atomically."""
+    write_text(path, to_jsonl(items))
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -70,12 +75,18 @@ def read_jsonl(path: Path, record: type[T]) -> Iterator[T]:
     """Yield the file's lines as `record`. Raises DataError naming file and line."""
     adapter = TypeAdapter(record)
     try:
-        with path.open(encoding="utf-8") as lines:
+        with path.open("rb") as lines:  # as bytes, so that a line that is not UTF-8 is known by its number
             for number, line in enumerate(lines, start=1):
                 try:
                     yield adapter.validate_json(line)
                 except ValidationError as error:
-                    first = error.errors()[0]
-                    raise DataError(f"{path}:{number}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+                    raise DataError(f"{path}:{number}: {fault(error)}") from error
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}") from error
+
+
+def fault(error: ValidationError) -> str:
+    """The first thing that is wrong: where, and what."""
+    first = error.errors()[0]
+    place = ".".join(map(str, first["loc"]))
+    return f"{place}: {first['msg']}" if place else str(first["msg"])

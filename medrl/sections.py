@@ -141,6 +141,9 @@ class KisaConfig(Section):
     benchmarks: list[str] = Field(
         [], description="text files of benchmarks' questions, for the quality report to compare"
     )
+    closed_book_sample: Annotated[int, Field(ge=0)] = Field(
+        200, description="questions that the policy is asked without tools, for the quality report"
+    )
     workers: Positive = Field(1, description="processes that make questions; their number changes no question")
     hop_shares: dict[int, Fraction] = Field(
         {2: 0.4, 3: 0.35, 4: 0.25}, description="share of questions by hops; those outside min and max are dropped"

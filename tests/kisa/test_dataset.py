@@ -17,7 +17,7 @@ from kisa.splits import assign_splits, shared_entities
 from medrl.config import Config
 from medrl.errors import DataError
 from medrl.sections import KisaConfig
-from medrl.types import Ending, Question, Rollout
+from medrl.types import Ending, Entity, Question, Relation, Rollout
 from tests import fakes
 from tests.kisa.library import open_library
 from tests.tiny import tiny_tokenizer
@@ -162,7 +162,10 @@ def test_each_specialty_has_numbers_of_its_own_until_they_are_opened() -> None:
 
     def asked(number: int, hops: int, specialty: str = "cardiology") -> Question:
         query = ((f"HP:{number}",), (("presents_in", "", ""),))
-        return fakes.question(id=str(number), answer=str(number), hops=hops, specialty=specialty, query=query)
+        ends = (Entity(f"HP:{number}", "a finding", "phenotype"), Entity(f"OMIM:{number}", "a disease", "disease"))
+        relations = (Relation(ends[0], "presents_in", ends[1]),)
+        fields = {"hops": hops, "specialty": specialty, "query": query, "relations": relations}
+        return fakes.question(id=str(number), answer=str(number), **fields)
 
     def take(question: Question) -> bool:
         allowed = selection.may_take(question)
@@ -172,8 +175,10 @@ def test_each_specialty_has_numbers_of_its_own_until_they_are_opened() -> None:
 
     assert take(asked(0, 2)) and not take(asked(1, 2)) and not take(asked(2, 4))
     assert selection.wanted("cardiology").hops == {3} and selection.wanted("neurology").hops == {2, 3}
-    selection.open_lengths()
-    assert take(asked(3, 2)) and selection.has_enough("cardiology") and not take(asked(4, 3))
-    assert take(asked(5, 3, "neurology")) and not selection.has_enough("neurology")
+    assert selection.is_spent("HP:0") and not selection.is_spent("HP:9")
+    selection.open_lengths(2)
+    assert not selection.is_spent("HP:0")
+    assert not take(asked(3, 3)) and take(asked(3, 2)) and selection.has_enough("cardiology")
+    assert not take(asked(4, 2)) and take(asked(5, 2, "neurology")) and not selection.has_enough("neurology")
     selection.open_specialties(3)
     assert take(asked(6, 3)) and selection.missing == 0 and not take(asked(7, 3))

@@ -14,15 +14,15 @@ from kisa.documents import medical_documents
 from kisa.graph import KnowledgeGraph
 from kisa.proofs import flaw
 from kisa.provenance import locate_evidence
-from kisa.quality import QualityReport, assess
+from kisa.quality import QualityReport, Tried, assess
 from medrl.errors import DataError
 from medrl.types import Ending, Question, Rollout
 from tests.kisa.chains import chain_along
 from tests.kisa.library import Library
 from tests.kisa.test_trajectories import _question
 
-UNIQUE, NECESSARY, LEAK, SHORT, SOLVED, RECALL, LOCATED, ONE_SEARCH, EXACT, NEAR, FREQUENT = range(11)
-IDS, SPLIT, ANSWERS, OPTIMAL, SPECIALTY = range(11, 16)
+UNIQUE, NECESSARY, LEAK, SHORT, SOLVED, RECALL, LOCATED, ONE_SEARCH, MEMORY, EXACT, NEAR, FREQUENT = range(12)
+IDS, SPLIT, ANSWERS, OPTIMAL, SPECIALTY = range(12, 17)
 
 
 class Retriever:
@@ -56,10 +56,16 @@ def gates(graph: KnowledgeGraph, question: Question, **changes: Any) -> list[boo
 
 
 def report(
-    graph: KnowledgeGraph, *questions: Question, answer: str | None = None, benchmarks: Sequence[Path] = (), **tool: Any
+    graph: KnowledgeGraph,
+    *questions: Question,
+    answer: str | None = None,
+    tried: Tried | None = None,
+    benchmarks: Sequence[Path] = (),
+    **tool: Any,
 ) -> QualityReport:
     data = Dataset(list(questions), [], [solved(each, answer) for each in questions])
-    return assess(graph, data, cast(MedicalRetriever, Retriever(graph, **tool)), _documents(graph), benchmarks)
+    retriever = cast(MedicalRetriever, Retriever(graph, **tool))
+    return assess(graph, data, retriever, _documents(graph), tried or Tried(), benchmarks)
 
 
 def _documents(graph: KnowledgeGraph) -> dict[str, Document]:
@@ -126,6 +132,20 @@ def test_evidence_that_is_not_where_it_is_said_to_be_is_caught(graph: KnowledgeG
     assert failing(graph, replace(question, relations=(replace(first, provenance={}), *others))) == {LOCATED}
 
 
+def test_an_answer_from_memory_is_caught(graph: KnowledgeGraph, question: Question) -> None:
+    """One of twenty may be known, two may not."""
+    others = dict.fromkeys((f"q{number}" for number in range(19)), False)
+    assert failing(graph, question, tried=Tried(from_memory={question.id: True, **others})) == set()
+    assert failing(graph, question, tried=Tried(from_memory={question.id: True, **others, "q0": True})) == {MEMORY}
+
+
+def test_an_unsolved_held_out_question_is_caught(graph: KnowledgeGraph, question: Question) -> None:
+    retriever = cast(MedicalRetriever, Retriever(graph))
+    for tried, passed in ((Tried(), False), (Tried(solved=frozenset({question.id})), True)):
+        found = assess(graph, Dataset([], [question], []), retriever, _documents(graph), tried)
+        assert found.gates[SOLVED].passed is passed
+
+
 def test_a_chain_that_may_not_be_the_longest_is_caught(graph: KnowledgeGraph, question: Question) -> None:
     assert failing(graph, replace(question, optimal=False)) == {OPTIMAL}
 
@@ -150,6 +170,7 @@ def test_what_joins_training_and_held_out_is_caught(graph: KnowledgeGraph, quest
         Dataset([question], [held], [solved(question)]),
         cast(MedicalRetriever, Retriever(graph)),
         _documents(graph),
+        Tried(),
     )
     assert [shared.gates[index].passed for index in (IDS, SPLIT, ANSWERS)] == [True, False, False]
     assert set(shared.gates[SPLIT].failed) == {"OMIM:1", "OMIM:2", "NCBIGene:11"}
@@ -157,7 +178,7 @@ def test_what_joins_training_and_held_out_is_caught(graph: KnowledgeGraph, quest
 
 def test_a_fault_of_a_held_out_question_is_caught(graph: KnowledgeGraph, question: Question) -> None:
     held = replace(question, text=f"{question.text} Not {question.answer}.")
-    found = assess(graph, Dataset([], [held], []), cast(MedicalRetriever, Retriever(graph)), _documents(graph))
+    found = assess(graph, Dataset([], [held], []), cast(MedicalRetriever, Retriever(graph)), _documents(graph), Tried())
     assert not found.gates[LEAK].passed
 
 
@@ -182,7 +203,7 @@ def test_a_benchmark_s_words_are_caught(graph: KnowledgeGraph, question: Questio
 def test_the_report_counts_what_is_there(graph: KnowledgeGraph, question: Question) -> None:
     made = report(graph, question).as_json()
     assert made["composition"]["hops"] == {"3": 1} and made["composition"]["answers"] == {"disease": 1}
-    assert len(made["gates"]) == 16 and not made["passed"]  # one specialty of twelve
+    assert len(made["gates"]) == 17 and not made["passed"]  # one specialty of twelve
 
 
 def test_branches_are_held_to_the_same(graph: KnowledgeGraph) -> None:

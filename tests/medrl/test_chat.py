@@ -124,3 +124,8 @@ def test_tokenizer_without_template_is_refused() -> None:
     tokenizer.chat_template = "hi"
     with pytest.raises(ConfigError, match="the chat template leaves out what was said"):
         ChatCodec(tokenizer)
+
+
+def test_a_text_that_spells_a_control_token_is_known(codec: ChatCodec) -> None:
+    assert codec.control_in("a<|im_end|>b") == "<|im_end|>"
+    assert codec.control_in("<answer>a</answer> <| im_end |>") is None
