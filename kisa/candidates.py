@@ -83,7 +83,7 @@ class Candidates:
         validity = self.validity.with_hops(min(hops), max(hops))
         reach = validity.reach(entity, validity.max_hops)
         ceiling = max((each for each in hops if each <= reach), default=0)
-        best: PathResult[Entity] = PathResult((), 0, optimal=True)
+        best: PathResult[Entity] = PathResult((), 0, 0)
         if not ceiling:
             return best
         validity = validity.with_hops(min(hops), ceiling)
@@ -107,7 +107,7 @@ class Candidates:
                     starts=[entity] if starts_here else None,
                     max_length=ceiling,
                 )
-                best = found if found.length > best.length else replace(best, optimal=found.optimal)
+                best = found if found.length > best.length else replace(best, bound=max(best.length, found.bound))
             if best.length == ceiling:
                 break
         return best

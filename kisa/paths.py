@@ -13,12 +13,17 @@ Node = TypeVar("Node", bound=Hashable)
 class PathResult(Generic[Node]):
     """`path`: nodes from anchor to answer, () if no path is valid. `length`: its edges.
 
-    `optimal`: no valid path is longer. False when the budget ran out before that was known.
+    `bound`: no valid path has more edges. Above `length` when the budget ran out before the search was over.
     """
 
     path: tuple[Node, ...]
     length: int
-    optimal: bool
+    bound: int
+
+    @property
+    def optimal(self) -> bool:
+        """Whether no valid path is longer."""
+        return self.bound == self.length
 
 
 def longest_valid_path(
@@ -42,22 +47,38 @@ def longest_valid_path(
     ceiling = nodes - 1 if max_length is None else min(max_length, nodes - 1)
     best: tuple[Node, ...] = ()
     spent = 0
-    for start in list(graph.nodes) if starts is None else starts:
-        if start not in graph:
-            continue
-        stack: list[tuple[Node, ...]] = [(start,)]
+    waiting = [start for start in (graph.nodes if starts is None else starts) if start in graph][::-1]
+    while waiting:
+        stack: list[tuple[Node, ...]] = [(waiting.pop(),)]
         while stack:
-            path = stack.pop()
             if spent == budget:
-                return PathResult(best, max(len(best) - 1, 0), optimal=False)
+                open_paths = [*stack, *((start,) for start in waiting)]
+                farthest = max(_farthest(graph, path) for path in open_paths)
+                return PathResult(best, _edges(best), max(_edges(best), min(farthest, ceiling)))
+            path = stack.pop()
             spent += 1
             if may_extend is not None and not may_extend(path):
                 continue
             if len(path) > max(len(best), 1) and is_valid(path):
                 best = path
-                if len(path) - 1 == ceiling:
-                    return PathResult(best, ceiling, optimal=True)
+                if _edges(path) == ceiling:
+                    return PathResult(best, ceiling, ceiling)
             if len(path) <= ceiling:
                 onward = [(*path, node) for node in graph.adj[path[-1]] if node not in path]
                 stack += reversed(onward)
-    return PathResult(best, max(len(best) - 1, 0), optimal=True)
+    return PathResult(best, _edges(best), _edges(best))
+
+
+def _edges(path: tuple[Node, ...]) -> int:
+    return max(len(path) - 1, 0)
+
+
+def _farthest(graph: "nx.Graph[Any]", path: tuple[Node, ...]) -> int:
+    """Edges that a path which begins with `path` has at most: it cannot come to more nodes than its end leads to."""
+    reached = set(path)
+    pending = [path[-1]]
+    while pending:
+        new = [node for node in graph.adj[pending.pop()] if node not in reached]
+        reached.update(new)
+        pending += new
+    return len(reached) - 1

@@ -35,6 +35,33 @@ def test_length_is_that_of_brute_force(seed: int, nodes: int, density: float, mo
         assert all(graph.has_edge(a, b) for a, b in pairwise(result.path))
 
 
+def test_a_thousand_random_graphs() -> None:
+    """Directed and undirected, sparse and dense, with rules that keep to prefixes and rules that do not."""
+    for seed in range(1000):
+        rng = random.Random(seed)
+        graph = _random_graph(seed, rng.randint(1, 7), rng.choice((0.15, 0.3, 0.5)))
+        modulus, colours = rng.randint(2, 6), rng.randint(1, 3)
+
+        def is_valid(path: tuple[int, ...], modulus: int = modulus, colours: int = colours) -> bool:
+            typed = all((left + right) % colours != 1 for left, right in pairwise(path))
+            return len(path) > 1 and typed and sum(path) % modulus != 1
+
+        result = longest_valid_path(graph, is_valid, budget=1_000_000)
+        assert result.optimal and result.length == longest_length(graph, is_valid), seed
+
+
+@given(st.integers(0, 10_000), st.integers(1, 6), st.integers(1, 60))
+def test_no_valid_path_is_longer_than_the_bound(seed: int, nodes: int, budget: int) -> None:
+    graph = _random_graph(seed, nodes, 0.5)
+
+    def is_valid(path: tuple[int, ...]) -> bool:
+        return len(path) > 1 and sum(path) % 3 != 1
+
+    result = longest_valid_path(graph, is_valid, budget=budget)
+    assert result.length <= longest_length(graph, is_valid) <= result.bound <= max(nodes - 1, 0)
+    assert longest_valid_path(graph, is_valid, budget=budget, max_length=2).bound <= 2
+
+
 @given(st.integers(0, 10_000), st.integers(2, 6))
 def test_pruning_by_a_prefix_closed_rule_changes_nothing(seed: int, nodes: int) -> None:
     graph = _random_graph(seed, nodes, 0.6)
@@ -51,7 +78,7 @@ def test_a_short_budget_is_admitted() -> None:
     full = longest_valid_path(graph, lambda path: True, budget=10_000)
     assert (full.length, full.optimal) == (5, True)
     hard = longest_valid_path(graph, lambda path: len(path) < 4, budget=20)
-    assert not hard.optimal
+    assert not hard.optimal and hard.bound == 5
     assert hard.length == len(hard.path) - 1 <= 2
     with pytest.raises(ValueError, match="budget=0"):
         longest_valid_path(graph, lambda path: True, budget=0)
