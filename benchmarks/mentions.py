@@ -11,14 +11,15 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
-from kisa.extraction import DictionaryExtractor, graph_names
+from kisa.extraction import DictionaryExtractor, Extractor, graph_names
 from kisa.knowledge import load_graph
+from kisa.llm_extraction import EndpointExtractor
 from kisa.mentions import Name
 from kisa.sources.indications import read_indications
 from kisa.sources.pubtator import read_pubtator
 from kisa.sources.skipped import Skipped
 from kisa.sources.text_lines import text_lines
-from medrl.sections import KnowledgeConfig
+from medrl.sections import EndpointConfig, KnowledgeConfig
 
 Span = tuple[int, int]
 
@@ -55,7 +56,7 @@ def ncbi(path: Path) -> Iterator[tuple[str, dict[str, set[Span]]]]:
             words, spans = [], set()
 
 
-def report(name: str, texts: Iterable[tuple[str, Mapping[str, set[Span]]]], extractor: DictionaryExtractor) -> None:
+def report(name: str, texts: Iterable[tuple[str, Mapping[str, set[Span]]]], extractor: Extractor) -> None:
     """Print one line for each kind that the corpus marks."""
     exact: dict[str, list[int]] = {}
     overlap: dict[str, list[int]] = {}
@@ -98,12 +99,18 @@ def main() -> None:
     parser.add_argument("--cdr", type=Path)
     parser.add_argument("--ncbi", type=Path)
     parser.add_argument("--drugs", type=Path, help="a PharmacotherapyDB table of indications")
+    parser.add_argument("--url", help="ask a model at this OpenAI-compatible endpoint instead of the dictionary")
+    parser.add_argument("--model", default="")
+    parser.add_argument("--kept", type=Path, default=Path("extraction"), help="where the model's answers are kept")
     options = parser.parse_args()
     names = list(graph_names(load_graph(KnowledgeConfig())))
     if options.drugs:
         pairs = read_indications(options.drugs, Skipped(options.drugs))
         names += [Name(drug, identifier) for identifier, drug in {pair.drug_id: pair.drug for pair in pairs}.items()]
-    extractor = DictionaryExtractor(names)
+    extractor: Extractor = DictionaryExtractor(names)
+    if options.url:
+        model = EndpointConfig(url=options.url, model=options.model, temperature=0.0)
+        extractor = EndpointExtractor(model, extractor, options.kept)
     print(f"{len(names):,} names")
     if options.cdr:
         report("CDR", cdr(options.cdr), extractor)

@@ -20,6 +20,7 @@ from medrl.sections import KisaConfig
 from medrl.types import Ending, Entity, Question, Relation, Rollout
 from tests import fakes
 from tests.kisa.library import open_library
+from tests.misbehaving import Asked, Behaviour, MisbehavingServer, says, status
 from tests.tiny import tiny_tokenizer
 
 
@@ -182,3 +183,50 @@ def test_each_specialty_has_numbers_of_its_own_until_they_are_opened() -> None:
     assert not take(asked(4, 2)) and take(asked(5, 2, "neurology")) and not selection.has_enough("neurology")
     selection.open_specialties(3)
     assert take(asked(6, 3)) and selection.missing == 0 and not take(asked(7, 3))
+
+
+def test_language_models_word_try_and_judge_a_dataset(
+    folder: Path, tmp_path: Path, graph: KnowledgeGraph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two of three rare entities mean something, wordings are taken, what the solver knows is made harder; a server
+    that fails every other time changes nothing."""
+    monkeypatch.setattr(workshop, "open_toolbox", lambda *_, **__: open_library(graph))
+    knowledge = build_knowledge(_config(folder, tmp_path / "cache").knowledge)
+    refused = {"HP:1000001"}
+    count = Counter[str]()
+
+    def behave(asked: Asked) -> Behaviour:
+        count["asked"] += 1
+        task, said = asked.body["messages"][0]["content"], asked.question
+        if count["asked"] % 2:
+            return status(503)
+        if task.startswith("You check"):
+            return says("NO" if any(f"({each})" in said for each in refused) else "YES")
+        if task.startswith("You reword"):
+            return says(f"A colleague asks: {said.partition('Question: ')[2]}")
+        return says("Beta syndrome")  # the solver's one answer
+
+    def made(server: MisbehavingServer | None, name: str) -> tuple[dict[str, Any], Path]:
+        model = {"url": server.url, "model": "m", "backoff_s": 0.0, "concurrency": 1} if server else None
+        asked = {"significance": model, "wording": model, "solvers": [model], "regenerations": 1} if model else {}
+        config = _config(folder, tmp_path / "cache", **asked)
+        return synthesize(config, knowledge, tmp_path / name, tiny_tokenizer()), tmp_path / name
+
+    with MisbehavingServer(behave) as server:
+        counts, out = made(server, "asked")
+    plain, _ = made(None, "plain")
+    data = load_dataset(out)
+    questions = [*data.train, *data.heldout]
+    assert counts["difficulty"]["unknown"] == 0 and sum(counts["difficulty"].values()) == 4
+    assert len(questions) == counts["difficulty"]["kept"]
+    assert plain["train"]["questions"] + plain["heldout"]["questions"] == 4
+    assert all(question.text.startswith("A colleague asks: ") for question in questions)
+    assert all(flaw(graph, question) is None and question.answer != "Beta syndrome" for question in questions)
+    histories = [json.loads(line) for line in (out / "difficulty.jsonl").read_text().splitlines()]
+    again = [history for history in histories if len(history["tries"]) > 1]
+    assert again and all(one["hops"] + 1 == two["hops"] for one, two in (history["tries"] for history in again))
+    easy = [each for history in histories for each in history["tries"] if each["accuracy"]["m"] >= 0.5]
+    assert easy and all(each["answer"] == "Beta syndrome" for each in easy)
+    by_id = {rollout.question_id: rollout for rollout in data.trajectories}
+    assert by_id.keys() == {question.id for question in data.train}
+    assert not (out / "set_aside.jsonl").exists() or not (out / "set_aside.jsonl").read_text()
