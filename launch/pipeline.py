@@ -28,7 +28,7 @@ from launch.checkpoints import Checkpoints, Standing
 from launch.eval import evaluate
 from launch.players import Players, start_players
 from launch.progress import MemoryMeter
-from launch.quality_page import examples, render_quality, summary_lines
+from launch.quality_page import examples, quality_reminder, render_quality, summary_lines
 from launch.recovery import with_learner
 from launch.report import write_report
 from launch.rundir import RunDirectory
@@ -57,7 +57,8 @@ def run(config: Config, stages: Sequence[str]) -> RunDirectory:
         run_dir = stack.enter_context(RunDirectory(config))
         pending = [stage for stage in stages if not run_dir.done(stage)]
         if not pending:
-            print(f"nothing left to do in {run_dir.path}\n{reminder(run_dir.path)}".rstrip())
+            told = quality_reminder(config.data_path) if stages == SYNTHESIZE else reminder(run_dir.path)
+            print(f"nothing left to do in {run_dir.path}\n{told}".rstrip())
             return run_dir
         memory = stack.enter_context(MemoryMeter())
         tracker = stack.enter_context(Tracker(config, run_dir.path))

@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
@@ -29,6 +30,9 @@ def check(config: Config) -> Path:
     run_path, cache = config.run_path, Path(config.knowledge.cache).expanduser()
     check_writable(run_path, "run_dir")
     check_writable(cache, "knowledge.cache")
+    if config.out:
+        check_writable(config.data_path, "out")
+    check_benchmarks(config.kisa.benchmarks)
     model = resolve_model(config.model, cache)
     check_trainable(model, config.device)
     shape = read_shape(model)
@@ -57,6 +61,13 @@ def check_trainable(model: Path, device: str) -> None:
             f"model.path={model}: {refused[0]}={values[refused[0]]!r} in config.json is not supported on {device}; "
             "use a model without it"
         )
+
+
+def check_benchmarks(names: Sequence[str]) -> None:
+    """Raises ConfigError if one of the files that questions are compared with is not there."""
+    missing = [name for name in names if not Path(name).expanduser().is_file()]
+    if missing:
+        raise ConfigError(f"kisa.benchmarks={missing[0]}: no such file; give text files of the benchmarks' questions")
 
 
 def check_writable(folder: Path, key: str) -> None:

@@ -1,11 +1,14 @@
 """quality.html: whether a dataset keeps its promises, what it is made of, and some of its questions."""
 
+import json
 from collections.abc import Mapping, Sequence
 from html import escape
+from pathlib import Path
 
 from kisa.quality import Gate, QualityReport
 from launch.charts import count_chart
 from launch.page import render_page
+from medrl.errors import DataError
 from medrl.types import Question
 
 _CHARTS = {
@@ -34,6 +37,7 @@ def render_quality(name: str, report: QualityReport, questions: Sequence[Questio
     body = (
         f'<h1>{escape(name)}</h1><p class="lead">{escape(lead)}</p>'
         f'<h2>Gates</h2><div class="scroll"><table><thead>{head}</thead><tbody>{rows}</tbody></table></div>'
+        f"{_habits(made['habits'])}"
         f'<h2>What it is made of</h2><div class="charts">{charts}</div><h2>Examples</h2>{examples}'
     )
     return render_page(f"{name}: quality", body)
@@ -48,6 +52,21 @@ def _row(gate: Gate) -> str:
         first = f"<br><small>{escape(first)}</small>"
     cells = f"<td>{gate.value:.4g}</td><td>{bound}</td><td>{gate.n:,}</td>{mark}"
     return f"<tr><th>{escape(gate.name)}{first}</th>{cells}</tr>"
+
+
+def _habits(habits: Mapping[str, Mapping[str, float]]) -> str:
+    """What the episodes do beside what the paper sees in its exploration data."""
+    names = {"medical_first": "begin with a medical tool", "switching": "switch", "recovery": "recover with another"}
+    head = "".join(f"<th>{escape(each)}</th>" for each in ("episodes that", *habits))
+    rows = "".join(
+        f"<tr><th>{shown}</th>{''.join(f'<td>{each[key]:.0%}</td>' for each in habits.values())}</tr>"
+        for key, shown in names.items()
+    )
+    counts = "; ".join(f"{each['episodes']:,} {name}" for name, each in habits.items() if "episodes" in each)
+    return (
+        f"<h2>What the teacher does</h2><p class='quiet'>{escape(counts)}</p>"
+        f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+    )
 
 
 def _chart(title: str, counts: Mapping[str, int], key: str) -> str:
@@ -82,3 +101,17 @@ def summary_lines(report: QualityReport) -> str:
         f"{'>=' if gate.at_least else '<='} {gate.bound:<6g} {gate.name}"
         for gate in report.gates
     )
+
+
+def quality_reminder(folder: Path) -> str:
+    """The verdict that quality.json in `folder` keeps, and where its page is. Raises DataError."""
+    path = folder / "quality.json"
+    try:
+        gates = json.loads(path.read_text(encoding="utf-8"))["gates"]
+        failed = [str(gate["gate"]) for gate in gates if not gate["passed"]]
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise DataError(
+            f"{path}: unreadable ({error.__class__.__name__}); give a new run_dir to make it again"
+        ) from error
+    verdict = f"FAILED: {'; '.join(failed)}" if failed else f"all {len(gates)} gates passed"
+    return f"quality: {verdict}\n\nreport: {folder / 'quality.html'}"

@@ -4,9 +4,10 @@ import fcntl
 import json
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
 from launch.checkpoints import Checkpoints
 from medrl.config import Config, load
@@ -23,15 +24,15 @@ class RunDirectory:
         Raises ConfigError if it holds a run of another configuration, or another command is at work in it.
         """
         self.path = config.run_path
-        self.path.mkdir(parents=True, exist_ok=True)
-        self._lock = (self.path / ".lock").open("w")
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            self._lock.close()
-            raise ConfigError(
-                f"another medrl is at work in {self.path}; wait for it, or give run_dir=another/folder"
-            ) from error
+        self._locks = ExitStack()
+        self._locks.enter_context(_hold(self.path, "run_dir"))
+        if config.out:
+            try:
+                self._locks.enter_context(_hold(config.data_path, "out"))
+                _own(config.data_path, self.path)
+            except ConfigError:
+                self.close()
+                raise
         held = self.path / "config.yaml"
         if config.resume == "never" and held.exists():
             self.close()
@@ -59,7 +60,7 @@ class RunDirectory:
 
     def close(self) -> None:
         """Let other commands in."""
-        self._lock.close()
+        self._locks.close()
 
     def __enter__(self) -> Self:
         return self
@@ -94,15 +95,40 @@ class RunDirectory:
         return {name: stage["wall_s"] for name, stage in self.stages.items()}
 
 
+def _hold(folder: Path, key: str) -> IO[str]:
+    """A lock on `folder`, let go when it is closed, or with the process. `key`: the setting that names the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = (folder / ".lock").open("a")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        lock.close()
+        raise ConfigError(f"another medrl is at work in {folder}; wait for it, or give {key}=another/folder") from error
+    return lock
+
+
+def _own(folder: Path, run: Path) -> None:
+    """Note whose data `folder` holds. Raises ConfigError if they are those of another run that is still there."""
+    note, mine = folder / ".run", str(run.resolve())
+    owner = note.read_text(encoding="utf-8").strip() if note.exists() else mine
+    if owner != mine and (Path(owner) / "config.yaml").exists():
+        raise ConfigError(f"out={folder} holds the data of {owner}: give out=another/folder, or delete it")
+    write_text(note, f"{mine}\n")
+
+
+_ASKING = {"timeout_s", "attempts", "backoff_s", "concurrency", "key_variable"}
 #: Settings that change how a run is carried out, not what comes out of it; a run may go on with other ones.
 _FREE: Any = {
-    "kisa": {"workers", "benchmarks"},
+    "kisa": {
+        **dict.fromkeys(("workers", "benchmarks", "closed_book_sample"), True),
+        **dict.fromkeys(("significance", "wording", "teacher"), _ASKING),
+    },
     "pool": True,
     "rollout": True,
     "tracking": True,
     "env": {"timeout_s"},
     "learner": {"step_timeout_s", "threads"},
-    "reward": {"judge": {"timeout_s", "attempts", "backoff_s", "concurrency", "key_variable"}},
+    "reward": {"judge": _ASKING},
     "checkpoint": True,
     "cluster": True,
     "resume": True,

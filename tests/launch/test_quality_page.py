@@ -1,9 +1,14 @@
 import re
 from dataclasses import replace
+from pathlib import Path
+
+import pytest
 
 from kisa.quality import Gate, QualityReport
 from launch.charts import count_chart
-from launch.quality_page import examples, render_quality, summary_lines
+from launch.quality_page import examples, quality_reminder, render_quality, summary_lines
+from medrl.errors import DataError
+from medrl.records import write_json
 from tests import fakes
 from tests.launch.sample_run import HOSTILE, question
 from tests.launch.test_report import Page
@@ -22,6 +27,10 @@ MADE = {
     "branches": {},
     "tool_calls": {"4": 2},
     "tools": {"medical_retriever": 8},
+    "habits": {
+        "guided": {"episodes": 7, "medical_first": 0.875, "switching": 0.0, "recovery": 0.0},
+        "paper": {"medical_first": 0.78, "switching": 0.42, "recovery": 0.34},
+    },
 }
 
 
@@ -29,6 +38,7 @@ def test_the_page_says_what_failed_and_escapes_what_it_shows() -> None:
     questions = [replace(question(number), text=f"{HOSTILE} {number}") for number in range(3)]
     page = Page(render_quality(HOSTILE, QualityReport(GATES, MADE), questions))
     assert "Failed: leaks." in page.text and "q7" in page.text and "4.20 tool calls" in page.text
+    assert "7 guided" in page.text and "88%" in page.text and "34%" in page.text
     assert page.text.count("✓ yes") == 1 and page.text.count("✗ no") == 1
     assert "script" not in page.tags
 
@@ -49,3 +59,13 @@ def test_bars_are_in_proportion_to_their_counts() -> None:
     long, short = (float(each) for each in re.findall(r'<rect class="bar s0"[^>]* width="([\d.]+)"', chart))
     assert abs(long - 2 * short) < 0.2
     assert "Nothing" in count_chart("t", {})
+
+
+def test_the_reminder_repeats_the_verdict(tmp_path: Path) -> None:
+    write_json(tmp_path / "quality.json", QualityReport(GATES, MADE).as_json())
+    assert quality_reminder(tmp_path).splitlines()[0] == "quality: FAILED: leaks"
+    write_json(tmp_path / "quality.json", QualityReport(GATES[:1], MADE).as_json())
+    assert quality_reminder(tmp_path).startswith("quality: all 1 gates passed")
+    (tmp_path / "quality.json").write_text("{", encoding="utf-8")
+    with pytest.raises(DataError, match="unreadable"):
+        quality_reminder(tmp_path)

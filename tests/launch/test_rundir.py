@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import pytest
@@ -65,3 +66,15 @@ def test_two_commands_do_not_work_in_one_folder(tmp_path: Path) -> None:
     with RunDirectory(config(tmp_path)), pytest.raises(ConfigError, match="another medrl is at work"):
         RunDirectory(config(tmp_path))
     RunDirectory(config(tmp_path)).close()
+
+
+def test_a_data_folder_belongs_to_one_run(tmp_path: Path) -> None:
+    out = str(tmp_path / "data")
+    one, two = ({"run_dir": str(tmp_path / name), "out": out} for name in ("one", "two"))
+    with RunDirectory(config(tmp_path, **one)), pytest.raises(ConfigError, match=r"at work in .*data; .* out=another"):
+        RunDirectory(config(tmp_path, **two))
+    RunDirectory(config(tmp_path, **one)).close()  # the lock went with the one that was refused
+    with pytest.raises(ConfigError, match=r"out=.*data holds the data of .*one: give out=another"):
+        RunDirectory(config(tmp_path, **two))
+    shutil.rmtree(tmp_path / "one")
+    RunDirectory(config(tmp_path, **two)).close()
