@@ -41,7 +41,7 @@ from medrl.sections import EndpointConfig, KisaConfig
 from medrl.seeds import derive_seed
 from medrl.types import Entity, Question, Rollout, Split
 
-_ATTEMPTS = 5
+_ATTEMPTS = 4
 #: Seeds of each specialty in a round: what a round makes is chosen from before the next one is asked for.
 _SEEDS_A_ROUND = 4
 Queues = Mapping[str, list[Entity]]
