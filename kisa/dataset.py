@@ -148,7 +148,7 @@ def _fill(
         for attempt in range(_ATTEMPTS):
             # A seed gives its longest chain, so the short ones are asked for at last.
             if attempt == _ATTEMPTS - 3:
-                selection.open_lengths(kisa.min_hops + 1)
+                selection.open_lengths(kisa.min_hops + 2)
             if attempt >= _ATTEMPTS - 2:
                 selection.open_specialties(kisa.min_hops + (attempt == _ATTEMPTS - 2))
             waiting = {specialty: deque(queues[specialty]) for specialty in sorted(queues)}

@@ -3,8 +3,9 @@
     D_train = α·D_guided + (1 − α)·D_exploration, α = 0.7
 
 In its exploration data the paper sees 78% of episodes begin with the medical retriever, 42% switch between general and
-medical tools and 34% recover from an error with another tool. Detours are drawn so that much the same comes about; what
-did come about, `habits` counts. Every detour is a real call, and what it brings stands in the trajectory.
+medical tools and 34% recover from an error with another tool. Detours are drawn so that much the same comes about (one
+question in nine begins with a general tool anyway); what did come about, `habits` counts. Every detour is a real call,
+and what it brings stands in the trajectory.
 """
 
 import random
@@ -17,8 +18,8 @@ from kisa.planner import Turns
 from medrl.chat import parse_action, render_call
 from medrl.types import Rollout, ToolCall
 
-_GENERAL_FIRST = 0.22
-_GENERAL_LATER = 0.26  # with the above, 42% of episodes switch
+_GENERAL_FIRST = 0.12
+_GENERAL_LATER = 0.34  # with the above, 42% of episodes switch
 _ERROR = 0.34
 MEDICAL = ("medical_retriever", "clinical_reasoning")
 GENERAL = ("web_search",)
@@ -42,28 +43,20 @@ class Habits:
 def explore(turns: Turns, rng: random.Random) -> Turns:
     """The turns of `turns` with one to three detours before its calls; answers are passed on as they are."""
     general_first, general_later, error = (rng.random() < p for p in (_GENERAL_FIRST, _GENERAL_LATER, _ERROR))
-    astray = not (general_first or general_later or error)
+    first = [_general] if general_first else []
+    later = [*([_general] if general_later else []), *([_misread, _search_instead] if error else [])]
+    if not first and not later:
+        first = [_look_around]
     text: str | None = next(turns, None)
-    first = True
+    calls = 0
     while text is not None:
         call = parse_action(text).call
-        if call is not None and _subject(call):
-            plan = _THOUGHT.search(text)
-            thought = plan[1] if plan else ""
-            detours: list[Detour] = []
-            if (first and general_first) or (not first and general_later):
-                detours.append(_general)
-                general_later = general_later and first
-            if astray:
-                detours.append(_astray)
-            if error and call.name != "document_read":
-                detours.append(_error)
+        if call is not None:
+            detours = {0: first, 1: later}.get(calls, [])
+            calls += 1
             if detours:
-                astray = False
-                error = error and _error not in detours
-                thought = yield from _go_astray(detours, thought, _subject(call))
+                thought = yield from _go_astray(detours, _thought(text), _subject(call))
                 text = render_call(thought, call)
-            first = False
         observation = yield text
         try:
             text = turns.send(observation)
@@ -83,12 +76,21 @@ def _general(subject: str) -> tuple[str, ToolCall]:
     return "I try a general search.", ToolCall("web_search", {"query": subject})
 
 
-def _error(subject: str) -> tuple[str, ToolCall]:
+def _misread(subject: str) -> tuple[str, ToolCall]:
     return "I try a review.", ToolCall("document_read", {"document": f"{subject} review", "goal": "overview"})
 
 
-def _astray(subject: str) -> tuple[str, ToolCall]:
+def _search_instead(subject: str) -> tuple[str, ToolCall]:
+    return "There is none. I search instead.", ToolCall("medical_retriever", {"query": f"{subject} overview"})
+
+
+def _look_around(subject: str) -> tuple[str, ToolCall]:
     return "I look for an overview.", ToolCall("medical_retriever", {"query": f"{subject} overview"})
+
+
+def _thought(turn: str) -> str:
+    found = _THOUGHT.search(turn)
+    return found[1] if found else ""
 
 
 def _subject(call: ToolCall) -> str:

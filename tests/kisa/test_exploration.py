@@ -55,7 +55,7 @@ def test_the_guided_calls_stay_in_order_and_something_is_tried_beside_them() -> 
 def test_shares_of_detours_are_near_the_papers() -> None:
     episodes = [[parse_action(text).call for text in _played(seed)] for seed in range(3000)]
     named = [[call.name for call in calls if call is not None] for calls in episodes]
-    assert sum(names[0] == "web_search" for names in named) / 3000 == pytest.approx(0.22, abs=0.03)
+    assert sum(names[0] == "medical_retriever" for names in named) / 3000 == pytest.approx(0.88, abs=0.03)
     assert sum("web_search" in names for names in named) / 3000 == pytest.approx(0.42, abs=0.03)
     refused = [any(call is not None and "review" in str(call.arguments) for call in calls) for calls in episodes]
     assert sum(refused) / 3000 == pytest.approx(0.34, abs=0.03)
