@@ -55,7 +55,7 @@ def synthesize(config: Config, knowledge: Path, out: Path, tokenizer: Any) -> di
     Interrupted, it goes on where it was. Raises DataError if the ontology holds too few chains.
     """
     graph = load_graph(config.knowledge)
-    frequency = load_frequencies(knowledge)
+    frequency = load_frequencies(knowledge, config.knowledge.frequencies)
     tqdm.write(frequency.describe(config.kisa.rare_percentile))
     seeds = rare_seeds(graph, frequency, config.kisa.rare_percentile)
     workshop = Workshop(config, knowledge, tokenizer, graph)
