@@ -27,6 +27,7 @@ examples:
   medrl train my.yaml model.path=~/models/qwen3    GRPO from a model of your own
   medrl cluster slurm qwen2.5-32b > job.sh         the batch script of a run on eight nodes
   medrl report runs/quickstart                     write report.html again
+  medrl count pubmed/*.xml.gz                      how rare entities are in a corpus, for knowledge.frequencies
 
 A RECIPE is a name (quickstart, cpu, medical, qwen2.5-7b, qwen2.5-32b) or a YAML file. Settings after it replace the
 recipe's: section.key=value.
@@ -74,6 +75,9 @@ def _run(options: argparse.Namespace) -> None:
         return
     if options.command == "report" and "/" in options.recipe and not Path(options.recipe).is_file():
         raise DataError(f"{options.recipe}: no such run directory")
+    if options.command == "count":
+        _count(options)
+        return
     from launch.recipe import load_recipe
 
     config = load_recipe(options.recipe, options.settings)
@@ -121,6 +125,14 @@ def _cluster(options: argparse.Namespace, config: "Config") -> None:
     print(render(options.kind, config, options.recipe, options.settings), end="")
 
 
+def _count(options: argparse.Namespace) -> None:
+    # Ray Data gives its actors arguments by reference, which Ray calls an error at every start.
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    from launch.count import count
+
+    count(options.files, options.ontology, options.to, options.workers)
+
+
 def _report(run_path: Path) -> None:
     from launch.report import write_report
 
@@ -162,10 +174,29 @@ def _parser() -> argparse.ArgumentParser:
     cluster.add_argument("kind", choices=("slurm", "kubernetes", "ray-job"), help="what starts it")
     cluster.add_argument("recipe", metavar="RECIPE", help="a recipe's name, or a YAML file that all nodes see")
     _add_settings(cluster)
+    count = commands.add_parser(
+        "count",
+        help="count in how many documents of a corpus each entity is named",
+        description="Count in how many documents of a corpus each entity of an ontology is named, and write what "
+        "knowledge.frequencies takes. Files go to workers one by one, so split one that is very large. RAY_ADDRESS: "
+        "count on that cluster. Interrupted, the same command goes on after the files that were finished.",
+    )
+    count.add_argument(
+        "files", nargs="+", type=Path, metavar="FILE", help=".xml (PubMed), .txt (PubTator) or .jsonl, plain or .gz"
+    )
+    count.add_argument("--ontology", default="hpo", help="as knowledge.ontology: hpo, or a folder (default: hpo)")
+    count.add_argument("--to", type=Path, default=Path("frequencies.json"), help="(default: frequencies.json)")
+    count.add_argument("--workers", type=_positive, help="CPUs to take (default: all)")
     report = commands.add_parser("report", help="write report.html of a run again")
     report.add_argument("recipe", metavar="RUN", help="a run directory, or a recipe")
     _add_settings(report)
     return parser
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text}: give 1 or more")
+    return int(text)
 
 
 def _add_settings(command: argparse.ArgumentParser) -> None:
