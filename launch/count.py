@@ -19,12 +19,16 @@ from medrl.errors import DataError
 from medrl.journal import Journal
 from medrl.sections import KisaConfig, KnowledgeConfig
 
+_NOT_WRITTEN = {errno.ENOSPC, errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EEXIST}
+
 
 def count(files: Sequence[Path], ontology: str, to: Path, workers: int | None) -> None:
     """Count, write `to` and print what came of it. Interrupted, it goes on after the files that were finished.
 
     `workers`: CPUs to take; None: all there are. Raises DataError, ConfigError, InfrastructureError.
     """
+    if to.is_dir():
+        raise DataError(f"{to}: a folder; give --to the name of a file")
     found = find_files(files)
     names, entities = aside(_vocabulary, ontology)
     try:
@@ -40,7 +44,7 @@ def count(files: Sequence[Path], ontology: str, to: Path, workers: int | None) -
             raise
         journal.close(done=True)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.ENOTDIR):
+        if error.errno not in _NOT_WRITTEN:
             raise
         raise DataError(
             f"{to}: {error.strerror}; mend that and give the same command again, or another --to"
