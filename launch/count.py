@@ -78,6 +78,8 @@ def _count(
     before, size = total.documents, sum(file.size + 1 for file in files)
     left = sum(file.size + 1 for file in waiting)
     with connected(workers), Progress("count", 0, "document", done=before) as progress:
+        if before:
+            progress.expect(1 - left / size)
         begun = time.monotonic()
         for done in count_files([*waiting], names, workers or default_workers()):
             journal.append(done)

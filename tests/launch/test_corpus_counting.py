@@ -15,9 +15,9 @@ from actors.session import connected
 from kisa.counted_files import CorpusFile, CountedFile, find_files
 from kisa.counting import Counts, count_batch
 from kisa.extraction import DictionaryExtractor
-from launch import cli
+from launch import cli, corpus_counting
 from launch.corpus_counting import count_files, default_workers
-from medrl.errors import ConfigError, DataError
+from medrl.errors import ConfigError, DataError, Stalled
 from tests.kisa.corpora import NAMES, WORDS, write_documents, write_pubmed, write_pubtator
 from tests.kisa.ontology import write_ontology
 
@@ -103,6 +103,16 @@ def test_a_file_that_is_not_there_any_more_is_said_in_one_line(session: None, tm
     changed = CorpusFile(file.path, file.size, file.modified - 1)
     with pytest.raises(DataError, match=f"^{path}: not the file that was found at first; .*$"):
         list(count_files([changed], NAMES, 1))
+
+
+def test_a_pool_that_finishes_nothing_is_not_waited_for_for_ever(
+    session: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The deadline passes before a worker can have started."""
+    monkeypatch.setattr(corpus_counting, "_START_S", 0.1)
+    path = write_pubmed(tmp_path / "a.xml", random_texts(3))
+    with pytest.raises(Stalled, match=f"^no file was finished in 0 s: 1 are left, e.g. {path}$"):
+        list(count_files(find_files([path]), NAMES, 1))
 
 
 def test_more_workers_than_cpus_are_refused(session: None, tmp_path: Path) -> None:
