@@ -66,7 +66,7 @@ def synthesize(
     InfrastructureError if a language model that is to be asked does not answer.
     """
     graph = load_graph(config.knowledge, context=config.kisa.context)
-    frequency = load_frequencies(knowledge)
+    frequency = load_frequencies(knowledge, config.knowledge.frequencies)
     tqdm.write(frequency.describe(config.kisa.rare_percentile))
     seeds = rare_seeds(graph, frequency, config.kisa.rare_percentile)
     if config.kisa.significance is not None:

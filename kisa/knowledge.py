@@ -30,7 +30,8 @@ from medrl.records import write_json, write_jsonl
 from medrl.sections import KnowledgeConfig
 
 _BUILDERS = (
-    "build documents entities frequency graph knowledge mentions names specialties sources/hpo sources/text_lines"
+    "build counting documents entities frequency graph knowledge mentions names specialties sources/hpo "
+    "sources/text_lines"
 ).split()
 
 
@@ -71,15 +72,23 @@ def _write(folder: Path, graph: KnowledgeGraph | None, config: KnowledgeConfig) 
         step(lambda: write_jsonl(folder / "profiles.jsonl", profiles(whole)))
         step(lambda: write_jsonl(folder / "findings.jsonl", finding_names(whole)))
         frequency = step(lambda: count_mentions(whole, corpus))
-        write_json(folder / "frequencies.json", {"documents": frequency.documents, "mentions": frequency.mentions})
+        write_frequencies(folder / "frequencies.json", frequency)
 
 
-def load_frequencies(folder: Path) -> CorpusFrequency:
-    """Read frequencies.json of a knowledge folder. Raises DataError."""
-    path = folder / "frequencies.json"
+def load_frequencies(folder: Path, counted: str | None = None) -> CorpusFrequency:
+    """Read frequencies.json of a knowledge folder, or `counted`, a file that `medrl count` wrote. Raises DataError."""
+    path = Path(counted).expanduser() if counted else folder / "frequencies.json"
     try:
         return TypeAdapter(CorpusFrequency).validate_python(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, ValidationError) as error:
-        raise DataError(
-            f"{path}: unreadable ({error.__class__.__name__}); delete {folder} to build it again"
-        ) from error
+        mend = (
+            "set knowledge.frequencies to a file that `medrl count` wrote"
+            if counted
+            else f"delete {folder} to build it again"
+        )
+        raise DataError(f"{path}: unreadable ({error.__class__.__name__}); {mend}") from error
+
+
+def write_frequencies(path: Path, frequency: CorpusFrequency) -> None:
+    """Write what `load_frequencies` reads, atomically."""
+    write_json(path, {"documents": frequency.documents, "mentions": frequency.mentions})

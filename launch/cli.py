@@ -29,6 +29,7 @@ examples:
   medrl report runs/quickstart                     write report.html again
   medrl export qa medical --to qa.jsonl            its questions in the format of MedResearcher-R1
   medrl import qa qa.jsonl --to data/theirs        and back
+  medrl count pubmed/*.xml.gz                      how rare entities are in a corpus, for knowledge.frequencies
 
 A RECIPE is a name (quickstart, cpu, medical, qwen2.5-7b, qwen2.5-32b) or a YAML file. Settings after it replace the
 recipe's: section.key=value.
@@ -88,6 +89,9 @@ def _run(options: argparse.Namespace) -> None:
 
         print(import_questions(Path(options.file), Path(options.to)))
         return
+    if options.command == "count":
+        _count(options)
+        return
     from launch.recipe import load_recipe
 
     config = load_recipe(options.recipe, options.settings)
@@ -146,6 +150,14 @@ def _exchange(options: argparse.Namespace, config: "Config") -> None:
         print(exchange.import_trajectories(Path(options.file), config, Path(options.to)))
 
 
+def _count(options: argparse.Namespace) -> None:
+    # Ray Data gives its actors arguments by reference, which Ray calls an error at every start.
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    from launch.count import count
+
+    count(options.files, options.ontology, options.to, options.workers)
+
+
 def _report(run_path: Path) -> None:
     from launch.report import write_report
 
@@ -188,6 +200,19 @@ def _parser() -> argparse.ArgumentParser:
     cluster.add_argument("recipe", metavar="RECIPE", help="a recipe's name, or a YAML file that all nodes see")
     _add_settings(cluster)
     _add_exchange(commands)
+    count = commands.add_parser(
+        "count",
+        help="count in how many documents of a corpus each entity is named",
+        description="Count in how many documents of a corpus each entity of an ontology is named, and write what "
+        "knowledge.frequencies takes. Files go to workers one by one, so split one that is very large. RAY_ADDRESS: "
+        "count on that cluster. Interrupted, the same command goes on after the files that were finished.",
+    )
+    count.add_argument(
+        "files", nargs="+", type=Path, metavar="FILE", help=".xml (PubMed), .txt (PubTator) or .jsonl, plain or .gz"
+    )
+    count.add_argument("--ontology", default="hpo", help="as knowledge.ontology: hpo, or a folder (default: hpo)")
+    count.add_argument("--to", type=Path, default=Path("frequencies.json"), help="(default: frequencies.json)")
+    count.add_argument("--workers", type=_positive, help="CPUs to take (default: all)")
     report = commands.add_parser("report", help="write report.html of a run again")
     report.add_argument("recipe", metavar="RUN", help="a run directory, or a recipe")
     _add_settings(report)
@@ -228,6 +253,12 @@ def _add_exchange(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     _add_settings(messages)
     for command in (qa, messages):
         command.add_argument("--to", metavar="FOLDER", required=True, help="where to write")
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text}: give 1 or more")
+    return int(text)
 
 
 def _add_settings(command: argparse.ArgumentParser) -> None:

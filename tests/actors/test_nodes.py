@@ -8,7 +8,7 @@ import pytest
 import ray
 from ray.cluster_utils import Cluster
 
-from actors import placement
+from actors import session
 from actors.pool import InferencePool
 from medrl.config import parse
 from medrl.errors import InfrastructureError
@@ -24,7 +24,7 @@ def nodes(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, str]]:
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": False})
     other = cluster.add_node(num_cpus=2)
     monkeypatch.setenv("RAY_ADDRESS", cluster.address)
-    for name, value in placement.QUIET.items():
+    for name, value in session.QUIET.items():
         monkeypatch.setenv(name, value)
     root = str(Path(__file__).parents[2])
     ray.init(cluster.address, configure_logging=False, runtime_env={"env_vars": {"PYTHONPATH": root}})

@@ -1,10 +1,13 @@
 import numpy as np
+import pytest
 
 from envs.corpus import Document
+from kisa.counting import Counts
 from kisa.documents import medical_documents
-from kisa.entities import CorpusFrequency, count_mentions, is_meaningful, rare_seeds
+from kisa.entities import CorpusFrequency, count_mentions, countable, frequency_of, is_meaningful, rare_seeds
 from kisa.graph import KnowledgeGraph
 from kisa.names import occurs
+from medrl.errors import DataError
 from medrl.types import Entity
 
 
@@ -44,7 +47,39 @@ def test_rare_is_a_percentile_within_the_kind(graph: KnowledgeGraph) -> None:
             assert {each for each in ids if each in rare} == {
                 each for each in ids if counted.mentions[each] <= threshold
             }
-    assert "9 documents" in CorpusFrequency(9, {}).describe(25) and "30M" in CorpusFrequency(9, {}).describe(25)
+
+
+def test_rare_is_below_the_paper_s_threshold_where_there_are_documents_enough(graph: KnowledgeGraph) -> None:
+    mentions = {each.id: 4 for each in graph.entities.values()} | {"OMIM:1": 3, "OMIM:2": 2, "NCBIGene:11": 0}
+
+    def rare(documents: int, percentile: float = 1) -> set[str]:
+        return {each.id for each in rare_seeds(graph, CorpusFrequency(documents, mentions), percentile)}
+
+    assert rare(3_000_000) == {"OMIM:2", "NCBIGene:11"}  # 3 in 3 million is 1e-6, which is not below it
+    assert rare(3_000_001) == {"OMIM:1", "OMIM:2", "NCBIGene:11"} == rare(3_000_001, percentile=99)
+    assert rare(1_000_000) == {"NCBIGene:11"}
+    assert {"OMIM:2", "NCBIGene:11"} < rare(999_999)  # the percentile takes some of every kind
+    assert rare(999_999, 100) > rare(999_999)
+
+
+def test_what_rare_means_is_said_with_the_denominator(graph: KnowledgeGraph) -> None:
+    said = CorpusFrequency(999_999, {"a": 0}).describe(25)
+    assert "percentile 25" in said and "999,999 documents" in said and "1.0e-06" in said
+    said = CorpusFrequency(30_000_000, {"a": 0, "b": 29, "c": 30, "d": 31}).describe(25)
+    assert "percentile" not in said and "1e-06 of 30,000,000 documents" in said and "2 of 4 entities" in said
+
+
+def test_counts_of_another_ontology_are_refused(graph: KnowledgeGraph) -> None:
+    whole = count_mentions(graph, medical_documents(graph))
+    mentions = {key: count for key, count in whole.mentions.items() if key != "OMIM:2"}
+    for documents in (9, 3_000_000):
+        with pytest.raises(DataError, match="does not count OMIM:2: run `medrl count` with this ontology"):
+            rare_seeds(graph, CorpusFrequency(documents, mentions), 25)
+
+
+def test_an_entity_that_is_never_named_counts_0(graph: KnowledgeGraph) -> None:
+    assert frequency_of(["a", "b"], Counts(7, 9, {"b": 2, "c": 3})) == CorpusFrequency(7, {"a": 0, "b": 2})
+    assert set(countable(graph)) == set(count_mentions(graph, []).mentions)
 
 
 def test_meaningful_means_identified_annotated_and_cited(graph: KnowledgeGraph) -> None:

@@ -7,8 +7,9 @@ import pytest
 
 from kisa import dataset, workshop
 from kisa.dataset import synthesize
+from kisa.entities import CorpusFrequency
 from kisa.graph import KnowledgeGraph
-from kisa.knowledge import build_knowledge
+from kisa.knowledge import build_knowledge, write_frequencies
 from kisa.rounds import Round, RoundLog, key_of
 from kisa.workshop import Made, Task
 from medrl.config import Config
@@ -60,6 +61,22 @@ def test_the_key_is_of_what_the_questions_depend_on(tmp_path: Path) -> None:
         assert key_of(config, tmp_path) != key_of(Config.model_validate(values), tmp_path), section
     assert key_of(config, tmp_path) != key_of(Config.model_validate(config.model_dump() | {"seed": 4}), tmp_path)
     assert key_of(config, tmp_path) != key_of(config, tmp_path / "knowledge-2")
+
+
+def test_the_key_is_of_what_a_corpus_s_counts_say_not_of_where_they_are(tmp_path: Path) -> None:
+    def key(path: Path | None) -> str:
+        values = _config(tmp_path, tmp_path).model_dump()
+        values["knowledge"]["frequencies"] = path and str(path)
+        return key_of(Config.model_validate(values), tmp_path)
+
+    one, same, other = (tmp_path / name for name in ("one.json", "same.json", "other.json"))
+    for path, documents in ((one, 7), (same, 7), (other, 8)):
+        write_frequencies(path, CorpusFrequency(documents, {"a": 1}))
+    assert key(one) == key(same)
+    assert len({key(None), key(one), key(other)}) == 3
+    before = key(one)
+    write_frequencies(one, CorpusFrequency(7, {"a": 2}))
+    assert key(one) != before
 
 
 def test_interrupted_after_any_round_it_makes_the_same_and_nothing_twice(

@@ -1,0 +1,64 @@
+"""Finished pieces of a long work, kept on the disk, so that what was interrupted goes on where it stopped.
+
+{"key": "…"}    whose pieces these are
+{…}             one record a line
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, Generic, TypeVar
+
+from pydantic import TypeAdapter
+
+T = TypeVar("T")
+
+
+class Journal(Generic[T]):
+    """The records of one work, in the order they were appended."""
+
+    def __init__(self, path: Path, key: str, record: type[T]) -> None:
+        """Go on with what `path` holds if it is of `key`, else start anew. A last line that was cut off is dropped."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
+        self._adapter = TypeAdapter(record)
+        self._file = path.open("a+b")
+        header = json.dumps({"key": key}).encode() + b"\n"
+        self._kept = _whole_lines(self._file, header)
+        self._file.truncate(self._kept)
+        if not self._kept:
+            self._file.write(header)
+            self._file.flush()
+
+    def records(self) -> Iterator[T]:
+        """What was appended before this journal was opened, in order, read as it is asked for."""
+        with self._path.open("rb") as lines:
+            read = len(lines.readline())
+            while read < self._kept:
+                line = lines.readline()
+                read += len(line)
+                yield self._adapter.validate_json(line)
+
+    def append(self, record: T) -> None:
+        """Keep a record; it is on the disk when this returns."""
+        self._file.write(self._adapter.dump_json(record) + b"\n")
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def close(self, *, done: bool) -> None:
+        """`done`: the work is finished, and its pieces are of no more use."""
+        self._file.close()
+        if done:
+            self._path.unlink()
+
+
+def _whole_lines(file: BinaryIO, header: bytes) -> int:
+    """Bytes of the whole lines in the file; 0 if the first is not `header`."""
+    file.seek(0)
+    if file.readline() != header:
+        return 0
+    whole = len(header)
+    for line in file:
+        whole += len(line) if line.endswith(b"\n") else 0
+    return whole
