@@ -7,28 +7,31 @@
 import asyncio
 import hashlib
 import json
-import os
 from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 from envs.endpoint import Endpoint
 from envs.outcomes import Item, Outcome
 from kisa.set_aside import SetAsideLog
-from medrl.errors import DataError
-from medrl.records import whole_lines, write_text
+from medrl.journal import Journal
 from medrl.sections import EndpointConfig
 from medrl.seeds import derive_seed
 
 
-class AnswerLog:
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    key: str
+    answer: str
+
+
+class AnswerLog(Journal[_Answer]):
     """What was answered before, by a key that covers the question as it was put."""
 
-    def __init__(self, path: Path) -> None:
-        """Go on with `path`. Raises DataError if it is damaged."""
-        self._path = path
-        lines = whole_lines(path)
-        self._known = dict(_read(path, number, line) for number, line in enumerate(lines, start=1))
-        write_text(path, "".join(f"{line}\n" for line in lines))
+    def __init__(self, folder: Path, stage: str) -> None:
+        super().__init__(folder / "asked" / f"{stage}.jsonl", stage, _Answer)
+        self._known = {record.key: record.answer for record in self.records()}
 
     def get(self, key: str) -> str | None:
         return self._known.get(key)
@@ -36,18 +39,7 @@ class AnswerLog:
     def add(self, key: str, answer: str) -> None:
         """Keep an answer; it is on the disk when this returns."""
         self._known[key] = answer
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"key": key, "answer": answer}, ensure_ascii=False) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-
-
-def _read(path: Path, number: int, line: str) -> tuple[str, str]:
-    try:
-        record = json.loads(line)
-        return str(record["key"]), str(record["answer"])
-    except (ValueError, TypeError, KeyError) as error:
-        raise DataError(f"{path}:{number}: no kept answer; delete the line") from error
+        self.append(_Answer(key, answer))
 
 
 def inquire(stage: str, config: EndpointConfig, items: Sequence[Item[str]], folder: Path) -> Outcome[str]:
@@ -56,7 +48,13 @@ def inquire(stage: str, config: EndpointConfig, items: Sequence[Item[str]], fold
     Raises ConfigError if no request ever would be answered, InfrastructureError when the endpoint is down; what was
     answered until then is kept.
     """
-    log = AnswerLog(folder / "asked" / f"{stage}.jsonl")
+    with closing(AnswerLog(folder, stage)) as log:
+        return _inquire(stage, config, items, folder, log)
+
+
+def _inquire(
+    stage: str, config: EndpointConfig, items: Sequence[Item[str]], folder: Path, log: AnswerLog
+) -> Outcome[str]:
     keys = {item.id: key_of(config, item) for item in items}
     left = [item for item in items if log.get(keys[item.id]) is None]
 

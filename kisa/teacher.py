@@ -87,7 +87,7 @@ def play_all(
     endpoint = config.kisa.teacher
     if endpoint is None:
         return {}
-    log = AnswerLog(folder / "asked" / f"{STAGE}.jsonl")
+    log = AnswerLog(folder, STAGE)
     keys = {
         each.id: f"{each.id}-{derive_seed(endpoint.model, each.text, config.env, config.seed)}" for each in questions
     }
@@ -116,5 +116,7 @@ def play_all(
     except ExceptionGroup as failed:
         first = failed.exceptions[0]
         raise first from first.__cause__
+    finally:
+        log.close()
     played = {each: _ROLLOUT.validate_json(said) for each, key in keys.items() if (said := log.get(key)) is not None}
     return {each: rollout for each, rollout in played.items() if rollout is not None}

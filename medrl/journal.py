@@ -46,7 +46,7 @@ class Journal(Generic[T]):
         self._file.flush()
         os.fsync(self._file.fileno())
 
-    def close(self, *, done: bool) -> None:
+    def close(self, *, done: bool = False) -> None:
         """`done`: the work is finished, and its pieces are of no more use."""
         self._file.close()
         if done:
