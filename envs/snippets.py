@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import fsum
 
 from envs.text import content_words, words
 
@@ -57,7 +58,8 @@ def snippet(
     Best: the highest sum of `weight` over the wanted words in it, then the earliest. May be empty.
     """
     held = [want.in_section(section) for section in sections]
-    order = sorted(range(len(sections)), key=lambda number: -sum(map(weight, held[number])))
+    # An exact sum: that of a set would depend on its order, which differs from process to process.
+    order = sorted(range(len(sections)), key=lambda number: -fsum(map(weight, held[number])))
     shown: list[str] = []
     for number in order:
         if len(shown) == 2 or (shown and not held[number]):

@@ -115,7 +115,7 @@ class ChatCodec:
         self.end_ids: tuple[int, ...] = (int(tokenizer.eos_token_id),)
         controls = {str(token) for token in tokenizer.all_special_tokens}
         controls.update(str(token) for token in tokenizer.added_tokens_decoder.values() if token.special)
-        self._controls = sorted(controls - set(TAGS), key=len, reverse=True)
+        self._controls = sorted(controls - set(TAGS), key=lambda control: (-len(control), control))
         probe = self._render(
             [
                 Message("system", "s"),

@@ -4,6 +4,7 @@ The condensation is extractive, so nothing is said that the document does not sa
 """
 
 from collections.abc import Mapping
+from math import fsum
 from typing import Any
 
 import numpy as np
@@ -80,8 +81,9 @@ class DocumentRead:
         Where words of the goal occur, sections with less than half of the best one's overlap are left out.
         """
         idf = self._index.text.idf
-        total = sum(map(idf, want.names | want.labels)) or 1.0
-        overlap = np.array([sum(map(idf, want.in_section(section))) / total for section in document.sections])
+        # Exact sums: those of a set would depend on its order, which differs from process to process.
+        total = fsum(map(idf, want.names | want.labels)) or 1.0
+        overlap = np.array([fsum(map(idf, want.in_section(section))) / total for section in document.sections])
         listed = np.argsort(-overlap, kind="stable")[:_MOST_SECTIONS]
         listed = listed[overlap[listed] >= overlap.max() / 2]
         if len(listed) == 1:

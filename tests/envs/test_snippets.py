@@ -1,5 +1,7 @@
 """Which sections are shown, and how they are cut."""
 
+import random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -63,3 +65,15 @@ def test_a_cut_section_fits_and_invents_nothing(section: str, query: str, limit:
     cut = fit(section, wanted(query, "x"), limit, estimate_tokens)
     assert cut == "" or estimate_tokens(cut) <= limit
     assert all(piece.strip(" ;") in section for piece in cut.split("…"))
+
+
+def test_sections_that_serve_alike_stand_in_their_own_order() -> None:
+    """Sets are ordered by a hash that each process draws anew; a sum in that order would break ties by chance."""
+    rng = random.Random(0)
+    for _ in range(300):
+        names = ["".join(rng.choices("bcdfgklmnprtvz", k=6)) for _ in range(rng.randint(3, 20))]
+        weights = {name: rng.random() * 10 for name in names}
+        sections = [f"{names[-1]}: {' '.join(names[-2::-1])}.", f"Obligate here, and there: {' '.join(names)}."]
+        want = wanted(f"{' '.join(names)} elsewhere", "Other")
+        said = snippet(sections, want, lambda word, by=weights: by[word], 99, words_long)
+        assert said.startswith(sections[0])
