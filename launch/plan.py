@@ -24,7 +24,7 @@ from launch.footprint import (
 )
 from medrl.config import Config
 from medrl.errors import ConfigError
-from medrl.sections import GRPOConfig
+from medrl.sections import GRPOConfig, KisaConfig
 
 
 def render_plan(config: Config, model_path: Path, shape: ModelShape) -> str:
@@ -70,6 +70,7 @@ def _work(config: Config) -> Iterable[tuple[str, str]]:
     an_update = grpo.samples_per_step / grpo.updates_per_batch
     asked = min(config.eval.questions, config.kisa.heldout_questions)
     yield "questions", f"{config.kisa.train_questions:,} to train on, {config.kisa.heldout_questions:,} held out"
+    yield from _asked_of_models(config.kisa, config.env.max_turns)
     epochs = sft.updates * sft.batch_trajectories / config.kisa.train_questions
     yield "SFT", f"{sft.updates} updates × {sft.batch_trajectories} trajectories, {epochs:.2g} epochs"
     yield "GRPO, a step", f"{grpo.groups_per_step} questions × {grpo.group_size} samples = {a_step:,} episodes"
@@ -91,6 +92,22 @@ def _work(config: Config) -> Iterable[tuple[str, str]]:
     yield "GRPO, in all", f"{grpo.steps} steps, {grpo.steps * a_step:,} episodes{or_more}, {updates} updates"
     yield "evaluation", f"base, SFT and RL on {asked} questions: 1 greedy, {config.eval.samples} sampled (not base)"
     yield "episodes", f"at most {episodes(config):,} in all, of at most {config.model.max_length:,} tokens"
+
+
+def _asked_of_models(kisa: KisaConfig, max_turns: int) -> Iterable[tuple[str, str]]:
+    """Requests to language models, retries apart."""
+    questions = kisa.train_questions + kisa.heldout_questions
+    again = 1 + kisa.regenerations
+    if kisa.significance:
+        yield "significance", f"{kisa.significance.model}: one request for each rare entity"
+    if kisa.wording:
+        yield "wording", f"{kisa.wording.model}: {questions:,} requests, and one for each question that is made harder"
+    for solver in kisa.solvers:
+        least = questions * kisa.solver_samples
+        yield "solver", f"{solver.model}: {least:,} requests, up to {least * again:,} if all are made harder"
+    if kisa.teacher:
+        most = kisa.train_questions * max_turns
+        yield "teacher", f"{kisa.teacher.model}: {kisa.train_questions:,} episodes, at most {most:,} requests"
 
 
 def _schedule(grpo: GRPOConfig) -> str:

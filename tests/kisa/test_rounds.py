@@ -3,6 +3,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from kisa import dataset, workshop
@@ -13,6 +14,7 @@ from kisa.knowledge import build_knowledge, write_frequencies
 from kisa.rounds import Round, RoundLog, key_of
 from kisa.workshop import Made, Task
 from medrl.config import Config
+from medrl.errors import InfrastructureError
 from tests import fakes
 from tests.kisa.library import open_library
 from tests.kisa.test_dataset import _config
@@ -140,3 +142,28 @@ def test_the_number_of_workers_changes_no_byte(folder: Path, tmp_path: Path) -> 
         whole = (tmp_path / "1" / name).read_bytes()
         assert whole == (tmp_path / "2" / name).read_bytes() == (tmp_path / "4" / name).read_bytes()
         assert json.loads(whole.splitlines()[0])
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_killed_ends_the_work_and_the_same_command_goes_on(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dataset, "_SEEDS_A_ROUND", 1)
+    config = _config(folder, tmp_path / "cache", workers=2)
+    knowledge = build_knowledge(config.knowledge)
+    synthesize(config, knowledge, tmp_path / "whole", tiny_tokenizer())
+    append = RoundLog.append
+
+    def kills_a_worker(log: RoundLog, finished: Round) -> None:
+        append(log, finished)
+        workers = [each for each in psutil.Process().children() if "spawn_main" in " ".join(each.cmdline())]
+        workers[-1].kill()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(RoundLog, "append", kills_a_worker)
+        with pytest.raises(InfrastructureError, match="a worker of the synthesis died"):
+            synthesize(config, knowledge, tmp_path / "torn", tiny_tokenizer())
+    assert not (tmp_path / "torn" / "questions.jsonl").exists()
+    synthesize(config, knowledge, tmp_path / "torn", tiny_tokenizer())
+    for name in ("questions.jsonl", "trajectories.jsonl"):
+        assert (tmp_path / "torn" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()

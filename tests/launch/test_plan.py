@@ -31,6 +31,19 @@ def test_work_by_hand(tmp_path: Path) -> None:
     assert row(text, "GRPO, in all") == "5 steps, 120 episodes, 15 updates"
 
 
+def test_requests_to_language_models_by_hand(tmp_path: Path) -> None:
+    write_model(tmp_path)
+    model = "{url: http://127.0.0.1:8000/v1, model: m}"
+    sizes = ("kisa.train_questions=30", "kisa.heldout_questions=10", "kisa.solver_samples=3", "kisa.regenerations=1")
+    asked = [f"kisa.{name}={model}" for name in ("wording", "teacher", "significance")]
+    text = plan(tmp_path, *sizes, *asked, f"kisa.solvers=[{model}]", "env.max_turns=8")
+    assert row(text, "wording") == "m: 40 requests, and one for each question that is made harder"
+    assert row(text, "solver") == "m: 120 requests, up to 240 if all are made harder"
+    assert row(text, "teacher") == "m: 30 episodes, at most 240 requests"
+    assert row(text, "significance") == "m: one request for each rare entity"
+    assert " requests" not in plan(tmp_path)
+
+
 def test_processes_on_gpus(tmp_path: Path) -> None:
     write_model(tmp_path)
     text = plan(tmp_path, "device=cuda", "pool.engines=2", "pool.tensor_parallel=4", "learner.ranks=2")
