@@ -54,7 +54,7 @@ class Endpoint:
         self._config = config
         self._rng = random.Random(seed)
         self._sleep = sleep
-        self._key = _key(config.key_variable)
+        self._key = _key(config.key_from)
         try:
             self._url = httpx.URL(config.url.rstrip("/") + "/chat/completions")
         except httpx.InvalidURL as error:
@@ -158,7 +158,7 @@ class Endpoint:
             "model": self._config.model,
             "messages": [{"role": each.role, "content": each.content} for each in messages],
             "temperature": temperature,
-            "max_tokens": self._config.max_tokens,
+            self._config.limit_name: self._config.max_tokens,
         }
         async with self._client.stream("POST", self._url, content=json.dumps(body)) as response:
             status = response.status_code
@@ -170,7 +170,7 @@ class Endpoint:
                     words = (await _head(response, MOST_BYTES)).decode(errors="replace")
                     raise _Refused(f"HTTP status {status}, {self._quote(words)}")
                 case Meaning.MISCONFIGURED:
-                    what_to_do = remedy(status, self._config.key_variable, key_is_set=self._key is not None)
+                    what_to_do = remedy(status, self._config.key_from, key_is_set=self._key is not None)
                     raise ConfigError(f"{self._asked}: HTTP status {status}; {what_to_do}")
             answer = await _head(response, MOST_BYTES + 1)
         if len(answer) > MOST_BYTES:
@@ -213,10 +213,10 @@ async def _head(response: httpx.Response, most: int) -> bytes:
     return bytes(body[:most])
 
 
-def _key(variable: str) -> str | None:
+def _key(variable: str | None) -> str | None:
     """The key in the environment, None if there is none. Raises ConfigError, without showing it, if it can be none: an
     HTTP library's own error would show it."""
-    key = os.environ.get(variable) or None
+    key = (os.environ.get(variable) or None) if variable else None
     if key is not None and not re.fullmatch(r"[!-~]+", key):
         raise ConfigError(f"{variable} in the environment holds a blank or line break: set it to the key alone")
     return key

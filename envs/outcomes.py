@@ -12,6 +12,8 @@ T = TypeVar("T")
 
 DOWN_AFTER = 10
 """Items in a row without a word from the model, after which the endpoint counts as down."""
+NONSENSE_AFTER = 20
+"""Items without one reply that could be read, after which the model counts as unfit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +77,15 @@ class Tally(Generic[T]):
 
     def failed(self, item_id: str, error: SetAside) -> None:
         """Raises ConfigError if the endpoint refuses a request and never took another, as it will refuse all, and
-        InfrastructureError when DOWN_AFTER items in a row had no reply."""
+        InfrastructureError when DOWN_AFTER items in a row had no reply, or NONSENSE_AFTER none that could be read."""
         self._set_aside[item_id] = error
         if error.failure is Failure.UNREADABLE:
             self._heard, self._silent_in_a_row = True, 0
+            if not self._answers and len(self._set_aside) >= NONSENSE_AFTER:
+                raise InfrastructureError(
+                    f"{error}; of {len(self._set_aside)} items it has not said one thing that can be read: give "
+                    "another model, or a higher max_tokens"
+                )
             return
         if error.failure is Failure.REFUSED and not self._heard:
             raise ConfigError(f"{error}; it took no other request either: mend model, max_tokens, temperature or url")

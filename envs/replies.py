@@ -24,10 +24,12 @@ def meaning(status: int) -> Meaning:
     return Meaning.REFUSED if status in (400, 413, 422) else Meaning.MISCONFIGURED
 
 
-def remedy(status: int, key_variable: str, key_is_set: bool) -> str:
+def remedy(status: int, key_variable: str | None, key_is_set: bool) -> str:
     """What to do about a status that means MISCONFIGURED."""
     if status < 400:
         return "it sends requests elsewhere, where the key must not go: set url to the address that answers itself"
+    if status in (401, 403) and key_variable is None:
+        return "it wants a key: put one into the environment, and name the variable in key_variable"
     if status in (401, 403) and not key_is_set:
         return f"it wants a key: put one into the environment as {key_variable}, or set key_variable to where it is"
     if status in (401, 403):

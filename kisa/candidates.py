@@ -101,7 +101,7 @@ class Candidates:
             for kinds in ((preferred,), tuple(_ANSWER_SHARES)):
                 found = longest_valid_path(
                     subgraph,
-                    partial(_is_chain, validity, entity, kinds, drafted),
+                    partial(_is_chain, validity, entity, hops, kinds, drafted),
                     budget=self.config.path_budget,
                     may_extend=may_extend,
                     starts=[entity] if starts_here else None,
@@ -128,6 +128,10 @@ def may_be_lay(graph: KnowledgeGraph, entity: Entity) -> bool:
     return len(graph.carriers.get(entity.id, ())) == 1 and bool(lay_names(graph, entity))
 
 
-def _is_chain(validity: Validity, seed: Entity, kinds: Collection[str], drafted: Draft, path: Path) -> bool:
-    """Whether a path whose prefixes may be extended makes a proved question on `seed`, with an answer of `kinds`."""
-    return seed in path and path[-1].kind in kinds and validity.completes(path) and drafted(path) is not None
+def _is_chain(
+    validity: Validity, seed: Entity, hops: Collection[int], kinds: Collection[str], drafted: Draft, path: Path
+) -> bool:
+    """Whether a path whose prefixes may be extended makes a proved question on `seed`, of a wanted length and with an
+    answer of `kinds`."""
+    fits = len(path) - 1 in hops and seed in path and path[-1].kind in kinds
+    return fits and validity.completes(path) and drafted(path) is not None

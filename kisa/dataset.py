@@ -71,15 +71,23 @@ def synthesize(
     seeds = rare_seeds(graph, frequency, config.kisa.rare_percentile)
     if config.kisa.significance is not None:
         seeds = _significant(seeds, config.kisa.significance, out)
-    log = RoundLog(out / "rounds.jsonl", key_of(config, knowledge))
+    log = RoundLog(out / "rounds.jsonl", key_of(config, knowledge, seeds))
     try:
         with crew(graph, config, knowledge, tokenizer) as workers:
             selected = select(config, graph, seeds, workers, log)
             refinement = Refinement(config.kisa, graph, workers, policy, out)
             train, heldout = refinement.refine(*(selection.made for selection in selected))
+            fates = write_histories(out / "difficulty.jsonl", refinement.histories)
     except BaseException:
         log.close(done=False)
         raise
+    for split, made, wanted in (("training", train, selected[0]), ("held-out", heldout, selected[1])):
+        if not made:
+            raise DataError(
+                f"no {split} question is left, all were too easy: see difficulty.jsonl; raise kisa.too_easy"
+            )
+        if len(made) < wanted.total:
+            tqdm.write(f"{len(made):,} of {wanted.total:,} {split} questions are left, the others were too easy")
     train = with_teacher(train, knowledge, tokenizer, config, out)
     documents = read_documents(knowledge)
     data = Dataset(
@@ -94,7 +102,6 @@ def synthesize(
         )
     write_jsonl(out / "questions.jsonl", [*data.train, *data.heldout])
     write_jsonl(out / "trajectories.jsonl", data.trajectories)
-    fates = write_histories(out / "difficulty.jsonl", refinement.histories)
     log.close(done=True)
     return {
         "train": describe(data.train, data.trajectories),

@@ -22,7 +22,7 @@ class Fate(StrEnum):
 
     KEPT = "kept"
     TOO_EASY = "too easy, and could not be made harder"
-    UNKNOWN = "set aside: no solver's answer is known"
+    UNTESTED = "kept, though a solver could not be asked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Harder(Protocol):
     """Makes questions again."""
 
     def __call__(self, questions: Sequence[Question], round: int) -> Sequence[Made | None]:
-        """For each question one on the same anchor with one hop more, solved by the teacher; None if there is none."""
+        """For each question one through its anchor with one hop more, solved by the teacher; None if there is none."""
 
 
 def accuracies(questions: Sequence[Question], solvers: Sequence[Solver], samples: int) -> dict[str, dict[str, float]]:
@@ -81,8 +81,7 @@ def calibrate(
             accuracy = measured.get(question.id)
             histories[place] = _with(histories[place], question, accuracy or {})
             if accuracy is None:
-                histories[place] = replace(histories[place], fate=Fate.UNKNOWN)
-                current[place] = None
+                histories[place] = replace(histories[place], fate=Fate.UNTESTED)
             elif max(accuracy.values()) >= config.too_easy:
                 easy.append(place)
         open_places = []

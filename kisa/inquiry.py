@@ -29,8 +29,9 @@ class _Answer:
 class AnswerLog(Journal[_Answer]):
     """What was answered before, by a key that covers the question as it was put."""
 
-    def __init__(self, folder: Path, stage: str) -> None:
-        super().__init__(folder / "asked" / f"{stage}.jsonl", stage, _Answer)
+    def __init__(self, folder: Path, stage: str, key: str = "") -> None:
+        """`key`: what else the answers depend on; those of another key are dropped."""
+        super().__init__(folder / "asked" / f"{stage}.jsonl", f"{stage} {key}".strip(), _Answer)
         self._known = {record.key: record.answer for record in self.records()}
 
     def get(self, key: str) -> str | None:
@@ -56,7 +57,7 @@ def _inquire(
     stage: str, config: EndpointConfig, items: Sequence[Item[str]], folder: Path, log: AnswerLog
 ) -> Outcome[str]:
     keys = {item.id: key_of(config, item) for item in items}
-    left = [item for item in items if log.get(keys[item.id]) is None]
+    left = [item for item in items if _kept(log, keys[item.id], item) is None]
 
     async def ask() -> Outcome[str]:
         async with Endpoint(config, seed=derive_seed(stage)) as endpoint:
@@ -67,8 +68,14 @@ def _inquire(
         with SetAsideLog(folder / "set_aside.jsonl") as aside:
             for identifier, error in outcome.set_aside.items():
                 aside.add(stage, identifier, error.reasons)
-    answers = {item.id: log.get(keys[item.id]) for item in items}
+    answers = {item.id: _kept(log, keys[item.id], item) for item in items}
     return Outcome({each: said for each, said in answers.items() if said is not None}, outcome.set_aside)
+
+
+def _kept(log: AnswerLog, key: str, item: Item[str]) -> str | None:
+    """What was answered before, if it still would be taken."""
+    said = log.get(key)
+    return None if said is None else item.parse(said)
 
 
 def key_of(config: EndpointConfig, item: Item[str]) -> str:

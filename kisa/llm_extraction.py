@@ -4,6 +4,7 @@ The model may only point: a name that does not stand in the text is dropped, and
 to say. One that it does not know becomes an entity of its own, "text:<name>".
 """
 
+import hashlib
 import json
 import re
 from collections.abc import Sequence
@@ -13,9 +14,7 @@ from envs.outcomes import Item, Outcome
 from kisa.extraction import Extractor
 from kisa.inquiry import inquire
 from kisa.mentions import Found
-from kisa.names import normalise
 from medrl.sections import EndpointConfig
-from medrl.seeds import derive_seed
 from medrl.types import Message
 
 STAGE = "extraction"
@@ -65,7 +64,7 @@ class EndpointExtractor:
 
     def _meant(self, name: str) -> tuple[str, ...]:
         whole = [each for each in self._dictionary.extract(name) if (each.start, each.end) == (0, len(name))]
-        return whole[0].entities if whole else (f"text:{normalise(name)}",)
+        return whole[0].entities if whole else (f"text:{name.lower()}",)
 
 
 def read_names(reply: str) -> str | None:
@@ -73,7 +72,8 @@ def read_names(reply: str) -> str | None:
     start, end = reply.find("["), reply.rfind("]")
     try:
         names = json.loads(reply[start : end + 1]) if 0 <= start < end else None
-    except ValueError:
+        json.dumps(names, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):  # half an emoji, brackets without end
         return None
     if not isinstance(names, list) or not all(isinstance(name, str) and name.strip() for name in names):
         return None
@@ -81,4 +81,4 @@ def read_names(reply: str) -> str | None:
 
 
 def _key(text: str) -> str:
-    return f"t{derive_seed(text):08x}-{len(text)}"
+    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()

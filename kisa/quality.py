@@ -178,20 +178,13 @@ def assess(
             len(questions),
             _first(one_shot),
         ),
-        Gate(
-            "answered by the policy without tools",
-            _mean(list(tried.from_memory.values())),
-            0.05,
-            False,
-            len(tried.from_memory),
-            _first({each: "answered" for each, right in tried.from_memory.items() if right}),
-        ),
+        *_from_memory(tried),
         _pairs("exact duplicates", exact_duplicates(texts), 0.0, len(questions)),
         _pairs("near duplicates", near_duplicates(texts), 0.01, len(questions)),
         Gate(
             "most frequent answer",
             most_common[0][1] / len(questions) if most_common else 0.0,
-            0.01,
+            max(0.01, 1 / max(len(questions), 1)),  # of fewer than a hundred, each answer once
             False,
             len(questions),
             {answer: f"{count} times" for answer, count in most_common},
@@ -208,7 +201,7 @@ def assess(
             len(questions),
         ),
         Gate(
-            "longest chain of its subgraph, proved",
+            "longest chain of a wanted length in its subgraph, proved",
             _mean([each.optimal for each in questions]),
             0.99,
             True,
@@ -228,6 +221,13 @@ def assess(
             )
         )
     return QualityReport(tuple(gates), _composition(dataset))
+
+
+def _from_memory(tried: Tried) -> list[Gate]:
+    """No gate where nothing was asked."""
+    known = {each: "answered" for each, right in tried.from_memory.items() if right}
+    n = len(tried.from_memory)
+    return [Gate("answered by the policy without tools", len(known) / n, 0.05, False, n, _first(known))] if n else []
 
 
 def _share_of(name: str, questions: Sequence[Question], fault: Callable[[Question], str | None]) -> Gate:

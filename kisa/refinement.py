@@ -4,13 +4,15 @@
     difficulty   what a solver finds easy, made again with one hop more, and worded as well
     teacher      the model's episodes in place of the planner's, where they end right
 
-What a model could not be asked stays as it was, or is set aside in <folder>/set_aside.jsonl where that would not do.
+What a model could not be asked stays as it was, and <folder>/set_aside.jsonl names it.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+
+from tqdm import tqdm
 
 from kisa.candidates import Wanted
 from kisa.difficulty import Fate, History, calibrate
@@ -49,7 +51,7 @@ class Refinement:
         solvers = self._solvers()
         for place, made in enumerate(refined if solvers else ()):
             others = {each.question.answer for other in refined if other is not made for each in other}
-            known = {each.question.id for each in made}
+            known: set[object] = {key for each in made for key in (each.question.id, each.question.query)}
             refined[place], histories = calibrate(
                 made, solvers, partial(self._harder, known=known, taken=others), self.config
             )
@@ -65,32 +67,36 @@ class Refinement:
         return [*asked, PolicySolver(self.policy)]
 
     def _word(self, made: Sequence[Made]) -> list[Made]:
-        """Reworded questions with a new episode; as they were where there is no rewording, or it was not solved."""
+        """Reworded questions with a new episode; as they were where there is no rewording, it was not solved, or one
+        search answers it."""
         if self.config.wording is None:
             return list(made)
         questions = [each.question for each in made]
         outcome = inquire(WORDING, self.config.wording, wording_items(self.graph, questions), self.folder)
         reworded = [replace(each, text=outcome.answers[each.id]) for each in questions if each.id in outcome.answers]
-        played = {each.question.id: each for each in self.crew.play(reworded) if each.rollout is not None}
-        return [played.get(each.question.id, each) for each in made]
+        playing = tqdm(self.crew.play(reworded), total=len(reworded), desc="episodes", unit="episode")
+        played = [each for each in playing if each is not None and each.rollout is not None]
+        better = {each.question.id: each for each in played}
+        return [better.get(each.question.id, each) for each in made]
 
     def _harder(
-        self, questions: Sequence[Question], round: int, *, known: set[str], taken: set[str]
+        self, questions: Sequence[Question], round: int, *, known: set[object], taken: set[str]
     ) -> list[Made | None]:
         tasks = [
             Task(question.entities[0].id, _FIRST_ATTEMPT + round, Wanted(frozenset({question.hops + 1}), False, False))
             for question in questions
             if question.hops < self.config.max_hops
         ]
-        made = iter(self.crew.make(tasks))
+        made = iter(tqdm(self.crew.make(tasks), total=len(tasks), desc="made harder", unit="question"))
         found = [next(made) if question.hops < self.config.max_hops else None for question in questions]
         fit: list[Made | None] = []
         for before, after in zip(questions, found, strict=True):
             new = after is not None and after.rollout is not None and after.question.split == before.split
-            if not new or after is None or after.question.id in known or after.question.answer in taken:
+            fits = new and after is not None and after.question.answer not in taken
+            if after is None or not fits or not known.isdisjoint((after.question.id, after.question.query)):
                 fit.append(None)
             else:
-                known.add(after.question.id)
+                known |= {after.question.id, after.question.query}
                 fit.append(after)
         worded = {each.question.id: each for each in self._word([each for each in fit if each is not None])}
         return [None if each is None else worded[each.question.id] for each in fit]

@@ -6,7 +6,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from kisa.versions import code_hash
 from kisa.workshop import Made
 from medrl.config import Config
 from medrl.journal import Journal
+from medrl.types import Entity
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,16 +26,17 @@ class Round:
 
 #: Settings that the rounds do not depend on.
 _LATER = set(
-    "workers benchmarks closed_book_sample wording teacher solvers policy_solves solver_samples too_easy "
+    "workers benchmarks closed_book_sample significance wording teacher solvers policy_solves solver_samples too_easy "
     "regenerations".split()
 )
 
 
-def key_of(config: Config, knowledge: Path) -> str:
+def key_of(config: Config, knowledge: Path, seeds: Sequence[Entity] = ()) -> str:
     """A hash of all settings and code that the questions depend on, the number of processes not among them."""
     sections = {
         "sources": code_hash(),
         "kisa": config.kisa.model_dump(exclude=_LATER),
+        "seeds": [seed.id for seed in seeds],
         "env": config.env.model_dump(),
         "knowledge": config.knowledge.model_dump(exclude={"cache", "ontology", "frequencies"}),
         "frequencies": _content(config.knowledge.frequencies),

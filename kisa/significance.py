@@ -7,6 +7,7 @@ those that are truly rare and clinically meaningful. Entities on which there is 
 from collections.abc import Sequence
 
 from envs.outcomes import Item
+from medrl.chat import without_thought
 from medrl.types import Entity, Message
 
 STAGE = "significance"
@@ -30,5 +31,5 @@ def significance_items(entities: Sequence[Entity]) -> list[Item[str]]:
 
 def read_verdict(reply: str) -> str | None:
     """ "yes", "no", or None for anything else: a reply that argues is no verdict."""
-    word = reply.strip().strip(".*\"'").lower()
+    word = without_thought(reply).strip(".*\"'").lower()
     return word if word in ("yes", "no") else None

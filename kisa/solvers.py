@@ -14,6 +14,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from envs.outcomes import Item
 from kisa.inquiry import inquire
+from medrl.chat import without_thought
 from medrl.sections import EndpointConfig
 from medrl.types import Message, Question
 
@@ -104,7 +105,7 @@ class PolicySolver:
 
 def read_answer(reply: str) -> str | None:
     """The first line of a short reply; None for an essay."""
-    text = reply.strip()
+    text = without_thought(reply)
     return text.splitlines()[0] if text and len(text) <= _LONGEST else None
 
 

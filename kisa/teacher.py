@@ -7,8 +7,10 @@ What is kept of an episode has the plain instructions, as the policy will see th
 """
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,29 +18,40 @@ from pydantic import TypeAdapter
 from tqdm import tqdm
 
 from envs.endpoint import Endpoint
-from envs.outcomes import SetAside
+from envs.outcomes import Item, SetAside, Tally
 from envs.react import ReactEnv
 from envs.toolbox import open_toolbox
 from envs.tools.base import Tool
-from kisa.guidance import mask
+from kisa.guidance import MASK, mask
 from kisa.inquiry import AnswerLog
+from kisa.rounds import key_of
 from kisa.set_aside import SetAsideLog
 from kisa.trajectories import finished, strays
 from kisa.workshop import Made
-from medrl.chat import ChatCodec, parse_action, system_prompt
+from medrl.chat import TAGS, ChatCodec, parse_action, system_prompt
 from medrl.config import Config
 from medrl.seeds import derive_seed
 from medrl.types import Message, Question, Rollout
 
 STAGE = "teacher"
-Ask = Callable[[Sequence[Message]], Awaitable[str]]
+Ask = Callable[[Sequence[Message], Callable[[str], str | None]], Awaitable[str]]
 _ROLLOUT = TypeAdapter(Rollout | None)
+_TURN = re.compile(r"(?:<think>([^<]*)</think>)?\s*<(tool_call|answer)>(.*)</\2>", re.DOTALL)
 
 
-def read_turn(reply: str) -> str | None:
-    """A turn with one call or answer; None for anything else."""
-    action = parse_action(reply)
-    return reply.strip() if action.call is not None or action.answer is not None else None
+def read_turn(reply: str, codec: ChatCodec, room: int) -> str | None:
+    """A turn of a thought and one call or answer, as a policy could sample it in `room` tokens; None for anything else.
+
+    A model that goes on to invent the tool's response, speaks of [MASK] or spells a control token teaches nothing good.
+    """
+    text = reply.strip()
+    turn = _TURN.fullmatch(text)
+    action = parse_action(text)
+    if turn is None or (action.call is None and action.answer is None) or MASK in text:
+        return None
+    if any(tag in turn[3] for tag in TAGS) or codec.control_in(text) is not None:
+        return None
+    return text if len(codec.encode_action(text)) <= room else None
 
 
 def guidance(question: Question) -> str:
@@ -57,7 +70,7 @@ async def play(
     told = instructions if alone else f"{instructions}\n{guidance(question)}"
     messages = [Message("system", told), Message("user", question.text)]
     while env.ending is None:
-        turn = await ask(messages)
+        turn = await ask(messages, partial(read_turn, codec=codec, room=env.room))
         await env.act(codec.encode_action(turn))
         observation = f"<tool_response>{env.steps[-1].observation}</tool_response>"
         messages += [Message("assistant", turn), Message("user", observation)]
@@ -72,44 +85,48 @@ def with_teacher(made: Sequence[Made], knowledge: Path, tokenizer: Any, config: 
     if config.kisa.teacher is None:
         return list(made)
     tools = open_toolbox(knowledge, config.knowledge)
-    played = play_all([each.question for each in made], tools, ChatCodec(tokenizer), config, folder)
+    key = key_of(config, knowledge)
+    played = play_all([each.question for each in made], tools, ChatCodec(tokenizer), config, folder, key)
     return [replace(each, rollout=played.get(each.question.id, each.rollout)) for each in made]
 
 
 def play_all(
-    questions: Sequence[Question], tools: Mapping[str, Tool], codec: ChatCodec, config: Config, folder: Path
+    questions: Sequence[Question], tools: Mapping[str, Tool], codec: ChatCodec, config: Config, folder: Path, key: str
 ) -> dict[str, Rollout]:
-    """Question id -> the model's episode, of those it solved. What was played before is not played again.
+    """Question id -> the model's episode, of those it solved. What was played under the same `key` is not played again.
 
     A question in whose episode the endpoint failed is set aside. Raises ConfigError if no request ever would be
-    answered, ToolOutage.
+    answered, InfrastructureError when the endpoint is down, ToolOutage.
     """
     endpoint = config.kisa.teacher
     if endpoint is None:
         return {}
-    log = AnswerLog(folder, STAGE)
-    keys = {
-        each.id: f"{each.id}-{derive_seed(endpoint.model, each.text, config.env, config.seed)}" for each in questions
-    }
+    log = AnswerLog(folder, STAGE, f"{key} {endpoint.model} {endpoint.temperature}")
+    left = [question for question in questions if log.get(_key(question)) is None]
+    tally = Tally([Item(question.id, (), str) for question in left])
+
+    async def one(question: Question, bar: tqdm, aside: SetAsideLog, client: Endpoint) -> None:
+        try:
+            rollout = await play(question, tools, codec, config, lambda said, parse: client.ask(said, parse=parse))
+        except SetAside as error:
+            aside.add(STAGE, question.id, error.reasons)
+            tally.failed(question.id, error)
+        else:
+            log.add(_key(question), _ROLLOUT.dump_json(rollout).decode())
+            tally.answered(question.id, "")
+        bar.update()
 
     async def work() -> None:
-        room = asyncio.Semaphore(endpoint.concurrency)
+        waiting = iter(left)
 
-        async def one(question: Question, bar: tqdm, aside: SetAsideLog, client: Endpoint) -> None:
-            async with room:
-                try:
-                    rollout = await play(question, tools, codec, config, lambda said: client.ask(said, parse=read_turn))
-                except SetAside as error:
-                    aside.add(STAGE, question.id, error.reasons)
-                else:
-                    log.add(keys[question.id], _ROLLOUT.dump_json(rollout).decode())
-                bar.update()
+        async def worker(bar: tqdm, aside: SetAsideLog, client: Endpoint) -> None:
+            for question in waiting:
+                await one(question, bar, aside, client)
 
-        left = [question for question in questions if log.get(keys[question.id]) is None]
         with SetAsideLog(folder / "set_aside.jsonl") as aside, tqdm(total=len(left), desc=STAGE, unit="episode") as bar:
             async with Endpoint(endpoint, seed=derive_seed(STAGE)) as client, asyncio.TaskGroup() as group:
-                for question in left:
-                    group.create_task(one(question, bar, aside, client))
+                for _ in range(endpoint.concurrency):
+                    group.create_task(worker(bar, aside, client))
 
     try:
         asyncio.run(work())
@@ -118,5 +135,10 @@ def play_all(
         raise first from first.__cause__
     finally:
         log.close()
-    played = {each: _ROLLOUT.validate_json(said) for each, key in keys.items() if (said := log.get(key)) is not None}
-    return {each: rollout for each, rollout in played.items() if rollout is not None}
+    kept = {each.id: log.get(_key(each)) for each in questions}
+    played = {identifier: _ROLLOUT.validate_json(said) for identifier, said in kept.items() if said is not None}
+    return {identifier: rollout for identifier, rollout in played.items() if rollout is not None}
+
+
+def _key(question: Question) -> str:
+    return f"{question.id} {question.text}"

@@ -67,17 +67,18 @@ class Workshop:
         """The task's question, proved and tried; None if its seed gives none. Raises ToolOutage."""
         return asyncio.run(self._make(task))
 
-    def play(self, question: Question) -> Made:
-        """The question with the teacher's episode. Raises ToolOutage."""
-        return Made(question, asyncio.run(demonstrate(question, self._tools, self._codec, self._config)))
+    def play(self, question: Question) -> Made | None:
+        """The question with the teacher's episode; None if one search answers it. Raises ToolOutage."""
+        return asyncio.run(self._play(question))
 
-    async def _make(self, task: Task) -> Made | None:
-        question = await self._candidates.make(self.graph.entities[task.seed], task.attempt, task.wanted)
-        if question is None:
-            return None
+    async def _play(self, question: Question) -> Made | None:
         if self._config.kisa.refuse_one_search and await one_search_answers(question, self._tools["medical_retriever"]):
             return None
         return Made(question, await demonstrate(question, self._tools, self._codec, self._config))
+
+    async def _make(self, task: Task) -> Made | None:
+        question = await self._candidates.make(self.graph.entities[task.seed], task.attempt, task.wanted)
+        return None if question is None else await self._play(question)
 
 
 class Crew(Protocol):
@@ -86,8 +87,8 @@ class Crew(Protocol):
     def make(self, tasks: Sequence[Task]) -> Iterable[Made | None]:
         """What is made of each task, in order. Raises ToolOutage."""
 
-    def play(self, questions: Sequence[Question]) -> Iterable[Made]:
-        """Each question, in order, with a new episode of the teacher's. Raises ToolOutage."""
+    def play(self, questions: Sequence[Question]) -> Iterable[Made | None]:
+        """Each question, in order, with a new episode; None for one that one search answers. Raises ToolOutage."""
 
 
 class _Alone:
@@ -99,7 +100,7 @@ class _Alone:
     def make(self, tasks: Sequence[Task]) -> Iterable[Made | None]:
         return map(self._workshop.make, tasks)
 
-    def play(self, questions: Sequence[Question]) -> Iterable[Made]:
+    def play(self, questions: Sequence[Question]) -> Iterable[Made | None]:
         return map(self._workshop.play, questions)
 
 
@@ -112,7 +113,7 @@ class _Together:
     def make(self, tasks: Sequence[Task]) -> Iterable[Made | None]:
         return self._pool.map(_make, tasks)
 
-    def play(self, questions: Sequence[Question]) -> Iterable[Made]:
+    def play(self, questions: Sequence[Question]) -> Iterable[Made | None]:
         return self._pool.map(_play, questions)
 
 
@@ -152,5 +153,5 @@ def _make(task: Task) -> Made | None:
     return _workshop.make(task)
 
 
-def _play(question: Question) -> Made:
+def _play(question: Question) -> Made | None:
     return _workshop.play(question)

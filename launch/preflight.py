@@ -33,6 +33,10 @@ def check(config: Config) -> Path:
     if config.out:
         check_writable(config.data_path, "out")
     check_benchmarks(config.kisa.benchmarks)
+    if config.knowledge.frequencies and not Path(config.knowledge.frequencies).expanduser().is_file():
+        raise ConfigError(
+            f"knowledge.frequencies={config.knowledge.frequencies}: no such file; `medrl count` writes one"
+        )
     model = resolve_model(config.model, cache)
     check_trainable(model, config.device)
     shape = read_shape(model)

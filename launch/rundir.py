@@ -116,12 +116,13 @@ def _own(folder: Path, run: Path) -> None:
     write_text(note, f"{mine}\n")
 
 
-_ASKING = {"timeout_s", "attempts", "backoff_s", "concurrency", "key_variable"}
+_ASKING = {"url", "timeout_s", "attempts", "backoff_s", "concurrency", "key_variable"}
 #: Settings that change how a run is carried out, not what comes out of it; a run may go on with other ones.
 _FREE: Any = {
     "kisa": {
         **dict.fromkeys(("workers", "benchmarks", "closed_book_sample"), True),
         **dict.fromkeys(("significance", "wording", "teacher"), _ASKING),
+        "solvers": {"__all__": _ASKING},
     },
     "pool": True,
     "rollout": True,

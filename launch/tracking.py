@@ -96,13 +96,13 @@ def _open_wandb(config: Config, run_path: Path) -> Any:
     return run
 
 
-def _without_addresses(settings: dict[str, Any]) -> dict[str, Any]:
+def _without_addresses(settings: Any) -> Any:
     """The settings but for `url`, in any section."""
-    return {
-        key: _without_addresses(value) if isinstance(value, dict) else value
-        for key, value in settings.items()
-        if key != "url"
-    }
+    if isinstance(settings, list):
+        return [_without_addresses(value) for value in settings]
+    if not isinstance(settings, dict):
+        return settings
+    return {key: _without_addresses(value) for key, value in settings.items() if key != "url"}
 
 
 def _run_id(path: Path) -> str:

@@ -90,6 +90,12 @@ def _parse_call(text: str) -> Action:
     return Action(call=ToolCall(value["name"], value["arguments"]))
 
 
+def without_thought(reply: str) -> str:
+    """A reply without blanks around it, and without what a reasoning model says to itself first."""
+    _, ended, rest = reply.partition("</think>")
+    return (rest if ended and reply.lstrip().startswith("<think>") else reply).strip()
+
+
 def render_call(thought: str, call: ToolCall) -> str:
     """A turn that calls a tool, in the one form that demonstrations use; `parse_action` reads it back."""
     body = json.dumps({"name": call.name, "arguments": dict(call.arguments)}, ensure_ascii=False)

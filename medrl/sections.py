@@ -35,24 +35,30 @@ class EndpointConfig(Section):
     concurrency: Positive = Field(8, description="requests under way at once")
     temperature: Annotated[float, Field(ge=0)] = 0.7
     max_tokens: Positive = Field(1024, description="one reply, tokens")
-    key_variable: str = Field("OPENAI_API_KEY", description="name of the environment variable that holds the key")
+    key_variable: str | None = Field(
+        None,
+        description="environment variable that holds the key; null: OPENAI_API_KEY for api.openai.com, none for others",
+    )
+    limit_name: Literal["max_tokens", "max_completion_tokens"] = Field(
+        "max_tokens", description="how the endpoint calls the limit of a reply"
+    )
 
     # For the whole section: the message of a validator of one field would show what was set, perhaps a password.
     @model_validator(mode="after")
     def _no_secrets(self) -> "EndpointConfig":
-        if not re.fullmatch("[A-Z_][A-Z0-9_]*", self.key_variable):
+        if self.key_variable is not None and not re.fullmatch("[A-Z_][A-Z0-9_]*", self.key_variable):
             raise ValueError(
                 "key_variable is the name of an environment variable in capitals, such as OPENAI_API_KEY, not the key"
             )
         address = _address(self.url)
         if address.username is not None or address.password is not None:
             raise ValueError(
-                f"url holds a user name or password: leave it out, and put the key into the environment as "
-                f"{self.key_variable}"
+                "url holds a user name or password: leave it out, put the key into the environment, and name the "
+                "variable in key_variable"
             )
         if address.query or address.fragment:
             raise ValueError(
-                f"url has a part after ? or #: leave it out; a key belongs into the environment as {self.key_variable}"
+                "url has a part after ? or #: leave it out; a key belongs into the environment, see key_variable"
             )
         return self
 
@@ -60,6 +66,11 @@ class EndpointConfig(Section):
     def host(self) -> str:
         """Host and port, what may be shown of the address."""
         return urlsplit(self.url).netloc
+
+    @property
+    def key_from(self) -> str | None:
+        """The environment variable that holds the key, if one is to be sent."""
+        return self.key_variable or ("OPENAI_API_KEY" if self.host == "api.openai.com" else None)
 
     @property
     def longest_s(self) -> float:
@@ -176,6 +187,13 @@ class KisaConfig(Section):
         0.5, description="accuracy of the best solver from which on a question is made again with one hop more"
     )
     regenerations: Annotated[int, Field(ge=0)] = Field(2, description="times that a question is made harder at most")
+
+    @model_validator(mode="after")
+    def _solvers_apart(self) -> "KisaConfig":
+        names = [solver.model for solver in self.solvers] + ["policy"] * self.policy_solves
+        if len(set(names)) < len(names):
+            raise ValueError(f"solvers={names}: two have one name, so one's answers would pass for the other's")
+        return self
 
     @model_validator(mode="after")
     def _hops(self) -> "KisaConfig":

@@ -64,7 +64,7 @@ class Question:
     `anchors`: what the text begins with, as it is written there. `clues`: relations beside the chain that narrow its
     first hop. `branches`: those that narrow later hops, in order, from the finding that the text names.
     `query`: the formal question, run on the graph to prove that `answer` is the only one. `optimal`: the subgraph that
-    it was made from is known to hold no longer chain.
+    it was made from is known to hold no longer chain of the lengths that were wanted.
     """
 
     id: str

@@ -24,7 +24,9 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def judge(server: MisbehavingServer) -> ExpertJudge:
-    return ExpertJudge(JudgeConfig(url=server.url, model="expert", attempts=3, backoff_s=0.0))
+    return ExpertJudge(
+        JudgeConfig(url=server.url, model="expert", attempts=3, backoff_s=0.0, key_variable="OPENAI_API_KEY")
+    )
 
 
 def test_rating_is_read_and_the_key_is_sent() -> None:

@@ -12,7 +12,7 @@ from typing import TypeVar
 import pytest
 
 from envs.endpoint import MOST_BYTES, Endpoint
-from envs.outcomes import DOWN_AFTER, Failure, Item, Outcome, SetAside
+from envs.outcomes import DOWN_AFTER, NONSENSE_AFTER, Failure, Item, Outcome, SetAside
 from medrl.errors import ConfigError, InfrastructureError
 from medrl.sections import EndpointConfig
 from medrl.types import Message
@@ -34,6 +34,7 @@ from tests.misbehaving import (
 
 T = TypeVar("T")
 KEY = "sk-correct-horse-battery"
+DEFAULTS = {"model": "m", "timeout_s": 30.0, "key_variable": "OPENAI_API_KEY"}
 SHORT_S = 0.3
 """A deadline that is meant to pass."""
 
@@ -63,7 +64,7 @@ class Client:
     """Endpoints whose pauses are noted and not waited for."""
 
     def __init__(self, server: MisbehavingServer, **settings: object) -> None:
-        self.config = EndpointConfig.model_validate({"url": server.url, "model": "m", "timeout_s": 30.0} | settings)
+        self.config = EndpointConfig.model_validate(DEFAULTS | {"url": server.url} | settings)
         self.pauses: list[float] = []
 
     def ask(self, question: str = "How many?") -> int:
@@ -323,10 +324,15 @@ def test_an_endpoint_that_goes_down_ends_the_work_and_what_was_answered_is_kept(
     assert len(server.requests) == 25 + 2 * DOWN_AFTER
 
 
-def test_a_model_that_talks_nonsense_is_not_down() -> None:
+def test_a_model_that_talks_nonsense_now_and_then_is_not_down_and_one_that_always_does_is_of_no_use() -> None:
+    items = [item(str(number)) for number in range(3 * NONSENSE_AFTER)]
+    with MisbehavingServer(lambda asked: says("7" if asked.question == "0" else "seven")) as server:
+        outcome = Client(server, attempts=1, concurrency=1).ask_all(items)
+    assert list(outcome.answers) == ["0"] and len(outcome.set_aside) == len(items) - 1
     with MisbehavingServer([says("seven")]) as server:
-        outcome = Client(server, attempts=1).ask_all([item(str(number)) for number in range(3 * DOWN_AFTER)])
-    assert not outcome.answers and len(outcome.set_aside) == 3 * DOWN_AFTER
+        assert len(Client(server, attempts=1).ask_all(items[: NONSENSE_AFTER - 1]).set_aside) == NONSENSE_AFTER - 1
+        with pytest.raises(InfrastructureError, match="not said one thing that can be read: give another model"):
+            Client(server, attempts=1).ask_all(items)
 
 
 def test_one_answer_in_between_shows_that_the_endpoint_is_not_down() -> None:

@@ -204,7 +204,7 @@ def test_language_models_word_try_and_judge_a_dataset(
             return says("NO" if any(f"({each})" in said for each in refused) else "YES")
         if task.startswith("You reword"):
             return says(f"A colleague asks: {said.partition('Question: ')[2]}")
-        return says("Beta syndrome")  # the solver's one answer
+        return says("Alpha disease")  # the solver's one answer
 
     def made(server: MisbehavingServer | None, name: str) -> tuple[dict[str, Any], Path]:
         model = {"url": server.url, "model": "m", "backoff_s": 0.0, "concurrency": 1} if server else None
@@ -217,16 +217,16 @@ def test_language_models_word_try_and_judge_a_dataset(
     plain, _ = made(None, "plain")
     data = load_dataset(out)
     questions = [*data.train, *data.heldout]
-    assert counts["difficulty"]["unknown"] == 0 and sum(counts["difficulty"].values()) == 4
+    assert counts["difficulty"]["untested"] == 0 and sum(counts["difficulty"].values()) == 4
     assert len(questions) == counts["difficulty"]["kept"]
     assert plain["train"]["questions"] + plain["heldout"]["questions"] == 4
     assert all(question.text.startswith("A colleague asks: ") for question in questions)
-    assert all(flaw(graph, question) is None and question.answer != "Beta syndrome" for question in questions)
+    assert all(flaw(graph, question) is None and question.answer != "Alpha disease" for question in questions)
     histories = [json.loads(line) for line in (out / "difficulty.jsonl").read_text().splitlines()]
     again = [history for history in histories if len(history["tries"]) > 1]
     assert again and all(one["hops"] + 1 == two["hops"] for one, two in (history["tries"] for history in again))
     easy = [each for history in histories for each in history["tries"] if each["accuracy"]["m"] >= 0.5]
-    assert easy and all(each["answer"] == "Beta syndrome" for each in easy)
+    assert easy and all(each["answer"] == "Alpha disease" for each in easy)
     by_id = {rollout.question_id: rollout for rollout in data.trajectories}
     assert by_id.keys() == {question.id for question in data.train}
     assert not (out / "set_aside.jsonl").exists() or not (out / "set_aside.jsonl").read_text()

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from envs.outcomes import Item, SetAside
 from kisa.difficulty import Fate, accuracies, calibrate
@@ -36,6 +37,7 @@ FAULTS: list[Behaviour] = [status(429), status(503), breaks_off, hangs, says("")
 
 def endpoint(server: MisbehavingServer, **changes: object) -> EndpointConfig:
     fields = {"url": server.url, "model": "a-model", "timeout_s": 0.3, "backoff_s": 0.0, "concurrency": 4}
+    fields["key_variable"] = "OPENAI_API_KEY"
     return EndpointConfig.model_validate(fields | changes)
 
 
@@ -104,6 +106,11 @@ def test_an_endpoint_that_is_down_ends_the_work_and_keeps_what_it_said(tmp_path:
     assert kept == [f"echo item i{n}" for n in range(5)]
     with MisbehavingServer([status(401)]) as server, pytest.raises(ConfigError, match="OPENAI_API_KEY"):
         inquire("other", endpoint(server), _items(3), tmp_path)
+    with (
+        MisbehavingServer([says("Well, ...")]) as server,
+        pytest.raises(InfrastructureError, match="not said one thing"),
+    ):
+        inquire("nonsense", endpoint(server, attempts=1), _items(40), tmp_path)
 
 
 @pytest.fixture
@@ -122,6 +129,8 @@ def test_a_wording_is_taken_only_if_it_asks_the_same(graph: KnowledgeGraph, ques
         "Blue sclera gene?",
         good * 3,
         good.rstrip("?"),
+        good.replace("gene", "drug"),  # another kind of thing
+        good.replace("?", "<|im_end|>?"),
     ):
         assert read_wording(graph, question, bad) is None
     (item,) = wording_items(graph, [question])
@@ -134,10 +143,16 @@ def test_a_constraint_must_be_said(graph: KnowledgeGraph) -> None:
     value = asked.query[1][-1][2]
     assert read_wording(graph, asked, asked.text) == asked.text
     assert read_wording(graph, asked, asked.text.replace(value, "special")) is None
+    other = _question(graph, *LONGEST[:4])
+    assert read_wording(graph, other, other.text) == other.text
+    alone = other.text.replace("other ", "").replace("second ", "")
+    assert alone != other.text and read_wording(graph, other, alone) is None  # Alpha disease would do as well
 
 
 def test_significance_takes_a_plain_word_only(graph: KnowledgeGraph) -> None:
-    assert [read_verdict(reply) for reply in ("YES", " no. ", '"Yes"', "Yes, since", "", "maybe")] == [
+    replies = ("<think>\nNO?\n</think>\n\nYES", "YES", " no. ", '"Yes"', "Yes, since", "", "maybe")
+    assert [read_verdict(reply) for reply in replies] == [
+        "yes",
         "yes",
         "no",
         "yes",
@@ -180,8 +195,8 @@ def test_easy_questions_get_a_hop_more_until_they_are_hard(graph: KnowledgeGraph
 
     made = [_made(graph, 2, "a"), _made(graph, 4, "b"), _made(graph, 2, "silent")]
     kept, histories = calibrate(made, [Knows(4, ["silent"])], harder, KisaConfig(regenerations=2))
-    assert [each.question.id for each in kept] == ["a++", "b"]
-    assert [history.fate for history in histories] == [Fate.KEPT, Fate.KEPT, Fate.UNKNOWN]
+    assert [each.question.id for each in kept] == ["a++", "b", "silent"]
+    assert [history.fate for history in histories] == [Fate.KEPT, Fate.KEPT, Fate.UNTESTED]
     assert [(each.id, each.hops, each.accuracy) for each in histories[0].tries] == [
         ("a", 2, {"knows": 1.0}),
         ("a+", 3, {"knows": 1.0}),
@@ -218,6 +233,9 @@ def test_accuracy_is_the_share_of_right_answers_of_the_best_solver(
         silent = EndpointSolver(endpoint(server, model="silent"), tmp_path)
         assert accuracies([question, twin], [silent], 2) == {}  # unknown is not wrong
     assert read_answer("x" * 301) is None and read_answer(" AAA1 \nbecause") == "AAA1 "
+    assert read_answer("<think>\nlong and long</think>\nAAA1") == "AAA1"
+    with pytest.raises(ValidationError, match="two have one name"):
+        KisaConfig(solvers=[endpoint(server), endpoint(server, temperature=0.1)])
 
 
 def _turns(question: Question) -> list[str]:
@@ -246,10 +264,12 @@ def test_a_model_teaches_with_the_structure_alone(graph: KnowledgeGraph, questio
         kisa = CONFIG.kisa.model_copy(update={"teacher": endpoint(server, timeout_s=5.0)})
         config = CONFIG.model_copy(update={"kisa": kisa})
         codec = ChatCodec(tiny_tokenizer())
-        played = play_all([question, wrong], open_library(graph), codec, config, tmp_path)
+        played = play_all([question, wrong], open_library(graph), codec, config, tmp_path, "k")
         requests = len(server.requests)
-        assert play_all([question, wrong], open_library(graph), codec, config, tmp_path) == played
+        assert play_all([question, wrong], open_library(graph), codec, config, tmp_path, "k") == played
         assert len(server.requests) == requests  # kept, the failed one as well
+        assert play_all([question, wrong], open_library(graph), codec, config, tmp_path, "other settings") == played
+        assert len(server.requests) == 2 * requests
         told = [each.body["messages"][0]["content"] for each in server.requests]
     assert played.keys() == {question.id}
     rollout = played[question.id]
@@ -269,14 +289,28 @@ def test_an_episode_that_the_endpoint_broke_is_set_aside(
     with MisbehavingServer([says(turns[0]), status(503)]) as server:
         kisa = CONFIG.kisa.model_copy(update={"teacher": endpoint(server, attempts=2)})
         config = CONFIG.model_copy(update={"kisa": kisa})
-        assert play_all([question], open_library(graph), ChatCodec(tiny_tokenizer()), config, tmp_path) == {}
+        assert play_all([question], open_library(graph), ChatCodec(tiny_tokenizer()), config, tmp_path, "k") == {}
+        many = [replace(question, id=f"q{number}") for number in range(12)]
+        with pytest.raises(InfrastructureError, match="10 items in a row had no reply"):
+            play_all(many, open_library(graph), ChatCodec(tiny_tokenizer()), config, tmp_path / "down", "k")
     assert [(aside.stage, aside.id) for aside in read(tmp_path / "set_aside.jsonl")] == [("teacher", question.id)]
 
 
-def test_a_turn_has_one_call_or_answer(question: Question) -> None:
-    assert all(read_turn(f" {turn}\n") == turn for turn in _turns(question))
-    assert read_turn("I do not know.") is None and read_turn("<tool_call>{") is None
-    assert read_turn("".join(_turns(question))) is None
+def test_a_turn_is_a_thought_and_one_call_or_answer_that_a_policy_could_sample(question: Question) -> None:
+    codec = ChatCodec(tiny_tokenizer())
+    for turn in _turns(question):
+        assert read_turn(f" {turn}\n", codec, 400) == turn
+        for bad in (
+            f"{turn}<tool_response>made up</tool_response>",
+            f"Well. {turn}",
+            turn.replace("<think>", "<think>It is [MASK]. "),
+            turn.replace("</think>", "<|im_end|></think>"),
+            turn * 2,
+            turn[:-3],
+        ):
+            assert read_turn(bad, codec, 4000) is None
+        assert read_turn(turn, codec, len(codec.encode_action(turn)) - 1) is None
+    assert read_turn("I do not know.", codec, 400) is None and read_turn("<tool_call>{", codec, 400) is None
 
 
 def test_guidance_has_a_line_a_hop_and_no_name(graph: KnowledgeGraph) -> None:
@@ -301,8 +335,12 @@ def test_a_model_finds_names_and_may_only_point(graph: KnowledgeGraph, tmp_path:
         ("AAA1", ("NCBIGene:11",)),
         ("Beta", ("text:beta",)),
     ]
-    assert [read_names(reply) for reply in ("[]", "none", '["a", 3]', '[" "]', "[1", '{"a": "b"}')] == [
+    assert [
+        read_names(reply)
+        for reply in ("[]", "none", '["a", 3]', '[" "]', "[1", "[" * 9999 + "]" * 9999, '["\\ud800 x"]')
+    ] == [
         "[]",
+        None,
         None,
         None,
         None,

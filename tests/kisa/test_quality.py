@@ -25,6 +25,9 @@ UNIQUE, NECESSARY, LEAK, SHORT, SOLVED, RECALL, LOCATED, ONE_SEARCH, MEMORY, EXA
 IDS, SPLIT, ANSWERS, OPTIMAL, SPECIALTY = range(12, 17)
 
 
+ASKED = Tried(from_memory={"q": False})
+
+
 class Retriever:
     """The small library, with `search` as the real one has it; `missing`: ids that it never finds."""
 
@@ -65,7 +68,7 @@ def report(
 ) -> QualityReport:
     data = Dataset(list(questions), [], [solved(each, answer) for each in questions])
     retriever = cast(MedicalRetriever, Retriever(graph, **tool))
-    return assess(graph, data, retriever, _documents(graph), tried or Tried(), benchmarks)
+    return assess(graph, data, retriever, _documents(graph), tried or ASKED, benchmarks)
 
 
 def _documents(graph: KnowledgeGraph) -> dict[str, Document]:
@@ -126,7 +129,10 @@ def test_evidence_that_is_not_found_is_caught(graph: KnowledgeGraph, question: Q
 def test_evidence_that_is_not_where_it_is_said_to_be_is_caught(graph: KnowledgeGraph, question: Question) -> None:
     first, *others = question.relations
     assert [each.provenance["document"] for each in question.relations] == ["HP:1000001", "OMIM:1", "NCBIGene:11"]
-    for wrong in ({"span": "0:4"}, {"document": "OMIM:3"}, {"document": "nowhere"}):
+    text = _documents(graph)["HP:1000001"].text
+    title = f"0:{len('Blue sclera')}"  # the right document, and the wrong end of the relation
+    assert text.startswith("Blue sclera")
+    for wrong in ({"span": "0:4"}, {"span": title}, {"document": "OMIM:3"}, {"document": "nowhere"}):
         moved = replace(first, provenance={**first.provenance, **wrong})
         assert failing(graph, replace(question, relations=(moved, *others))) == {LOCATED}
     assert failing(graph, replace(question, relations=(replace(first, provenance={}), *others))) == {LOCATED}
@@ -141,7 +147,7 @@ def test_an_answer_from_memory_is_caught(graph: KnowledgeGraph, question: Questi
 
 def test_an_unsolved_held_out_question_is_caught(graph: KnowledgeGraph, question: Question) -> None:
     retriever = cast(MedicalRetriever, Retriever(graph))
-    for tried, passed in ((Tried(), False), (Tried(solved=frozenset({question.id})), True)):
+    for tried, passed in ((ASKED, False), (replace(ASKED, solved=frozenset({question.id})), True)):
         found = assess(graph, Dataset([], [question], []), retriever, _documents(graph), tried)
         assert found.gates[SOLVED].passed is passed
 
@@ -170,7 +176,7 @@ def test_what_joins_training_and_held_out_is_caught(graph: KnowledgeGraph, quest
         Dataset([question], [held], [solved(question)]),
         cast(MedicalRetriever, Retriever(graph)),
         _documents(graph),
-        Tried(),
+        ASKED,
     )
     assert [shared.gates[index].passed for index in (IDS, SPLIT, ANSWERS)] == [True, False, False]
     assert set(shared.gates[SPLIT].failed) == {"OMIM:1", "OMIM:2", "NCBIGene:11"}
@@ -178,7 +184,7 @@ def test_what_joins_training_and_held_out_is_caught(graph: KnowledgeGraph, quest
 
 def test_a_fault_of_a_held_out_question_is_caught(graph: KnowledgeGraph, question: Question) -> None:
     held = replace(question, text=f"{question.text} Not {question.answer}.")
-    found = assess(graph, Dataset([], [held], []), cast(MedicalRetriever, Retriever(graph)), _documents(graph), Tried())
+    found = assess(graph, Dataset([], [held], []), cast(MedicalRetriever, Retriever(graph)), _documents(graph), ASKED)
     assert not found.gates[LEAK].passed
 
 
