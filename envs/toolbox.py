@@ -71,6 +71,14 @@ def open_toolbox(
     return {tool.name: tool for tool in tools}
 
 
+def build_indexes(knowledge: Path, config: KnowledgeConfig) -> None:
+    """What `open_toolbox` opens, built on all cores before several processes open it. Raises DataError, ConfigError."""
+    cache = Path(config.cache).expanduser()
+    build_index(knowledge / "corpus.jsonl", cache, config.encoder)
+    build_index(knowledge / "web.jsonl", cache, None)
+    build_profiles(knowledge, cache)
+
+
 def encode_queries(queries: Sequence[str], config: KnowledgeConfig) -> Floats:
     """Embeddings [queries, dimensions], made together and kept under the cache. Raises ConfigError, DataError."""
     return encode_once(queries, Path(config.cache).expanduser(), config.encoder, "queries")

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from envs.toolbox import encode_queries, open_toolbox
+from envs.toolbox import build_indexes, encode_queries, open_toolbox
 from envs.tools.base import Tool
 from kisa.candidates import Candidates, Wanted
 from kisa.expansion import RetrieverDiscovery, discovery_queries
@@ -124,7 +124,9 @@ def crew(graph: KnowledgeGraph, config: Config, knowledge: Path, tokenizer: Any)
         workshop = Workshop(config, knowledge, tokenizer, graph)
         yield _Alone(workshop)
         return
-    encode_queries(discovery_queries(graph), config.knowledge)  # once, on all cores, before each worker reads them
+    # Once, on all cores, before each worker opens them.
+    build_indexes(knowledge, config.knowledge)
+    encode_queries(discovery_queries(graph), config.knowledge)
     arguments = (config, knowledge, tokenizer)
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(config.kisa.workers, spawn, initializer=_open, initargs=arguments) as pool:

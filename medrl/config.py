@@ -78,6 +78,12 @@ class Config(Section):
         return self
 
     @model_validator(mode="after")
+    def _folders(self) -> "Config":
+        if self.out and self.data_path.resolve() == self.run_path.resolve():
+            raise ValueError(f"out={self.out} is run_dir itself: give a folder of its own, or leave it empty")
+        return self
+
+    @model_validator(mode="after")
     def _devices(self) -> "Config":
         if self.device == "cpu" and self.learner.sequence_parallel > 1:
             raise ValueError(

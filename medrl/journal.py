@@ -4,13 +4,16 @@
 {…}             one record a line
 """
 
+import fcntl
 import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Generic, TypeVar
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
+
+from medrl.errors import ConfigError, DataError
 
 T = TypeVar("T")
 
@@ -19,11 +22,19 @@ class Journal(Generic[T]):
     """The records of one work, in the order they were appended."""
 
     def __init__(self, path: Path, key: str, record: type[T]) -> None:
-        """Go on with what `path` holds if it is of `key`, else start anew. A last line that was cut off is dropped."""
+        """Go on with what `path` holds if it is of `key`, else start anew. A last line that was cut off is dropped.
+
+        Raises ConfigError if another process is at work on it.
+        """
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
         self._adapter = TypeAdapter(record)
         self._file = path.open("a+b")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self._file.close()
+            raise ConfigError(f"another medrl is at work on {path}: wait for it") from error
         header = json.dumps({"key": key}).encode() + b"\n"
         self._kept = _whole_lines(self._file, header)
         self._file.truncate(self._kept)
@@ -32,13 +43,16 @@ class Journal(Generic[T]):
             self._file.flush()
 
     def records(self) -> Iterator[T]:
-        """What was appended before this journal was opened, in order, read as it is asked for."""
+        """What was appended before this journal was opened, in order, read as it is asked for. Raises DataError."""
         with self._path.open("rb") as lines:
             read = len(lines.readline())
             while read < self._kept:
                 line = lines.readline()
                 read += len(line)
-                yield self._adapter.validate_json(line)
+                try:
+                    yield self._adapter.validate_json(line)
+                except ValidationError as error:
+                    raise DataError(f"{self._path}: damaged ({error.errors()[0]['msg']}): delete it") from error
 
     def append(self, record: T) -> None:
         """Keep a record; it is on the disk when this returns."""

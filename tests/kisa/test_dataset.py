@@ -225,6 +225,7 @@ def test_language_models_word_try_and_judge_a_dataset(
     histories = [json.loads(line) for line in (out / "difficulty.jsonl").read_text().splitlines()]
     again = [history for history in histories if len(history["tries"]) > 1]
     assert again and all(one["hops"] + 1 == two["hops"] for one, two in (history["tries"] for history in again))
+    assert all(question.entities[0].id not in refused for question in questions)
     easy = [each for history in histories for each in history["tries"] if each["accuracy"]["m"] >= 0.5]
     assert easy and all(each["answer"] == "Alpha disease" for each in easy)
     by_id = {rollout.question_id: rollout for rollout in data.trajectories}

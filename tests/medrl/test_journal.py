@@ -1,5 +1,8 @@
 from pathlib import Path
 
+import pytest
+
+from medrl.errors import ConfigError, DataError
 from medrl.journal import Journal
 from medrl.types import Entity
 
@@ -64,3 +67,17 @@ def test_one_that_is_done_is_gone(tmp_path: Path) -> None:
     journal.append(ONE)
     journal.close(done=True)
     assert not list(tmp_path.iterdir())
+
+
+def test_two_do_not_write_one_and_damage_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    journal = Journal(path, "k", Entity)
+    journal.append(ONE)
+    with pytest.raises(ConfigError, match="another medrl is at work on .*journal"):
+        Journal(path, "k", Entity)
+    journal.close()
+    path.write_bytes(path.read_bytes().replace(b'"name"', b'"nome"'))
+    damaged = Journal(path, "k", Entity)
+    with pytest.raises(DataError, match=r"journal: damaged \(.*\): delete it"):
+        list(damaged.records())
+    damaged.close()
