@@ -145,7 +145,7 @@ def test_the_number_of_workers_changes_no_byte(folder: Path, tmp_path: Path) -> 
 
 
 @pytest.mark.slow
-def test_a_worker_that_is_killed_ends_the_work_and_the_same_command_goes_on(
+def test_workers_that_are_killed_end_the_work_and_the_same_command_goes_on(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dataset, "_SEEDS_A_ROUND", 1)
@@ -154,13 +154,14 @@ def test_a_worker_that_is_killed_ends_the_work_and_the_same_command_goes_on(
     synthesize(config, knowledge, tmp_path / "whole", tiny_tokenizer())
     append = RoundLog.append
 
-    def kills_a_worker(log: RoundLog, finished: Round) -> None:
+    def kills_the_workers(log: RoundLog, finished: Round) -> None:
         append(log, finished)
-        workers = [each for each in psutil.Process().children() if "spawn_main" in " ".join(each.cmdline())]
-        workers[-1].kill()
+        for child in psutil.Process().children():
+            if "spawn_main" in " ".join(child.cmdline()):
+                child.kill()
 
     with monkeypatch.context() as patched:
-        patched.setattr(RoundLog, "append", kills_a_worker)
+        patched.setattr(RoundLog, "append", kills_the_workers)
         with pytest.raises(InfrastructureError, match="a worker of the synthesis died"):
             synthesize(config, knowledge, tmp_path / "torn", tiny_tokenizer())
     assert not (tmp_path / "torn" / "questions.jsonl").exists()
