@@ -144,20 +144,23 @@ def measure(files: list[Path], workers: int, to: Path) -> Cost:
     with MemoryMeter(every_s=0.5) as meter, CpuMeter() as cpu:
         own = meter.sample()
         begun = time.monotonic()
-        subprocess.run(command, env=environment, check=True, capture_output=True)
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         seconds = time.monotonic() - begun
+    if done.returncode:
+        sys.exit(f"medrl count ended with {done.returncode}: {done.stderr[-2000:]}")
     return Cost(seconds, cpu.seconds, meter.peak_gb - own)
 
 
-def fit(documents: list[int], seconds: list[float]) -> tuple[float, float, float]:
-    """Start-up, c and exponent. The exponent is searched for in steps of 0.001, the others follow from it."""
+def fit(documents: list[int], seconds: list[float]) -> tuple[float, float, float, float]:
+    """Start-up, c, exponent, and the largest relative error: where that is large the machine had other work, and the
+    fit says nothing. The exponent is searched for in steps of 0.001, the others follow from it."""
     n, t = np.array(documents, dtype=float), np.array(seconds)
-    best = (math.inf, 0.0, 0.0, 0.0)
+    best = (math.inf, 0.0, 0.0, 0.0, 0.0)
     for exponent in np.arange(0.5, 1.5, 0.001):
         design = np.stack([np.ones_like(n), n**exponent], axis=1) / t[:, None]
         (start, slope), *_ = np.linalg.lstsq(design, np.ones_like(t), rcond=None)
-        error = float(np.sum((design @ np.array([start, slope]) - 1) ** 2))
-        best = min(best, (error, float(start), float(slope), float(exponent)))
+        errors = design @ np.array([start, slope]) - 1
+        best = min(best, (float(errors @ errors), float(start), float(slope), exponent, float(np.abs(errors).max())))
     return best[1:]
 
 
@@ -184,8 +187,8 @@ def main() -> None:
             for path in files:
                 path.unlink()
     for label, seconds in (("CPU", cpus), ("wall", walls)):
-        start, slope, exponent = fit([*SIZES], seconds)
-        print(f"{label:4} seconds = {start:.1f} + {slope:.3g} · documents^{exponent:.3f}")
+        start, slope, exponent, worst = fit([*SIZES], seconds)
+        print(f"{label:4} seconds = {start:.1f} + {slope:.3g} · documents^{exponent:.3f}  (within {worst:.0%})")
     rate = SIZES[-1] / (walls[-1] - start) / options.workers
     print(f"{rate:,.0f} documents/s a core at {SIZES[-1]:,} documents, start-up left out")
     print(f"extrapolated to {BASELINE_FILES:,} files of {BASELINE_CITATIONS:,} citations:")
