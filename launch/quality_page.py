@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
-from kisa.quality import Gate, QualityReport
+from kisa.gates import Gate, QualityReport
 from launch.charts import count_chart
 from launch.page import render_page
 from medrl.errors import DataError

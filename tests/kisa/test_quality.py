@@ -11,10 +11,11 @@ from envs.corpus import Document
 from envs.tools.medical_retriever import Hit, MedicalRetriever
 from kisa.dataset import Dataset
 from kisa.documents import medical_documents
+from kisa.gates import QualityReport
 from kisa.graph import KnowledgeGraph
 from kisa.proofs import flaw
 from kisa.provenance import locate_evidence
-from kisa.quality import QualityReport, Tried, assess
+from kisa.quality import Tried, assess
 from medrl.errors import DataError
 from medrl.types import Ending, Question, Rollout
 from tests.kisa.chains import chain_along

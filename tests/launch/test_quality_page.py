@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from kisa.quality import Gate, QualityReport
+from kisa.gates import Gate, QualityReport
 from launch.charts import count_chart
 from launch.quality_page import examples, quality_reminder, render_quality, summary_lines
 from medrl.errors import DataError
