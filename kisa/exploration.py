@@ -69,7 +69,7 @@ def _go_astray(detours: Sequence[Detour], thought: str, subject: str) -> Generat
     for detour in detours:
         why, call = detour(subject)
         yield render_call(f"{thought} {why}", call)
-    return f"That does not tell. {thought}"
+    return f"I check with the sources. {thought}"
 
 
 def _general(subject: str) -> tuple[str, ToolCall]:

@@ -5,6 +5,7 @@ Every rule but the last three also holds for each prefix of a valid path, so a s
     directed        each step is a relation of the graph, in its direction
     simple          no entity twice: D -> gene -> the same D is no step
     not invertible  neighbours on the path do not merely rename each other ("Noonan syndrome" -> "Noonan syndrome 1")
+    no twin         two diseases of one gene are of one catalogue: Orphanet's is often OMIM's by another name
     no shortcut     entities that do not follow each other on the path are not linked
     no hub          no finding of hundreds of diseases, no disease of many genes
     functional      given the step and the path so far, the next entity is the only one
@@ -102,7 +103,7 @@ class Validity:
         relation = self.graph.between(before[-1], last)
         if relation is None or alike(before[-1].name, last.name):
             return False
-        if any(self._linked(each, last) for each in before[:-1]):
+        if any(self._linked(each, last) for each in before[:-1]) or _are_twins(before, last):
             return False
         if len({self.splits[each.id] for each in path if each.id in self.splits}) > 1:
             return False
@@ -165,6 +166,14 @@ class Validity:
 
     def _linked(self, left: Entity, right: Entity) -> bool:
         return self.graph.between(left, right) is not None or self.graph.between(right, left) is not None
+
+
+def _are_twins(before: Sequence[Entity], last: Entity) -> bool:
+    """Whether `last` may be the same disease as the one that its gene was reached from."""
+    if len(before) < 2 or last.kind != "disease" or before[-1].kind != "gene" or before[-2].kind != "disease":
+        return False
+    catalogues = {each.id.partition(":")[0] for each in (before[-2], last)}
+    return len(catalogues) > 1 or alike(before[-2].name, last.name)
 
 
 def rules(graph: KnowledgeGraph, config: KisaConfig, seed: int) -> Validity:

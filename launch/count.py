@@ -51,7 +51,7 @@ def count(files: Sequence[Path], ontology: str, to: Path, workers: int | None) -
         ) from error
     print(f"{total.documents:,} documents in {len(found):,} files, {total.characters:,} characters")
     print(f"{sum(total.mentions.values()):,} mentions, of {len(total.mentions):,} of {len(entities):,} entities")
-    print(f"left out: {_listed(total.skipped)}", *notes, sep="\n  ")
+    print(f"records left out: {_listed(total.skipped)}", *notes, sep="\n  ")
     print(frequency.describe(KisaConfig().rare_percentile))
     print(to)
 

@@ -99,7 +99,7 @@ def _asked_of_models(kisa: KisaConfig, max_turns: int) -> Iterable[tuple[str, st
     questions = kisa.train_questions + kisa.heldout_questions
     again = 1 + kisa.regenerations
     if kisa.significance:
-        yield "significance", f"{kisa.significance.model}: one request for each rare entity"
+        yield "significance", f"{kisa.significance.model}: one request for each rare entity, thousands of HPO"
     if kisa.wording:
         yield "wording", f"{kisa.wording.model}: {questions:,} requests, and one for each question that is made harder"
     for solver in kisa.solvers:
@@ -198,7 +198,7 @@ def _count(of: str, number: int) -> str:
 
 def _written(config: Config, shape: ModelShape) -> Iterable[tuple[str, str]]:
     yield "config.yaml", "these settings, resolved"
-    yield "data/", "questions and guided trajectories"
+    yield "data/", f"questions and guided trajectories{f', in {config.data_path}' if config.out else ''}"
     yield "checkpoints/", "sft and rl, as Hugging Face folders"
     yield "trajectories/", "every episode, one JSON line each"
     yield (

@@ -54,6 +54,7 @@ class _Line:
     entity_mapping: dict[str, str] = field(default_factory=dict)
     generation_metadata: _Metadata = _Metadata()
     unique_id: str | None = None
+    messages: Any = None
 
 
 def qa_line(question: Question, run: str) -> dict[str, Any]:
@@ -87,6 +88,8 @@ def qa_line(question: Question, run: str) -> dict[str, Any]:
 def read_qa(path: Path) -> Iterator[QAItem]:
     """The file's questions, ours or others'. Raises DataError naming file and line."""
     for number, line in enumerate(read_jsonl(path, _Line), start=1):
+        if line.messages is not None:
+            raise DataError(f"{path}:{number}: a trajectory, not a question: `medrl import messages` reads it")
         question = None
         if line.generation_metadata.medrl is not None:
             ours = line.generation_metadata.medrl | {"text": line.question, "answer": line.answer}

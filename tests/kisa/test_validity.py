@@ -4,7 +4,7 @@ import pytest
 
 from kisa.graph import KnowledgeGraph
 from kisa.splits import assign_splits
-from kisa.validity import Validity
+from kisa.validity import Validity, _are_twins
 from medrl.types import Entity
 
 
@@ -79,3 +79,17 @@ def test_next_relations_are_the_functional_ones(graph: KnowledgeGraph, validity:
     assert names == {"AAA1", "Blue sclera", "Tall stature", "Long fingers"}
     previous = {each.name for each in validity.previous_entities(alpha, (alpha,))}
     assert previous == {"Blue sclera"}
+
+
+@pytest.mark.parametrize(
+    ("other", "twins"),
+    [
+        (("OMIM:2", "Beta syndrome"), False),
+        (("ORPHA:2", "Beta syndrome"), True),  # of another catalogue: may be the first by another name
+        (("OMIM:2", "Alpha disease, type 1"), True),
+    ],
+)
+def test_the_other_disease_of_a_gene_is_another_disease(other: tuple[str, str], twins: bool) -> None:
+    before = [Entity("OMIM:1", "Alpha disease", "disease"), Entity("NCBIGene:11", "AAA1", "gene")]
+    assert _are_twins(before, Entity(*other, "disease")) is twins
+    assert not _are_twins(before[1:], Entity(*other, "disease"))

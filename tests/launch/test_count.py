@@ -90,7 +90,7 @@ def test_what_is_written_is_what_one_loop_over_all_documents_counts(
     assert f"21 documents in 4 files, {sum(map(len, texts))} characters" in shown.out
     named = [count for count in expected.mentions.values() if count]
     assert f"{sum(named)} mentions, of {len(named)} of {len(expected.mentions)} entities" in shown.out
-    assert "left out: nothing" in shown.out
+    assert "records left out: nothing" in shown.out
     assert "percentile 25" in shown.out and "21 documents, so the least frequency is 4.8e-02" in shown.out
     assert shown.out.endswith(f"{to}\n")
     assert "count: 21/21 document [" in shown.err
@@ -146,7 +146,7 @@ def test_what_is_broken_is_named_and_the_rest_counts(
     write_pubmed(corpus[3], ["", *TEXTS])
     assert run(corpus, ontology, tmp_path / "f.json") == 0
     shown = capsys.readouterr().out
-    assert "left out: 1 records with no document in it, 1 records with no title\n" in shown
+    assert "records left out: 1 records with no document in it, 1 records with no title\n" in shown
     assert f"  {corpus[0]}: cut off" in shown and "fetch it again" in shown
     assert f"  {corpus[2]}: left out 1 with no document in it (first: line 4)\n" in shown
     assert f"  {corpus[3]}: left out 1 with no title (first: PMID 1)\n" in shown

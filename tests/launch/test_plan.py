@@ -40,7 +40,7 @@ def test_requests_to_language_models_by_hand(tmp_path: Path) -> None:
     assert row(text, "wording") == "m: 40 requests, and one for each question that is made harder"
     assert row(text, "solver") == "m: 120 requests, up to 240 if all are made harder"
     assert row(text, "teacher") == "m: 30 episodes, at most 240 requests"
-    assert row(text, "significance") == "m: one request for each rare entity"
+    assert row(text, "significance") == "m: one request for each rare entity, thousands of HPO"
     assert " requests" not in plan(tmp_path)
 
 

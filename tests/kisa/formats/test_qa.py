@@ -136,3 +136,9 @@ def test_a_malformed_line_is_named(tmp_path: Path, line: bytes, says: str) -> No
     with pytest.raises(DataError) as raised:
         list(read_qa(path))
     assert str(raised.value).startswith(f"{path}:2: ") and says in str(raised.value)
+
+
+def test_a_trajectory_is_no_question(tmp_path: Path) -> None:
+    (tmp_path / "qa.jsonl").write_text('{"question": "q?", "answer": "a", "messages": []}\n', encoding="utf-8")
+    with pytest.raises(DataError, match=r"qa.jsonl:1: a trajectory, not a question: `medrl import messages`"):
+        list(read_qa(tmp_path / "qa.jsonl"))
