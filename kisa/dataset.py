@@ -41,7 +41,7 @@ from medrl.sections import EndpointConfig, KisaConfig
 from medrl.seeds import derive_seed
 from medrl.types import Entity, Question, Rollout, Split
 
-_ATTEMPTS = 4
+_ATTEMPTS = 5
 #: Seeds of each specialty in a round: what a round makes is chosen from before the next one is asked for.
 _SEEDS_A_ROUND = 4
 Queues = Mapping[str, list[Entity]]
@@ -153,9 +153,11 @@ def _fill(
     """Take questions until there are enough. What `finished` holds is not made again. Raises DataError."""
     with tqdm(total=selection.total, desc=f"{selection.split} questions", unit="question") as progress:
         for attempt in range(_ATTEMPTS):
-            # A seed gives its longest chain, so the short ones are asked for at last.
+            # A seed gives its longest chain, so the short ones, of which there are many, are asked for at last.
+            if attempt == _ATTEMPTS - 4 and kisa.max_hops > kisa.min_hops:
+                selection.open_lengths(kisa.min_hops + 1, kisa.min_hops + 2)
             if attempt == _ATTEMPTS - 3:
-                selection.open_lengths(kisa.min_hops + 2)
+                selection.open_lengths(kisa.min_hops, kisa.min_hops + 2)
             if attempt >= _ATTEMPTS - 2:
                 selection.open_specialties(kisa.min_hops + (attempt == _ATTEMPTS - 2))
             waiting = {specialty: deque(queues[specialty]) for specialty in sorted(queues)}

@@ -89,12 +89,12 @@ class Selection:
         asked for another."""
         return not self._open and seed in self._on_chains
 
-    def open_lengths(self, longest: int) -> None:
-        """Let any length up to `longest` fill what a specialty lacks: it holds too few chains of the wanted ones."""
+    def open_lengths(self, shortest: int, longest: int) -> None:
+        """Let any length within the bounds fill what a specialty lacks: it holds too few chains of the wanted ones."""
         self._open = True
         for specialty, quotas in self.quotas.items():
             missing = sum(count for count in quotas.values() if count > 0)
-            self.quotas[specialty] = {hops: missing if hops <= longest else 0 for hops in quotas}
+            self.quotas[specialty] = {hops: missing if shortest <= hops <= longest else 0 for hops in quotas}
 
     def open_specialties(self, longest: int) -> None:
         """Let any specialty fill what is missing, with lengths up to `longest`."""

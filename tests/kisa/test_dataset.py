@@ -177,7 +177,7 @@ def test_each_specialty_has_numbers_of_its_own_until_they_are_opened() -> None:
     assert take(asked(0, 2)) and not take(asked(1, 2)) and not take(asked(2, 4))
     assert selection.wanted("cardiology").hops == {3} and selection.wanted("neurology").hops == {2, 3}
     assert selection.is_spent("HP:0") and not selection.is_spent("HP:9")
-    selection.open_lengths(2)
+    selection.open_lengths(2, 2)
     assert not selection.is_spent("HP:0")
     assert not take(asked(3, 3)) and take(asked(3, 2)) and selection.has_enough("cardiology")
     assert not take(asked(4, 2)) and take(asked(5, 2, "neurology")) and not selection.has_enough("neurology")
