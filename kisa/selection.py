@@ -91,10 +91,11 @@ class Selection:
 
     def open_lengths(self, shortest: int, longest: int) -> None:
         """Let any length within the bounds fill what a specialty lacks: it holds too few chains of the wanted ones."""
-        self._open = True
         for specialty, quotas in self.quotas.items():
-            missing = sum(count for count in quotas.values() if count > 0)
+            left = [count for count in quotas.values() if count > 0]
+            missing = max(left, default=0) if self._open else sum(left)  # open ones all count the same questions
             self.quotas[specialty] = {hops: missing if shortest <= hops <= longest else 0 for hops in quotas}
+        self._open = True
 
     def open_specialties(self, longest: int) -> None:
         """Let any specialty fill what is missing, with lengths up to `longest`."""

@@ -180,6 +180,7 @@ def test_each_specialty_has_numbers_of_its_own_until_they_are_opened() -> None:
     selection.open_lengths(2, 2)
     assert not selection.is_spent("HP:0")
     assert not take(asked(3, 3)) and take(asked(3, 2)) and selection.has_enough("cardiology")
+    selection.open_lengths(2, 2)  # once more: the same questions are missing
     assert not take(asked(4, 2)) and take(asked(5, 2, "neurology")) and not selection.has_enough("neurology")
     selection.open_specialties(3)
     assert take(asked(6, 3)) and selection.missing == 0 and not take(asked(7, 3))
