@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from kisa import workshop
-from kisa.dataset import load_dataset, synthesize
+from kisa.dataset import _significant, load_dataset, synthesize
 from kisa.documents import medical_documents
 from kisa.entities import count_mentions
 from kisa.graph import KnowledgeGraph
@@ -16,7 +16,7 @@ from kisa.selection import Selection, quotas
 from kisa.splits import assign_splits, shared_entities
 from medrl.config import Config
 from medrl.errors import DataError
-from medrl.sections import KisaConfig
+from medrl.sections import EndpointConfig, KisaConfig
 from medrl.types import Ending, Entity, Question, Relation, Rollout
 from tests import fakes
 from tests.kisa.library import open_library
@@ -226,9 +226,22 @@ def test_language_models_word_try_and_judge_a_dataset(
     histories = [json.loads(line) for line in (out / "difficulty.jsonl").read_text().splitlines()]
     again = [history for history in histories if len(history["tries"]) > 1]
     assert again and all(one["hops"] + 1 == two["hops"] for one, two in (history["tries"] for history in again))
-    assert all(question.entities[0].id not in refused for question in questions)
     easy = [each for history in histories for each in history["tries"] if each["accuracy"]["m"] >= 0.5]
     assert easy and all(each["answer"] == "Alpha disease" for each in easy)
     by_id = {rollout.question_id: rollout for rollout in data.trajectories}
     assert by_id.keys() == {question.id for question in data.train}
     assert not (out / "set_aside.jsonl").exists() or not (out / "set_aside.jsonl").read_text()
+
+
+def test_seeds_that_mean_nothing_or_on_which_there_is_no_word_are_left_out(
+    tmp_path: Path, graph: KnowledgeGraph
+) -> None:
+    said = {"HP:1000001": "NO", "OMIM:1": "yes", "OMIM:2": "perhaps"}
+
+    def behave(asked: Asked) -> Behaviour:
+        return says(next(word for identifier, word in said.items() if f"({identifier})" in asked.question))
+
+    with MisbehavingServer(behave) as server:
+        model = EndpointConfig(url=server.url, model="m", backoff_s=0.0, attempts=2)
+        seeds = _significant([graph.entities[each] for each in said], model, tmp_path)
+    assert [seed.id for seed in seeds] == ["OMIM:1"]
