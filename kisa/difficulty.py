@@ -12,7 +12,7 @@ from typing import Protocol
 
 from kisa.solvers import Solver
 from kisa.workshop import Made
-from medrl.matching import Verdict, match
+from medrl.matching import answers
 from medrl.sections import KisaConfig
 from medrl.types import Question
 
@@ -58,10 +58,7 @@ def accuracies(questions: Sequence[Question], solvers: Sequence[Solver], samples
         given = solver.solve(questions, samples)
         for question in questions:
             if question.id in given:
-                right = [
-                    match(said, question.answer, aliases=question.aliases) is Verdict.CORRECT
-                    for said in given[question.id]
-                ]
+                right = [answers(said, question) for said in given[question.id]]
                 found[question.id][solver.name] = sum(right) / len(right)
     return {each: by_solver for each, by_solver in found.items() if len(by_solver) == len(solvers)}
 

@@ -58,8 +58,7 @@ def unlocated(question: Question, documents: Documents) -> str | None:
         start, _, end = relation.provenance.get("span", "0:0").partition(":")
         named = {relation.subject.id: relation.object, relation.object.id: relation.subject}
         other = named.get(document.id) if document else None
-        if document is None or other is None or document.text[int(start) : int(end)] != other.name:
-            return f"{relation.subject.name} {relation.predicate} {relation.object.name}"
-        if int(start) not in _places(document, other.name):
+        stated = document is not None and other is not None and int(start) in _places(document, other.name)
+        if document is None or other is None or not stated or document.text[int(start) : int(end)] != other.name:
             return f"{relation.subject.name} {relation.predicate} {relation.object.name}"
     return None

@@ -28,7 +28,7 @@ from kisa.trajectories import demonstrate
 from medrl.chat import ChatCodec
 from medrl.config import Config
 from medrl.errors import DataError
-from medrl.matching import Verdict, match
+from medrl.matching import answers
 from medrl.seeds import derive_seed
 from medrl.types import Question, Rollout
 
@@ -72,7 +72,7 @@ def _remembered(dataset: Dataset, policy: Path, config: Config) -> dict[str, boo
     questions = sorted((*dataset.train, *dataset.heldout), key=lambda each: derive_seed(config.seed, "memory", each.id))
     sample = questions[: config.kisa.closed_book_sample]
     given = PolicySolver(policy).solve(sample) if sample else {}
-    return {each.id: match(given[each.id][0], each.answer, aliases=each.aliases) is Verdict.CORRECT for each in sample}
+    return {each.id: answers(given[each.id][0], each) for each in sample}
 
 
 def assess(
@@ -200,7 +200,7 @@ def _solved(questions: Iterable[Question], rollouts: Iterable[Rollout]) -> set[s
         question = by_id.get(rollout.question_id)
         if question is None or rollout.answer is None:
             continue
-        if match(rollout.answer, question.answer, aliases=question.aliases) is Verdict.CORRECT:
+        if answers(rollout.answer, question):
             right.add(question.id)
     return right
 

@@ -14,7 +14,7 @@ from kisa.guidance import mask
 from kisa.planner import named, teach
 from medrl.chat import ChatCodec
 from medrl.config import Config
-from medrl.matching import Verdict, match
+from medrl.matching import answers
 from medrl.seeds import derive_seed
 from medrl.types import Ending, Origin, Question, Rollout
 
@@ -54,7 +54,7 @@ def finished(env: ReactEnv, origin: Origin) -> Rollout | None:
     if env.ending is not Ending.ANSWERED:
         return None
     rollout, question = env.rollout(), env.question
-    if match(rollout.answer or "", question.answer, aliases=question.aliases) is not Verdict.CORRECT:
+    if not answers(rollout.answer or "", question):
         return None
     rollout.steps = [replace(step, latency_s=0.0) for step in rollout.steps]
     rollout.duration_s = rollout.tools_s = 0.0

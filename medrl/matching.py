@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from enum import StrEnum
 
 from medrl.normal import compact, date, identifiers, normalise, quantity
+from medrl.types import Question
 
 
 class Verdict(StrEnum):
@@ -33,6 +34,11 @@ _ABSTENTION = re.compile(
     r"|cannot (?:determine|answer|tell).*|insufficient (?:evidence|information|data).*|unable to .*",
     re.DOTALL,
 )
+
+
+def answers(said: str, question: Question) -> bool:
+    """Whether `said` is the question's answer, or an alias of it."""
+    return match(said, question.answer, aliases=question.aliases) is Verdict.CORRECT
 
 
 def match(prediction: str, gold: str, *, aliases: Sequence[str] = ()) -> Verdict:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from medrl.matching import Verdict, match
+from medrl.matching import answers
 from medrl.normal import mentions, normalise
 from medrl.types import Ending, Entity, Question, Reward, Rollout, Step
 
@@ -174,7 +174,7 @@ def score(question: Question, rollout: Rollout, weights: Weights, *, expert: Exp
 def _is_correct(rollout: Rollout, question: Question) -> bool:
     if rollout.answer is None:
         return False
-    return match(rollout.answer, question.answer, aliases=question.aliases) is Verdict.CORRECT
+    return answers(rollout.answer, question)
 
 
 def _chain(question: Question) -> tuple[Entity, ...]:
