@@ -88,7 +88,7 @@ class Run:
             driver = psutil.Process(self.driver.pid)
             if kind == "driver":
                 return [driver]
-            found = [each for each in driver.children(recursive=True) if _title(each).startswith(KINDS[kind])]
+            found = [each for each in driver.children(recursive=True) if title_of(each).startswith(KINDS[kind])]
         except psutil.NoSuchProcess:
             return []
         return sorted(found, key=lambda each: each.pid)
@@ -111,7 +111,8 @@ class Run:
         self._log.close()
 
 
-def _title(process: psutil.Process) -> str:
+def title_of(process: psutil.Process) -> str:
+    """What a process calls itself; nothing once it is dead, reaped or not."""
     try:
         return (process.cmdline() or [""])[0]
     except (psutil.NoSuchProcess, psutil.ZombieProcess, psutil.AccessDenied):

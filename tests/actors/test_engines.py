@@ -19,6 +19,7 @@ from actors.weights import WeightsRef, publish
 from medrl.config import parse
 from medrl.deadlines import within
 from medrl.types import Completion, Sampling
+from tests.killing import title_of
 from tests.tiny import save_tiny
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -50,8 +51,8 @@ def weights(folder: Path, version: int, node: str = "") -> tuple[WeightsRef, Lla
 
 
 def processes(title: str) -> list[psutil.Process]:
-    found = [each for each in psutil.Process().children(recursive=True) if each.status() != psutil.STATUS_ZOMBIE]
-    return sorted((each for each in found if "".join(each.cmdline()[:1]).startswith(title)), key=lambda each: each.pid)
+    found = [each for each in psutil.Process().children(recursive=True) if title_of(each).startswith(title)]
+    return sorted(found, key=lambda each: each.pid)
 
 
 async def requests(pool: InferencePool, name: str, count: int = 12, tokens: int = 300) -> list[Completion]:
