@@ -22,7 +22,7 @@ from medrl.config import Config
 from medrl.curriculum import Curriculum, random_state, restore_random
 from medrl.deadlines import within
 from medrl.errors import InfrastructureError, Stalled
-from medrl.sections import CurriculumConfig
+from medrl.sections.learning import CurriculumConfig
 from medrl.seeds import derive_seed
 from medrl.types import Question, RolloutGroup
 

@@ -5,7 +5,7 @@ import asyncio
 from envs.endpoint import Endpoint
 from medrl.errors import InfrastructureError
 from medrl.judge import parse_rating, render_rating
-from medrl.sections import JudgeConfig
+from medrl.sections.endpoint import JudgeConfig
 from medrl.seeds import derive_seed
 from medrl.types import Question, Rollout
 

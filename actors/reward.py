@@ -14,7 +14,7 @@ from medrl.config import Config
 from medrl.deadlines import within
 from medrl.errors import InfrastructureError, Stalled
 from medrl.rewards import Expert, rubric_expert, score
-from medrl.sections import RewardConfig
+from medrl.sections.episodes import RewardConfig
 from medrl.types import Question, Reward, Rollout, RolloutGroup
 
 

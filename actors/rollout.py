@@ -26,7 +26,7 @@ from envs.tools.base import Tool
 from medrl.chat import ChatCodec
 from medrl.config import Config
 from medrl.errors import InfrastructureError, Stalled
-from medrl.sections import KnowledgeConfig
+from medrl.sections.knowledge import KnowledgeConfig
 from medrl.seeds import derive_seed
 from medrl.types import Question, Rollout, RolloutGroup, Sampling
 

@@ -38,7 +38,7 @@ from kisa.knowledge import build_knowledge
 from launch.aside import aside
 from launch.progress import MemoryMeter
 from medrl.records import read_jsonl
-from medrl.sections import KnowledgeConfig
+from medrl.sections.knowledge import KnowledgeConfig
 
 FILES = 8
 #: The first is the start-up and next to nothing else.

@@ -19,7 +19,8 @@ from kisa.sources.indications import read_indications
 from kisa.sources.pubtator import read_pubtator
 from kisa.sources.skipped import Skipped
 from kisa.sources.text_lines import text_lines
-from medrl.sections import EndpointConfig, KnowledgeConfig
+from medrl.sections.endpoint import EndpointConfig
+from medrl.sections.knowledge import KnowledgeConfig
 
 Span = tuple[int, int]
 

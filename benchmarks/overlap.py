@@ -29,7 +29,7 @@ from launch.tracking import Tracker
 from launch.train import Trainer
 from launch.trajectories import TrajectoryLog
 from medrl.config import Config, parse
-from medrl.sections import KnowledgeConfig
+from medrl.sections.knowledge import KnowledgeConfig
 from tests.test_end_to_end import config as tiny_config
 from tests.tiny import save_tiny
 

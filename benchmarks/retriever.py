@@ -23,7 +23,7 @@ from envs.index import Index, bare_name, build_index
 from envs.text import words
 from envs.tools.medical_retriever import MedicalRetriever
 from medrl.records import read_jsonl
-from medrl.sections import KnowledgeConfig
+from medrl.sections.knowledge import KnowledgeConfig
 
 FORMS = ("{}", "{} gene", "{} disease", "inheritance of {}", "which findings does {} have")
 KINDS = {"disease": ("omim", "orphanet", "decipher"), "gene": ("ncbi_gene",), "finding": ("hpo",)}

@@ -34,7 +34,7 @@ from launch.players import Players
 from medrl.buffer import BufferState
 from medrl.chat import ChatCodec
 from medrl.config import Config, parse
-from medrl.sections import KnowledgeConfig
+from medrl.sections.knowledge import KnowledgeConfig
 from medrl.types import Completion, Sampling
 from tests.medrl.episodes import TWO_HOPS
 from tests.tiny import save_tiny

@@ -196,7 +196,7 @@ def main() -> None:
         return
     from launch.footprint import read_shape
     from launch.model import resolve_model
-    from medrl.sections import ModelConfig
+    from medrl.sections.machines import ModelConfig
 
     model = resolve_model(ModelConfig(), Path("~/.cache/medrl"))
     rate = matrix_rate()

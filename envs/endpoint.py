@@ -31,7 +31,7 @@ from envs.replies import Meaning, Reply, meaning, read_reply, remedy
 from envs.retries import backoffs, retry_after
 from medrl.deadlines import within
 from medrl.errors import ConfigError
-from medrl.sections import EndpointConfig
+from medrl.sections.endpoint import EndpointConfig
 from medrl.types import Message
 
 T = TypeVar("T")

@@ -12,7 +12,7 @@ from itertools import takewhile
 from envs.tools.base import Tool, ToolResult
 from medrl.chat import Action, ChatCodec, parse_action, system_prompt
 from medrl.errors import ToolOutage
-from medrl.sections import EnvConfig
+from medrl.sections.episodes import EnvConfig
 from medrl.seeds import derive_seed
 from medrl.types import Ending, Generate, Message, Question, Rollout, Sampling, Step, StepStatus, ToolCall
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from medrl.sections import LONGEST_WAIT_S
+from medrl.sections.endpoint import LONGEST_WAIT_S
 
 
 def backoffs(first_s: float, rng: random.Random) -> Iterator[float]:

@@ -16,7 +16,7 @@ from envs.tools.clinical_reasoning import ClinicalReasoning, ClinicalReasoningEn
 from envs.tools.document_read import DocumentRead
 from envs.tools.medical_retriever import MedicalRetriever
 from envs.tools.web_search import LocalProvider, SearchProvider, WebSearch
-from medrl.sections import KnowledgeConfig
+from medrl.sections.knowledge import KnowledgeConfig
 
 
 class Signature(NamedTuple):

@@ -12,7 +12,7 @@ from kisa.paths import PathResult, longest_valid_path
 from kisa.proofs import flaw
 from kisa.questions import Chain, chains_along, lay_names, question_of
 from kisa.validity import Validity
-from medrl.sections import KisaConfig
+from medrl.sections.kisa import KisaConfig
 from medrl.seeds import derive_seed
 from medrl.types import Entity, Question, Relation, Split
 

@@ -37,7 +37,8 @@ from kisa.workshop import Crew, Task, crew
 from medrl.config import Config
 from medrl.errors import DataError
 from medrl.records import read_jsonl, write_jsonl
-from medrl.sections import EndpointConfig, KisaConfig
+from medrl.sections.endpoint import EndpointConfig
+from medrl.sections.kisa import KisaConfig
 from medrl.seeds import derive_seed
 from medrl.types import Entity, Question, Rollout, Split
 

@@ -13,7 +13,7 @@ from typing import Protocol
 from kisa.solvers import Solver
 from kisa.workshop import Made
 from medrl.matching import answers
-from medrl.sections import KisaConfig
+from medrl.sections.kisa import KisaConfig
 from medrl.types import Question
 
 

@@ -16,7 +16,7 @@ from envs.endpoint import Endpoint
 from envs.outcomes import Item, Outcome
 from kisa.set_aside import SetAsideLog
 from medrl.journal import Journal
-from medrl.sections import EndpointConfig
+from medrl.sections.endpoint import EndpointConfig
 from medrl.seeds import derive_seed
 
 

@@ -27,7 +27,7 @@ from kisa.graph import KnowledgeGraph
 from kisa.sources.hpo import content_hash, locate, read_ontology
 from medrl.errors import DataError
 from medrl.records import write_json, write_jsonl
-from medrl.sections import KnowledgeConfig
+from medrl.sections.knowledge import KnowledgeConfig
 
 _BUILDERS = (
     "build counting documents entities frequency graph knowledge mentions names specialties sources/hpo "

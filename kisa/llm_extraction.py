@@ -14,7 +14,7 @@ from envs.outcomes import Item, Outcome
 from kisa.extraction import Extractor
 from kisa.inquiry import inquire
 from kisa.mentions import Found
-from medrl.sections import EndpointConfig
+from medrl.sections.endpoint import EndpointConfig
 from medrl.types import Message
 
 STAGE = "extraction"

@@ -24,7 +24,7 @@ from kisa.wording import wording_items
 from kisa.workshop import Crew, Made, Task
 from medrl.errors import ConfigError
 from medrl.records import write_jsonl
-from medrl.sections import KisaConfig
+from medrl.sections.kisa import KisaConfig
 from medrl.types import Question
 
 #: Attempts that are left to the selection: making a question harder has others.

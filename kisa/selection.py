@@ -9,7 +9,7 @@ from tqdm import tqdm
 from kisa.candidates import Wanted
 from kisa.guidance import mask
 from kisa.workshop import Made
-from medrl.sections import KisaConfig
+from medrl.sections.kisa import KisaConfig
 from medrl.types import Question, Rollout, Split
 
 #: Questions with one answer, at most: no answer is worth learning by heart.

@@ -15,7 +15,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from envs.outcomes import Item
 from kisa.inquiry import inquire
 from medrl.chat import without_thought
-from medrl.sections import EndpointConfig
+from medrl.sections.endpoint import EndpointConfig
 from medrl.types import Message, Question
 
 _TASK = "Answer the medical question with the name alone: a gene, a disease or a clinical finding."

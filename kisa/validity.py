@@ -23,7 +23,7 @@ from kisa.graph import KnowledgeGraph
 from kisa.names import alike, normalise
 from kisa.query import SHOWS, Step, functional_relations, functional_steps
 from kisa.splits import assign_splits, is_hub
-from medrl.sections import KisaConfig
+from medrl.sections.kisa import KisaConfig
 from medrl.types import Entity, Relation, Split
 
 #: A finding that more diseases present is a hub.

@@ -17,7 +17,8 @@ from launch.corpus_counting import count_files, default_workers
 from launch.progress import Progress
 from medrl.errors import DataError
 from medrl.journal import Journal
-from medrl.sections import KisaConfig, KnowledgeConfig
+from medrl.sections.kisa import KisaConfig
+from medrl.sections.knowledge import KnowledgeConfig
 
 _NOT_WRITTEN = {errno.ENOSPC, errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EEXIST}
 

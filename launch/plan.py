@@ -24,7 +24,8 @@ from launch.footprint import (
 )
 from medrl.config import Config
 from medrl.errors import ConfigError
-from medrl.sections import GRPOConfig, KisaConfig
+from medrl.sections.kisa import KisaConfig
+from medrl.sections.learning import GRPOConfig
 
 
 def render_plan(config: Config, model_path: Path, shape: ModelShape) -> str:

@@ -29,7 +29,7 @@ from medrl.batch import train_samples
 from medrl.config import Config
 from medrl.metrics import rollout_metrics, staleness_metrics
 from medrl.packing import TrainSample
-from medrl.sections import GRPOConfig
+from medrl.sections.learning import GRPOConfig
 from medrl.types import Question
 
 

@@ -8,7 +8,7 @@ import torch
 from medrl.grpo import group_advantages, most_varied
 from medrl.metrics import is_mixed
 from medrl.packing import TrainSample
-from medrl.sections import GRPOConfig
+from medrl.sections.learning import GRPOConfig
 from medrl.types import Ending, Rollout, RolloutGroup
 
 

@@ -19,7 +19,7 @@ from pydantic import TypeAdapter
 
 from medrl.errors import DataError
 from medrl.metrics import is_constant, is_mixed
-from medrl.sections import GRPOConfig
+from medrl.sections.learning import GRPOConfig
 from medrl.types import Question, RolloutGroup
 
 

@@ -12,22 +12,17 @@ import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from medrl.errors import ConfigError
-from medrl.sections import (
+from medrl.sections.base import Section
+from medrl.sections.episodes import EnvConfig, EvalConfig, RewardConfig, RolloutConfig
+from medrl.sections.kisa import KisaConfig
+from medrl.sections.knowledge import KnowledgeConfig
+from medrl.sections.learning import CurriculumConfig, GRPOConfig, SFTConfig
+from medrl.sections.machines import (
     CheckpointConfig,
     ClusterConfig,
-    CurriculumConfig,
-    EnvConfig,
-    EvalConfig,
-    GRPOConfig,
-    KisaConfig,
-    KnowledgeConfig,
     LearnerConfig,
     ModelConfig,
     PoolConfig,
-    RewardConfig,
-    RolloutConfig,
-    Section,
-    SFTConfig,
     TrackingConfig,
 )
 

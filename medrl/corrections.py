@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from medrl.sections import CorrectionConfig
+from medrl.sections.learning import CorrectionConfig
 
 MAX_LOG_RATIO = 20.0
 """Log ratios are held within ±20 nats, where exp is finite in float32."""

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from medrl.errors import ConfigError, DataError
-from medrl.sections import CurriculumConfig
+from medrl.sections.learning import CurriculumConfig
 from medrl.types import Question, RolloutGroup
 
 PRIOR_STRENGTH = 4.0

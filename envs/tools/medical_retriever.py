@@ -15,7 +15,7 @@ from envs.snippets import CountTokens, snippet, wanted
 from envs.text import content_words, estimate_tokens, name_words, words
 from envs.tools.arguments import check_arguments, object_schema, text_schema
 from envs.tools.base import ToolResult
-from medrl.sections import KnowledgeConfig
+from medrl.sections.knowledge import KnowledgeConfig
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import pytest
 
 from actors.judge import ExpertJudge
 from medrl.errors import ConfigError, InfrastructureError
-from medrl.sections import JudgeConfig
+from medrl.sections.endpoint import JudgeConfig
 from medrl.types import Ending, Rollout, Step
 from tests.fakes import question
 from tests.misbehaving import Behaviour, MisbehavingServer, breaks_off, raw, says, status

@@ -4,7 +4,7 @@ import pytest
 
 from actors.reward import _scored, rate
 from medrl.errors import InfrastructureError
-from medrl.sections import RewardConfig
+from medrl.sections.episodes import RewardConfig
 from medrl.types import Question, Reward, Rollout, RolloutGroup
 from tests.medrl.episodes import FIND_DISEASE, FIND_GENE, TWO_HOPS, episode, final
 

@@ -14,7 +14,7 @@ import pytest
 from envs.endpoint import MOST_BYTES, Endpoint
 from envs.outcomes import DOWN_AFTER, NONSENSE_AFTER, Failure, Item, Outcome, SetAside
 from medrl.errors import ConfigError, InfrastructureError
-from medrl.sections import EndpointConfig
+from medrl.sections.endpoint import EndpointConfig
 from medrl.types import Message
 from tests.misbehaving import (
     Asked,

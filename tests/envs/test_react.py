@@ -10,7 +10,7 @@ from envs.react import ReactEnv, run_episode
 from envs.tools.base import ToolResult
 from medrl.chat import ChatCodec, render_answer, render_call
 from medrl.errors import ToolOutage
-from medrl.sections import EnvConfig
+from medrl.sections.episodes import EnvConfig
 from medrl.types import Completion, Ending, Rollout, Sampling, ToolCall
 from tests.fakes import FakeTool, ScriptedGenerate, question
 from tests.tiny import tiny_tokenizer

@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 from envs.corpus import Document
 from envs.toolbox import open_toolbox
 from medrl.errors import DataError
-from medrl.sections import KnowledgeConfig
+from medrl.sections.knowledge import KnowledgeConfig
 
 
 def test_the_four_tools_answer(knowledge: Path, cache: Path) -> None:

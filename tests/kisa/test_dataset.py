@@ -16,7 +16,8 @@ from kisa.selection import Selection, quotas
 from kisa.splits import assign_splits, shared_entities
 from medrl.config import Config
 from medrl.errors import DataError
-from medrl.sections import EndpointConfig, KisaConfig
+from medrl.sections.endpoint import EndpointConfig
+from medrl.sections.kisa import KisaConfig
 from medrl.types import Ending, Entity, Question, Relation, Rollout
 from tests import fakes
 from tests.kisa.library import open_library

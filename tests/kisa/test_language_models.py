@@ -25,7 +25,8 @@ from kisa.wording import read_wording, wording_items
 from kisa.workshop import Made
 from medrl.chat import ChatCodec, render_answer, render_call
 from medrl.errors import ConfigError, InfrastructureError
-from medrl.sections import EndpointConfig, KisaConfig
+from medrl.sections.endpoint import EndpointConfig
+from medrl.sections.kisa import KisaConfig
 from medrl.types import Message, Question, Rollout, ToolCall
 from tests.kisa.library import open_library
 from tests.kisa.test_trajectories import CONFIG, LONGEST, _question

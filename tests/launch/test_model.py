@@ -10,7 +10,7 @@ from launch import model
 from launch.gguf_folder import unpermute
 from launch.model import PACKAGED, resolve_model
 from medrl.errors import ConfigError
-from medrl.sections import ModelConfig
+from medrl.sections.machines import ModelConfig
 
 
 @pytest.fixture

@@ -6,7 +6,9 @@ import pytest
 
 from launch.tracking import Tracker
 from medrl.config import Config
-from medrl.sections import JudgeConfig, RewardConfig, TrackingConfig
+from medrl.sections.endpoint import JudgeConfig
+from medrl.sections.episodes import RewardConfig
+from medrl.sections.machines import TrackingConfig
 
 QUIET = Config(name="t", tracking=TrackingConfig(wandb=False))
 

@@ -8,7 +8,7 @@ from launch.train import learn
 from medrl.batch import train_samples
 from medrl.grpo import policy_loss
 from medrl.packing import TrainSample, collate
-from medrl.sections import GRPOConfig
+from medrl.sections.learning import GRPOConfig
 from tests import fakes
 from tests.medrl.episodes import group_of
 

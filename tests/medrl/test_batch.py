@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from medrl.batch import train_samples
-from medrl.sections import GRPOConfig
+from medrl.sections.learning import GRPOConfig
 from medrl.types import Ending, RolloutGroup
 from tests import fakes
 from tests.medrl.episodes import group_of

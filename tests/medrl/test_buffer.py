@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from medrl.buffer import BufferState, Finished, GroupBuffer, Ticket, dump_state, load_state
 from medrl.errors import DataError
-from medrl.sections import GRPOConfig
+from medrl.sections.learning import GRPOConfig
 from medrl.types import RolloutGroup
 from tests import fakes
 from tests.medrl.episodes import group_of

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from medrl.curriculum import Curriculum, spread
 from medrl.errors import ConfigError, DataError
-from medrl.sections import CurriculumConfig
+from medrl.sections.learning import CurriculumConfig
 from medrl.types import Question, Relation, Reward, RolloutGroup
 from tests import oracles
 from tests.medrl.episodes import FBN1, MARFAN, TWO_HOPS, episode, final

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medrl.rewards import Waste, composite, efficiency_penalty, expert_rubric, rubric_expert, score, task_reward, waste
-from medrl.sections import RewardConfig
+from medrl.sections.episodes import RewardConfig
 from medrl.types import Ending, Entity, Relation, Step, ToolCall
 from tests.medrl.episodes import FIND_DISEASE, FIND_GENE, MARFAN, NO_CHAIN, ONE_HOP, TWO_HOPS, episode, final, search
 

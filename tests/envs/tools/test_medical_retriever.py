@@ -10,7 +10,7 @@ from envs.embedding import Encoder
 from envs.index import Index, bare_name
 from envs.text import estimate_tokens, name_words, words
 from envs.tools.medical_retriever import MedicalRetriever
-from medrl.sections import KnowledgeConfig
+from medrl.sections.knowledge import KnowledgeConfig
 from tests.envs.small import DOCUMENTS
 
 

@@ -20,7 +20,7 @@ from kisa.graph import KnowledgeGraph
 from medrl.chat import TAGS, ChatCodec, render_answer, render_call, system_prompt
 from medrl.errors import DataError
 from medrl.records import write_jsonl
-from medrl.sections import EnvConfig
+from medrl.sections.episodes import EnvConfig
 from medrl.types import Ending, Rollout, ToolCall
 from tests import fakes
 from tests.kisa.formats.samples import episode, every_kind, plain

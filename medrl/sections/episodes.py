@@ -1,0 +1,52 @@
+"""Episodes: their limits, their reward, who plays them."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from medrl.sections.base import Positive, Seconds, Section
+from medrl.sections.endpoint import JudgeConfig
+
+
+class EnvConfig(Section):
+    """Limits of one episode."""
+
+    max_turns: Positive = 8
+    max_mistakes: Positive = Field(
+        3, description="malformed turns and refused calls in a row; who has made as many goes on making them"
+    )
+    max_turn_tokens: Positive = Field(96, description="one completion, tokens")
+    observation_tokens: Positive = Field(160, description="one tool response, tokens; longer ones are cut")
+    timeout_s: Seconds = Field(
+        120.0, description="time of its tools together; a wait for the engine is not the policy's doing"
+    )
+
+
+class RewardConfig(Section):
+    """r = task·r_task + expert·r_expert − efficiency·r_efficiency (spec: 1.0, 0.2, 0.1)."""
+
+    task: Annotated[float, Field(ge=0)] = 1.0
+    expert: Annotated[float, Field(ge=0)] = 0.2
+    efficiency: Annotated[float, Field(ge=0)] = 0.1
+    judge: JudgeConfig | None = Field(
+        None, description="endpoint for r_expert: give url and model; null: the built-in rubric"
+    )
+
+
+class RolloutConfig(Section):
+    """Rollout workers: processes that run the tool environment."""
+
+    workers: Positive = 1
+    episodes_in_flight: Positive | None = Field(
+        None, description="episodes under way at once; null: what the engines decode together. More if tools are slow"
+    )
+    attempts: Positive = Field(3, description="tries per episode when infrastructure fails, before it is dropped")
+    timeout_s: Seconds = Field(600.0, description="longest wait for the next finished group")
+
+
+class EvalConfig(Section):
+    """Evaluation on held-out questions."""
+
+    questions: Positive = 160
+    samples: Positive = Field(2, description="samples a question at the training temperature")
+    bootstrap: Positive = 10_000

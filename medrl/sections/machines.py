@@ -1,0 +1,98 @@
+"""The policy, and what it is sampled, trained and kept with."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from medrl.sections.base import Fraction, Positive, Seconds, Section
+
+
+class ModelConfig(Section):
+    """The policy to start from."""
+
+    path: str = Field("smollm2-135m", description="`smollm2-135m` (the packaged default) or a Hugging Face folder")
+    dtype: Literal["bfloat16", "float32"] = "bfloat16"
+    max_length: Positive = Field(1536, description="longest episode, tokens: prompt, actions and observations")
+
+
+class PoolConfig(Section):
+    """The vLLM inference pool."""
+
+    engines: Positive = 1
+    max_sequences: Positive = Field(80, description="sequences decoded together by one engine")
+    kv_cache_gb: Annotated[float, Field(gt=0)] = Field(1.0, description="per engine on CPU")
+    gpu_memory_utilization: Fraction = 0.85
+    tensor_parallel: Positive = 1
+    enforce_eager: bool = Field(True, description="no compilation: starts in seconds, decodes somewhat slower")
+    on_update: Literal["recompute", "keep"] = Field(
+        "recompute",
+        description="cache of requests that run when weights change: computed again, or kept, faster and inexact",
+    )
+    weight_transfer: Literal["files", "broadcast"] = Field(
+        "files", description="files: shared memory, Ray objects to other nodes; broadcast: NCCL between GPUs"
+    )
+    start_timeout_s: Seconds = 300.0
+    request_timeout_s: Seconds = 180.0
+    stuck_after_s: Seconds = Field(
+        300.0,
+        description="an engine without a sign of life, or with requests and none ended, is started again after this",
+    )
+
+
+class LearnerConfig(Section):
+    """DeepSpeed."""
+
+    ranks: Positive = 1
+    zero_stage: Literal[0, 1, 2, 3] = 0
+    micro_batch_tokens: Positive = Field(
+        8192, description="computed tokens in one forward and backward: on GPU with padding, on CPU without"
+    )
+    max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
+    gradient_checkpointing: bool = False
+    lora_rank: Annotated[int, Field(ge=0)] = Field(
+        0, description="rank of adapters on all linear layers, trained in place of the weights; 0: the weights"
+    )
+    lora_alpha: Annotated[float, Field(gt=0)] = Field(32.0, description="adapters count lora_alpha / lora_rank times")
+    sequence_parallel: Positive = Field(
+        1, description="GPU ranks that share each episode's tokens (Ulysses); must divide learner.ranks"
+    )
+    threads: Annotated[int, Field(ge=0)] = Field(0, description="CPU threads a rank; 0: all cores over the ranks")
+    step_timeout_s: Seconds = 900.0
+
+    @model_validator(mode="after")
+    def _split(self) -> "LearnerConfig":
+        if self.ranks % self.sequence_parallel:
+            raise ValueError(
+                f"sequence_parallel={self.sequence_parallel} does not divide ranks={self.ranks}: each group of ranks "
+                "that share an episode must be whole"
+            )
+        return self
+
+
+class ClusterConfig(Section):
+    """What the machines of a GPU run have; `medrl plan` and `medrl cluster` go by it."""
+
+    nodes: Positive = 1
+    gpus_per_node: Positive = 8
+    gpu_gb: Annotated[float, Field(gt=0)] = Field(80.0, description="memory of one GPU, 1e9 bytes")
+    cpus_per_node: Positive = 64
+    memory_gb: Annotated[float, Field(gt=0)] = Field(512.0, description="memory of one node, 1e9 bytes")
+
+
+class CheckpointConfig(Section):
+    """What an interrupted SFT or GRPO stage goes on from."""
+
+    every: Positive = Field(
+        1, description="GRPO steps from one checkpoint to the next; what came after the last is redone"
+    )
+    sft_every: Positive = Field(50, description="SFT updates from one checkpoint to the next")
+    restarts: Annotated[int, Field(ge=0)] = Field(
+        3, description="times in a row that a lost learner is started again from the last checkpoint"
+    )
+
+
+class TrackingConfig(Section):
+    """Where metrics go beside metrics.jsonl."""
+
+    wandb: bool = Field(True, description="offline unless WANDB_API_KEY is set")
+    project: str = "medrl"
