@@ -7,9 +7,11 @@ from dataclasses import dataclass
 class Document:
     """One document. `sections` are short self-contained sentences, the units that a snippet is cut from.
 
-    `source`: omim, orphanet, decipher, hpo, ncbi_gene or web. `evidence`: the best evidence code behind its statements
-    (PCS published clinical study, TAS traceable author statement, IEA inferred electronically) or "" where none is
-    given. `references`: PMIDs and the like.
+    `source`: where it is from: omim, orphanet, decipher, hpo, ncbi_gene, pubmed, openfda, clinicaltrials, orange_book
+    or web. `evidence`: the best evidence code behind its statements (PCS published clinical study, TAS traceable author
+    statement, IEA inferred electronically) or "" where none is given. `references`: PMIDs and the like. `kinds`: what
+    it is, in small letters: publication types as MeSH names them ("practice guideline"), a trial's status, "label".
+    `journal`: its title, `date`: as much of YYYY-MM-DD as is known, `url`: where people find it; "" where unknown.
     """
 
     id: str
@@ -18,6 +20,10 @@ class Document:
     source: str
     evidence: str
     references: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+    journal: str = ""
+    date: str = ""
+    url: str = ""
 
     @property
     def text(self) -> str:
