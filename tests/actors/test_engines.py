@@ -18,6 +18,7 @@ from actors.pool import InferencePool
 from actors.weights import WeightsRef, publish
 from medrl.config import parse
 from medrl.deadlines import within
+from medrl.seeds import derive_seed
 from medrl.types import Completion, Sampling
 from tests.killing import title_of
 from tests.tiny import save_tiny
@@ -55,12 +56,22 @@ def processes(title: str) -> list[psutil.Process]:
     return sorted(found, key=lambda each: each.pid)
 
 
-async def requests(pool: InferencePool, name: str, count: int = 12, tokens: int = 300) -> list[Completion]:
-    calls = (
-        pool.generate(PROMPT, sampling=Sampling(1.0, tokens, seed=number), request_id=f"{name}-{number}/0")
-        for number in range(count)
+async def request(pool: InferencePool, name: str, tokens: int) -> Completion:
+    return await pool.generate(
+        PROMPT, sampling=Sampling(1.0, tokens, seed=derive_seed(0, name)), request_id=f"{name}/0"
     )
-    return list(await asyncio.gather(*calls))
+
+
+async def requests(pool: InferencePool, name: str, until: asyncio.Event | None = None) -> list[Completion]:
+    """Of twelve lanes, all answers: one request each, or one after the other, the last begun after `until`."""
+
+    async def lane(number: int) -> list[Completion]:
+        done: list[Completion] = []
+        while until is not None and not until.is_set():
+            done.append(await request(pool, f"{name}-{number}-{len(done)}", 300))
+        return [*done, await request(pool, f"{name}-{number}-last", 20)]
+
+    return [one for each in await asyncio.gather(*map(lane, range(12))) for one in each]
 
 
 async def all_armed(pool: InferencePool) -> bool:
@@ -71,28 +82,31 @@ async def all_armed(pool: InferencePool) -> bool:
     return all(pulse.armed for pulse in pulses)
 
 
-def through(pool: InferencePool, name: str, harm: Callable[[], Awaitable[None]]) -> list[Completion]:
-    """Requests that run while `harm` is done, then some when both engines are back; the watch is on."""
+def through(
+    pool: InferencePool, name: str, harm: Callable[[], Awaitable[None]]
+) -> tuple[list[Completion], list[Completion]]:
+    """Requests that run while `harm` is done, and some when both engines are back; the watch is on."""
 
-    async def run() -> list[Completion]:
+    async def run() -> tuple[list[Completion], list[Completion]]:
         async with asyncio.timeout(200):
             watch = asyncio.create_task(pool.watch())
-            running = asyncio.create_task(requests(pool, name))
-            await asyncio.sleep(0.7)
-            assert not running.done()
+            harmed = asyncio.Event()
+            running = asyncio.create_task(requests(pool, name, harmed))
+            await asyncio.sleep(0.3)
             await harm()
-            done = await running
+            harmed.set()
+            during = await running
             while not await all_armed(pool):
                 assert not watch.done()
                 await asyncio.sleep(0.5)
-            done += await requests(pool, f"{name}-later", tokens=20)
+            later = await requests(pool, f"{name}-later")
             assert not watch.done()
             watch.cancel()
-            return done
+            return during, later
 
-    done = asyncio.run(run())
-    assert len(done) == 24 and all(one.token_ids for one in done)
-    return done
+    during, later = asyncio.run(run())
+    assert len(during) >= 24 and all(one.token_ids for one in (*during, *later))
+    return during, later
 
 
 def check_policy(done: list[Completion], policies: dict[int, LlamaForCausalLM]) -> None:
@@ -119,9 +133,9 @@ def test_an_engine_killed_under_requests_comes_back_with_the_weights_of_the_mome
         os.kill(processes("ray::EngineActor")[0].pid, signal.SIGKILL)
         await pool.update_weights(second)
 
-    done = through(pool, "killed", harm)
-    check_policy(done, {1: one, 2: two})
-    assert {version for each in done[12:] for version in each.versions} == {2}
+    during, later = through(pool, "killed", harm)
+    check_policy([*during, *later], {1: one, 2: two})
+    assert {version for each in later for version in each.versions} == {2}
     assert len(processes("VLLM::EngineCore")) == 2  # the dead engine's own process went with it
 
 
@@ -136,5 +150,6 @@ def test_a_stopped_engine_is_noticed_and_started_again(pool: InferencePool, tmp_
         stopped.append(processes(title)[0])
         stopped[0].send_signal(signal.SIGSTOP)
 
-    check_policy(through(pool, f"stopped-{title}", harm), {3: model})
+    during, later = through(pool, f"stopped-{title}", harm)
+    check_policy([*during, *later], {3: model})
     assert stopped[0].pid not in [each.pid for each in processes(title)]
