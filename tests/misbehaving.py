@@ -117,6 +117,30 @@ def status(code: int, body: str = "", **headers: str) -> Behaviour:
     return raw(body.encode(), code, {name.replace("_", "-"): value for name, value in headers.items()})
 
 
+def sends(data: bytes, *, then_hangs: bool = False) -> Behaviour:
+    """These bytes and no others, whether they are HTTP or not."""
+
+    async def behave(writer: asyncio.StreamWriter) -> None:
+        writer.write(data)
+        await writer.drain()
+        if then_hangs:
+            await asyncio.Event().wait()
+
+    return behave
+
+
+def repeats(start: bytes, again: bytes) -> Behaviour:
+    """`start`, then `again` for ever."""
+
+    async def behave(writer: asyncio.StreamWriter) -> None:
+        writer.write(start)
+        while True:
+            writer.write(again)
+            await writer.drain()
+
+    return behave
+
+
 async def hangs(writer: asyncio.StreamWriter) -> None:
     """Never answers."""
     await asyncio.Event().wait()
