@@ -77,7 +77,7 @@ def parse_address(address: str) -> httpx.URL:
     try:
         url = httpx.URL(address)
         host = url.raw_host.decode("ascii")
-        port = url.port or _PORTS.get(url.scheme)
+        port = _PORTS.get(url.scheme) if url.port is None else url.port
     except (httpx.InvalidURL, ValueError):  # the latter: bytes that are no text, an IDNA label that is none
         raise Forbidden("that is not an address such as https://example.org/page") from None
     if url.scheme not in _PORTS:

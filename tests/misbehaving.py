@@ -38,13 +38,17 @@ class MisbehavingServer:
         self.requests: list[Asked] = []
         self.most_at_once = 0
         self._at_once = 0
-        self._connections: set[asyncio.Task[None]] = set()
+        self._connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
 
     @property
+    def port(self) -> int:
+        return self._port
+
+    @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._port}/v1"
+        return f"http://127.0.0.1:{self.port}/v1"
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -57,19 +61,22 @@ class MisbehavingServer:
 
     async def _serve(self) -> None:
         self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
-        server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        server = await asyncio.start_server(self._begin, "127.0.0.1", 0)
         self._port = server.sockets[0].getsockname()[1]
         self._ready.set()
         await self._end.wait()
+        await asyncio.sleep(0.01)  # asyncio would lose a connection that is being taken while the server closes
         server.close()
-        for connection in self._connections:
+        for connection, writer in self._connections.items():
             connection.cancel()
+            writer.transport.abort()  # what a client did not take would keep it open
         await asyncio.gather(*self._connections, return_exceptions=True)
+        await asyncio.sleep(0)
+
+    def _begin(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._connections[asyncio.create_task(self._accept(reader, writer))] = writer
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._connections.add(task)
         self._at_once += 1
         self.most_at_once = max(self.most_at_once, self._at_once)
         try:
@@ -81,7 +88,6 @@ class MisbehavingServer:
         finally:
             self._at_once -= 1
             writer.close()
-            self._connections.discard(task)
 
     def _next(self, asked: Asked) -> Behaviour:
         if callable(self._script):

@@ -31,4 +31,6 @@ def kind_of(body: bytes, content_type: str) -> Kind | None:
         return "html"
     if start.startswith(b"<?xml") or content_type.endswith(("/xml", "+xml")):
         return "html" if b"<html" in start else "xml"
+    if content_type in ("", "application/octet-stream") and start.startswith(b"<"):
+        return "html"
     return "plain"
