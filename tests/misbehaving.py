@@ -69,7 +69,8 @@ class MisbehavingServer:
         server.close()
         for connection, writer in self._connections.items():
             connection.cancel()
-            writer.transport.abort()  # what a client did not take would keep it open
+            if writer.transport.get_write_buffer_size() or not writer.is_closing():
+                writer.transport.abort()  # what its client did not take would keep it open
         await asyncio.gather(*self._connections, return_exceptions=True)
         await asyncio.sleep(0)
 

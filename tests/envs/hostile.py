@@ -126,7 +126,10 @@ SERVERS: dict[str, tuple[Sequence[Behaviour], str]] = {
     "switches protocols": ([status(101)], "page"),
     "floods": ([Floods()], "model"),
     "floods without a length": ([repeats(_HEAD + b"\r\n", b"<p>x</p>" * 1_000)], "model"),
-    "floods in tiny chunks": ([repeats(_HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n" * 1_000)], "either"),
+    "floods in tiny chunks": (
+        [repeats(_HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n" * 1_000)],
+        "either",
+    ),
     "a gzip bomb": ([_page(_bomb(100_000_000), Content_Encoding="gzip")], "model"),
     "a gzip bomb, slowly": ([_page(_bomb(300_000), Content_Encoding=" GZIP ")], "model"),
     "gzip that is none": ([_page(b"no gzip here", Content_Encoding="gzip")], "page"),
