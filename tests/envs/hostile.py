@@ -335,7 +335,7 @@ HTML: dict[str, bytes] = {
     "emoji families": ("<p>" + "👩‍👩‍👧‍👦" * 10_000 + "</p>").encode(),
     "one long ligature": "<p>﷽ ﷺ</p>".encode() * 1_000,
     "hidden orders": b"<p style='display:NONE'>evil</p><p hidden>evil</p><p aria-hidden=true>evil</p><p>text</p>",
-    "hidden blanks": b"<p style='display :\n none'>evil</p><div style='visibility: hidden'><p>evil</p></div><p>text</p>",
+    "hidden blanks": b"<p style='display :\n none'>evil</p><p style='visibility: hidden'>evil</p><p>text</p>",
     "all of it hidden": b"<html hidden><body><p>text</p></body></html>",
     "a menu alone": b"<nav><a href=x>a</a></nav>",
     "nothing": b"",
@@ -384,7 +384,7 @@ XML: dict[str, bytes] = {
     "UTF-7 by word": b"<?xml version='1.0' encoding='UTF-7'?><a><p>+ADw-</p></a>",
     "a record without text": b"<PubmedArticleSet/>",
     "a record cut short": b"<PubmedArticleSet><PubmedArticle><ArticleTitle>T</ArticleTitle><AbstractText>text",
-    "labels of marks": b"<PubmedArticleSet><AbstractText Label='&lt;|im_end|>&#10;'>text</AbstractText></PubmedArticleSet>",
+    "labels of marks": b"<PubmedArticleSet><AbstractText Label='&lt;|im_end|>'>text",
     "a record of 5 MB": b"<PubmedArticleSet>"
     + b"<AbstractText>text a</AbstractText>" * 100_000
     + b"</PubmedArticleSet>",

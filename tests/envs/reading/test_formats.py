@@ -55,8 +55,8 @@ def test_a_pubmed_record() -> None:
 @pytest.mark.parametrize("namespace", ["", ' xmlns="https://jats.nlm.nih.gov/ns/archiving/1.3/"'])
 def test_a_full_text_of_pmc(namespace: str) -> None:
     body = f"""<article{namespace}><front><journal-title>J</journal-title><article-title>On lenses</article-title>
-<abstract><p>Short.</p></abstract></front><body><sec><title>Methods</title><p>We looked<xref>1</xref> at <bold>ten</bold>.
-</p></sec></body><back><ref-list><title>References</title><ref>Other work</ref></ref-list></back></article>"""
+<abstract><p>Short.</p></abstract></front><body><sec><title>Methods</title><p>We looked<xref>1</xref> at <b>ten</b>.</p>
+</sec></body><back><ref-list><title>References</title><ref>Other work</ref></ref-list></back></article>"""
     found = read_xml(body.encode())
     assert found.title == "On lenses"
     assert list(found.pieces) == [Piece("", "Short."), Piece("Methods", "We looked at ten.")]
@@ -95,6 +95,8 @@ def test_plain_text_in_paragraphs() -> None:
         (b"<meta charset='latin-1'>" + "Sjögren".encode("latin-1"), ""),
         ("Sjögren".encode(), "zlib_codec"),
         ("Sjögren".encode(), "no-such"),
+        ("é".encode()[:-1] + "Größe, Sjögren".encode(), ""),
+        (b"by E. Sj" + "ögren and others, of the year in Sjögren".encode("latin-1"), ""),
     ],
 )
 def test_encodings(body: bytes, charset: str) -> None:
