@@ -14,7 +14,6 @@ its host.
 import asyncio
 import random
 import time
-import zlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from weakref import WeakKeyDictionary
 
 import httpx
 
+from envs.bodies import BadBody, gather
 from envs.replies import Meaning, meaning
 from envs.retries import backoffs, retry_after
 from medrl.deadlines import within
@@ -169,22 +169,11 @@ async def read_body(response: httpx.Response, most: int) -> bytes:
 
     Raises _Passing for a longer one, or one that cannot be unfolded: what a service says now it may not say later.
     """
-    folded = response.headers.get("Content-Encoding", "identity").strip().lower()
-    if folded not in ("identity", "gzip", ""):
-        raise _Passing(f"an answer in the encoding {folded[:20]!r}, which was not asked for")
-    unfold = zlib.decompressobj(wbits=31) if folded == "gzip" else None
-    body = bytearray()
     async with aclosing(cast(AsyncGenerator[bytes, None], response.aiter_raw())) as chunks:
-        async for chunk in chunks:
-            try:
-                body += unfold.decompress(chunk, most + 1 - len(body)) if unfold else chunk
-            except zlib.error as error:
-                raise _Passing(f"an answer that is not gzip: {error}") from None
-            if len(body) > most:
-                raise _Passing(f"an answer of more than {most:,} bytes")
-    if unfold is not None and not unfold.eof:
-        raise _Passing("an answer that breaks off")
-    return bytes(body)
+        try:
+            return await gather(chunks, response.headers.get("Content-Encoding", ""), most)
+        except BadBody as error:
+            raise _Passing(str(error)) from None
 
 
 async def _start(response: httpx.Response) -> bytes:

@@ -6,9 +6,11 @@ from typing import Any, NamedTuple
 
 import torch
 
+from envs.condensing import Condenser
 from envs.embedding import Encoder, Floats, encode_once, encoder_path
 from envs.index import Index, build_index
 from envs.profiles import ProfileTable, build_profiles
+from envs.reading.pages import Pages
 from envs.snippets import CountTokens
 from envs.text import estimate_tokens
 from envs.tools.base import Tool
@@ -65,7 +67,14 @@ def open_toolbox(
     tools: list[Tool] = [
         retriever,
         ClinicalReasoning(ClinicalReasoningEngine(profiles), limit, count_tokens),
-        DocumentRead(medical, encoder, limit, count_tokens),
+        DocumentRead(
+            medical,
+            encoder,
+            limit,
+            count_tokens,
+            pages=Pages(config.pages) if config.read_web else None,
+            reader=Condenser(config.reader) if config.reader else None,
+        ),
         WebSearch(provider or LocalProvider(general), general.text, config.top_k, limit, count_tokens),
     ]
     return {tool.name: tool for tool in tools}

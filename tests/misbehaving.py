@@ -38,13 +38,17 @@ class MisbehavingServer:
         self.requests: list[Asked] = []
         self.most_at_once = 0
         self._at_once = 0
-        self._connections: set[asyncio.Task[None]] = set()
+        self._connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
 
     @property
+    def port(self) -> int:
+        return self._port
+
+    @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._port}/v1"
+        return f"http://127.0.0.1:{self.port}/v1"
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -57,19 +61,23 @@ class MisbehavingServer:
 
     async def _serve(self) -> None:
         self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
-        server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        server = await asyncio.start_server(self._begin, "127.0.0.1", 0)
         self._port = server.sockets[0].getsockname()[1]
         self._ready.set()
         await self._end.wait()
+        await asyncio.sleep(0.01)  # asyncio would lose a connection that is being taken while the server closes
         server.close()
-        for connection in self._connections:
+        for connection, writer in self._connections.items():
             connection.cancel()
+            if writer.transport.get_write_buffer_size() or not writer.is_closing():
+                writer.transport.abort()  # what its client did not take would keep it open
         await asyncio.gather(*self._connections, return_exceptions=True)
+        await asyncio.sleep(0)
+
+    def _begin(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._connections[asyncio.create_task(self._accept(reader, writer))] = writer
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._connections.add(task)
         self._at_once += 1
         self.most_at_once = max(self.most_at_once, self._at_once)
         try:
@@ -81,7 +89,6 @@ class MisbehavingServer:
         finally:
             self._at_once -= 1
             writer.close()
-            self._connections.discard(task)
 
     def _next(self, asked: Asked) -> Behaviour:
         if callable(self._script):
@@ -115,6 +122,30 @@ def says(text: str | None, finish_reason: str = "stop") -> Behaviour:
 def status(code: int, body: str = "", **headers: str) -> Behaviour:
     """An error; `Retry_After="3"` is the header Retry-After."""
     return raw(body.encode(), code, {name.replace("_", "-"): value for name, value in headers.items()})
+
+
+def sends(data: bytes, *, then_hangs: bool = False) -> Behaviour:
+    """These bytes and no others, whether they are HTTP or not."""
+
+    async def behave(writer: asyncio.StreamWriter) -> None:
+        writer.write(data)
+        await writer.drain()
+        if then_hangs:
+            await asyncio.Event().wait()
+
+    return behave
+
+
+def repeats(start: bytes, again: bytes) -> Behaviour:
+    """`start`, then `again` for ever."""
+
+    async def behave(writer: asyncio.StreamWriter) -> None:
+        writer.write(start)
+        while True:
+            writer.write(again)
+            await writer.drain()
+
+    return behave
 
 
 async def hangs(writer: asyncio.StreamWriter) -> None:

@@ -3,6 +3,8 @@
 from pydantic import Field
 
 from medrl.sections.base import Fraction, Positive, Section
+from medrl.sections.endpoint import EndpointConfig
+from medrl.sections.pages import PagesConfig
 
 
 class KnowledgeConfig(Section):
@@ -23,3 +25,8 @@ class KnowledgeConfig(Section):
         0.5, description="Rel = share·cosine + (1 − share)·(idf-weighted part of the query that the document holds)"
     )
     tool_tokens: Positive = Field(150, description="one tool's text, tokens; keep it below env.observation_tokens")
+    read_web: bool = Field(False, description="may document_read fetch pages of the open web, by http(s) address?")
+    pages: PagesConfig = PagesConfig()
+    reader: EndpointConfig | None = Field(
+        None, description="a language model that condenses what document_read read; null: its sections, as they are"
+    )
