@@ -211,14 +211,13 @@ class ProfileTable:
     @cached_property
     def one_sex(self) -> list[str]:
         """The sex that all figures of a disease are stated for; "" where they are not all stated for one."""
-        counts = [
-            np.bincount(self._disease[self._only_in == sex], minlength=len(self.ids)) for sex in range(len(SEXES))
-        ]
-        total = sum(counts)
-        return [
-            next((name for name, count in zip(SEXES[1:], counts[1:], strict=True) if count[row] == total[row] > 0), "")
-            for row in range(len(self.ids))
-        ]
+        found = [""] * len(self.ids)
+        total = np.bincount(self._disease, minlength=len(self.ids))
+        for sex, name in enumerate(SEXES[1:], start=1):
+            count = np.bincount(self._disease[self._only_in == sex], minlength=len(self.ids))
+            for row in np.flatnonzero((count > 0) & (count == total)):
+                found[row] = name
+        return found
 
     @cached_property
     def row_of(self) -> dict[str, int]:

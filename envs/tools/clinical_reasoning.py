@@ -64,8 +64,15 @@ class ClinicalReasoning:
             posterior = self._engine.posterior(arguments["findings"], context=context)
         except (UnknownFinding, BadContext) as error:
             return ToolResult.mistake(f"{self.name}: {error}.")
-        diagnoses = posterior.top(_SHOWN)
+        diagnoses = self._fitting(posterior.top(_SHOWN))
         return ToolResult(self._render(posterior, diagnoses), tuple(each.disease_id for each in diagnoses))
+
+    def _fitting(self, diagnoses: Sequence[Diagnosis]) -> Sequence[Diagnosis]:
+        """As many of the likeliest as can be named within the limit, one at least."""
+        kept = len(diagnoses)
+        while kept > 1 and sum(self._count(f"{_whole(each)[0]}; …") + 2 for each in diagnoses[:kept]) > self._limit:
+            kept -= 1
+        return diagnoses[:kept]
 
     def _render(self, posterior: Posterior, diagnoses: Sequence[Diagnosis]) -> str:
         """One line each, "1. Name (ID) P=0.82; Finding 0.60 (source); …; prior 1e-04", sharing the limit, then their
@@ -86,9 +93,9 @@ class ClinicalReasoning:
             room = left // (len(diagnoses) - number + 1)
             head, *factors, prior = _whole(diagnosis)
             parts = [f"{number}. {head}"]
-            for factor in factors:
+            for number_left, factor in zip(range(len(factors) - 1, -1, -1), factors, strict=True):
                 parts.append(factor)
-                if self._count("; ".join(parts)) > room:
+                if self._count("; ".join([*parts, *["…"][:number_left]])) > room:
                     parts[-1] = "…"
                     break
             if with_prior:
