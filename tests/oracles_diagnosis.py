@@ -43,12 +43,18 @@ class DiagnosisOracle:
     ) -> None:
         self.profiles, self.parents, self.constants = profiles, parents, constants
         self.sex, self.counted = sex, counted
+        # The same for every disease, so worked out once.
+        self.all_broader: dict[str, set[str]] = {}
+        self.masses: dict[str, float] = {}
+        self.backgrounds: dict[tuple[str, float], float] = {}
 
     def broader(self, finding: str) -> set[str]:
-        found = set()
-        for parent in self.parents[finding]:
-            found |= {parent} | self.broader(parent)
-        return found
+        if finding not in self.all_broader:
+            found = set()
+            for parent in self.parents[finding]:
+                found |= {parent} | self.broader(parent)
+            self.all_broader[finding] = found
+        return self.all_broader[finding]
 
     def figure(self, profile: DiseaseProfile, finding: str) -> float:
         """What the disease is annotated with in this context; 0 if it is not."""
@@ -65,6 +71,11 @@ class DiagnosisOracle:
         return best
 
     def mass(self, finding: str) -> float:
+        if finding not in self.masses:
+            self.masses[finding] = self.summed(finding)
+        return self.masses[finding]
+
+    def summed(self, finding: str) -> float:
         total = 0.0
         for profile in self.profiles:
             best = profile.findings.get(finding, (0.0,))[0]
@@ -74,10 +85,16 @@ class DiagnosisOracle:
             total += best
         return total
 
+    def background(self, finding: str, narrower_weight: float) -> float:
+        if (finding, narrower_weight) not in self.backgrounds:
+            total = sum(self.known(each, finding, narrower_weight) for each in self.profiles)
+            share = self.constants.background_share * total / len(self.profiles)
+            self.backgrounds[finding, narrower_weight] = max(self.constants.background_floor, share)
+        return self.backgrounds[finding, narrower_weight]
+
     def modelled(self, profile: DiseaseProfile, finding: str, narrower_weight: float) -> float:
         own = self.constants
-        total = sum(self.known(each, finding, narrower_weight) for each in self.profiles)
-        background = max(own.background_floor, own.background_share * total / len(self.profiles))
+        background = self.background(finding, narrower_weight)
         known = self.known(profile, finding, narrower_weight)
         absences = [
             profile.absent[each][0] or own.absent_patients

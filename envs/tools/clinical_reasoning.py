@@ -93,9 +93,10 @@ class ClinicalReasoning:
             room = left // (len(diagnoses) - number + 1)
             head, *factors, prior = _whole(diagnosis)
             parts = [f"{number}. {head}"]
-            for number_left, factor in zip(range(len(factors) - 1, -1, -1), factors, strict=True):
+            for place, factor in enumerate(factors, start=1):
                 parts.append(factor)
-                if self._count("; ".join([*parts, *["…"][:number_left]])) > room:
+                gap = ["…"] if place < len(factors) else []
+                if self._count("; ".join([*parts, *gap])) > room:
                     parts[-1] = "…"
                     break
             if with_prior:
