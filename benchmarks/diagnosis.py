@@ -15,8 +15,8 @@ Ranks among equals are averaged: a disease that ties with two others counts a th
 
 What the sampling shares with the model: the annotations themselves, frequencies, inheritance, onset and shares of males
 included. So the figures say how well the engine inverts what is written, not how well patients are diagnosed. The
-parent and child of a finding are drawn without the model's weights. --fit tries constants on the other half of the diseases
-than the tables are of, and prints no table.
+parent and child of a finding are drawn without the model's weights. --fit tries constants on the other half of the
+diseases than the tables are of, and prints no table.
 """
 
 import argparse

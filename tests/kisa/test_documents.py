@@ -69,10 +69,21 @@ def test_profiles_give_each_figure_a_source(graph: KnowledgeGraph) -> None:
     }
     assert by_id["OMIM:2"].findings["HP:1000005"] == (0.025, "PMID:4 very rare")
     assert by_id["OMIM:1"].inheritance == ("Autosomal dominant inheritance",)
+    assert by_id["OMIM:2"].absent == {"HP:1000007": (5, "PMID:4 0/5")}
+    assert by_id["OMIM:3"].absent == {"HP:1000002": (0, "OMIM:3 absent")}
+    assert by_id["OMIM:1"].only_in == {"HP:1000002": "male"} and by_id["OMIM:2"].only_in == {}
     named = {finding.id: finding for finding in finding_names(graph)}
+    assert named["HP:1000003"].parents == ("HP:0040064", "HP:0000924")
     assert {each for profile in by_id.values() for each in profile.findings} <= set(named)
     assert all(parent in named for finding in named.values() for parent in finding.parents)
     assert named["HP:1000001"].synonyms == ("Skyish whites of the eyes",)
+
+
+def test_prevalence_is_a_prior_under_any_id_of_the_disease(graph: KnowledgeGraph) -> None:
+    classes = {"ORPHA:9": "1-9 / 100 000", "OMIM:1": "<1 / 1 000 000", "OMIM:4": "Unknown"}
+    by_id = {profile.id: (profile.prior, profile.prevalence) for profile in profiles(graph, classes)}
+    assert by_id["OMIM:1"] == (10.0, "1-9 / 100 000")  # the commonest of the two
+    assert by_id["OMIM:2"] == (1.0, "") and by_id["OMIM:4"] == (1.0, "Unknown")
 
 
 def test_every_listing_is_read_back(graph: KnowledgeGraph) -> None:
