@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from envs.corpus import DiseaseProfile, Document, FindingName
 from kisa.build import EVIDENCE
-from kisa.frequency import BANDS, RANGES, UNKNOWN, pool
+from kisa.frequency import BANDS, RANGES, TERM_OF, UNKNOWN, expected, pool
 from kisa.graph import KnowledgeGraph
 from kisa.sources.prevalence import PREVALENCE_WEIGHTS
 from medrl.types import Entity, Relation
@@ -106,7 +106,7 @@ def web_documents(graph: KnowledgeGraph) -> Iterator[Document]:
 
 
 def profiles(graph: KnowledgeGraph, prevalence: Mapping[str, str] | None = None) -> Iterator[DiseaseProfile]:
-    """P(finding | disease) with the source of each figure; `frequency.UNKNOWN` where nobody says how often.
+    """P(finding | disease), `frequency.expected`, with the source of each figure.
 
     `prevalence`: disease id -> Orphanet's class, of any catalogue's id; of several the commonest class is kept.
     """
@@ -122,7 +122,13 @@ def profiles(graph: KnowledgeGraph, prevalence: Mapping[str, str] | None = None)
         yield DiseaseProfile(
             disease.id,
             disease.name,
-            {each.object.id: (_probability(each), _figure_source(each, "frequency unknown")) for each in relations},
+            {
+                each.object.id: (
+                    expected(each.clinical.get("frequency", "")),
+                    _figure_source(each, "frequency unknown"),
+                )
+                for each in relations
+            },
             tuple(each.object.name for each in graph.out(disease, "inherited_as")),
             tuple(each.object.name for each in graph.out(disease, "has_onset")),
             PREVALENCE_WEIGHTS.get(commonest, 1.0),
@@ -157,10 +163,7 @@ def _probability(relation: Relation) -> float:
     stated = relation.clinical.get("frequency")
     if stated is None:
         return UNKNOWN
-    return pool((_TERM_OF.get(stated, stated),)).probability or UNKNOWN
-
-
-_TERM_OF = {band: f"HP:004028{number}" for number, band in enumerate(BANDS)}
+    return pool((TERM_OF.get(stated, stated),)).probability or UNKNOWN
 
 
 def _listing(label: str, names: Iterable[str]) -> Iterator[str]:

@@ -12,7 +12,7 @@ import numpy as np
 from envs.profiles import Numbers, ProfileTable
 from envs.reasoning.conditionals import Conditionals
 from envs.reasoning.context import BadContext, Context, prior_factors
-from envs.reasoning.evidence import Observation
+from envs.reasoning.evidence import Observation, read_observations
 from envs.reasoning.posterior import Posterior
 
 _SUGGESTIONS = 3
@@ -43,6 +43,15 @@ class ClinicalReasoningEngine:
             raise UnknownFinding(f"{finding!r} may mean {meant}")
         near = "; ".join(self._table.finding_table.nearest(finding, _SUGGESTIONS))
         raise UnknownFinding(f"unknown finding {finding!r}; nearest: {near}")
+
+    def read(self, text: str, disease_id: str, findings: Sequence[str], source: str) -> tuple[Observation, ...]:
+        """What a document about one disease says of how often it shows `findings`, under any of their names.
+
+        Goes into `Context.observations`; see `envs.reasoning.evidence.read_observations`. Raises UnknownFinding.
+        """
+        called = [self._table.findings[self.resolve(each)] for each in findings]
+        names = {name: each.id for each in called for name in (each.name, *each.synonyms)}
+        return tuple(read_observations(text, disease_id, names, source))
 
     def posterior(
         self, findings: Sequence[str], candidates: Sequence[str] | None = None, context: Context | None = None

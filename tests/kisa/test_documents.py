@@ -63,9 +63,9 @@ def test_everyday_words_are_in_the_web_index_alone(graph: KnowledgeGraph) -> Non
 def test_profiles_give_each_figure_a_source(graph: KnowledgeGraph) -> None:
     by_id: dict[str, DiseaseProfile] = {profile.id: profile for profile in profiles(graph)}
     assert by_id["OMIM:1"].findings == {
-        "HP:1000001": (3 / 7, "PMID:1 3/7"),
+        "HP:1000001": ((3 + 1) / (7 + 2), "PMID:1 3/7"),
         "HP:1000002": (UNKNOWN, "PMID:2 frequency unknown"),
-        "HP:1000003": (0.7, "PMID:1 7/10"),
+        "HP:1000003": ((7 + 1) / (10 + 2), "PMID:1 7/10"),
     }
     assert by_id["OMIM:2"].findings["HP:1000005"] == (0.025, "PMID:4 very rare")
     assert by_id["OMIM:1"].inheritance == ("Autosomal dominant inheritance",)

@@ -229,6 +229,21 @@ def test_new_evidence_updates_one_conditional(engine: ClinicalReasoningEngine) -
     assert by_id(engine.posterior(["HP:0001083"])) == by_id(before)  # nothing was kept
 
 
+def test_what_a_document_says_becomes_evidence(engine: ClinicalReasoningEngine) -> None:
+    text = "Lens dislocation was found in 1/18. Spider fingers (n = 20) were seen in 50%. Seizures were frequent."
+    seen = engine.read(text, "OMIM:154700", ["Ectopia lentis", "Arachnodactyly", "Seizure"], "PMID:9")
+    assert [(each.finding, each.affected, each.examined) for each in seen] == [
+        ("HP:0001083", 1, 18),
+        ("HP:0001166", 10, 20),
+    ]
+    findings = ["Ectopia lentis", "Arachnodactyly"]
+    before, after = engine.posterior(findings), engine.posterior(findings, context=Context(observations=seen))
+    assert by_id(after)["OMIM:154700"] < by_id(before)["OMIM:154700"]
+    assert after.top(4)[0].likelihoods[1].source == "OMIM:154700 very frequent; PMID:9 10/20"
+    with pytest.raises(UnknownFinding):
+        engine.read(text, "OMIM:154700", ["Siezure"], "PMID:9")
+
+
 def test_every_factor_has_its_source(engine: ClinicalReasoningEngine) -> None:
     best = engine.posterior(["Arachnodactyly", "Seizure"]).top(1)[0]
     assert best.disease_id == "DECIPHER:1" and best.prior == pytest.approx(0.5)
