@@ -16,7 +16,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from math import fsum
+from math import fsum, inf
 from pathlib import Path
 from typing import NamedTuple
 
@@ -72,13 +72,17 @@ def _write(knowledge: Path, folder: Path) -> None:
     below = hierarchy.turned(above)
     absent: list[tuple[int, Absence]] = []
     for row, profile in enumerate(profiles):
+        if not 0.0 < profile.prior < inf:
+            raise DataError(f"{knowledge}: profile {profile.id}: prior={profile.prior} is no positive number")
         for finding_id, (probability, source) in profile.findings.items():
             if finding_id not in column_of:
                 raise DataError(f"{knowledge}: profile {profile.id} has {finding_id}, which findings.jsonl lacks")
             if not 0.0 < probability <= 1.0:
                 raise DataError(f"{knowledge}: profile {profile.id} {finding_id}: P={probability} is not in (0, 1]")
-            only_in = SEXES.index(profile.only_in.get(finding_id, ""))
-            columns[column_of[finding_id]].append((row, probability, source, only_in))
+            sex = profile.only_in.get(finding_id, "")
+            if sex not in SEXES:
+                raise DataError(f"{knowledge}: profile {profile.id} {finding_id}: sex {sex!r} is not male or female")
+            columns[column_of[finding_id]].append((row, probability, source, SEXES.index(sex)))
         for finding_id, (examined, source) in profile.absent.items():
             if finding_id not in column_of:
                 raise DataError(f"{knowledge}: profile {profile.id} lacks {finding_id}, which findings.jsonl has not")

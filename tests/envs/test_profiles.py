@@ -32,6 +32,11 @@ def test_names_synonyms_and_ids_resolve(table: ProfileTable) -> None:
     [
         (DiseaseProfile("X", "x", {"HP:0": (0.5, "s")}), "X has HP:0, which findings.jsonl lacks"),
         (DiseaseProfile("X", "x", {"HP:0001250": (0.0, "s")}), r"P=0.0 is not in \(0, 1\]"),
+        (DiseaseProfile("X", "x", {"HP:0001250": (1.0, "s")}, prior=0.0), "profile X: prior=0.0 is no positive number"),
+        (
+            DiseaseProfile("X", "x", {"HP:0001250": (1.0, "s")}, only_in={"HP:0001250": "m"}),
+            "'m' is not male or female",
+        ),
         (DiseaseProfile("X", "x", {}, absent={"HP:0": (0, "s")}), "X lacks HP:0, which findings.jsonl has not"),
     ],
 )
