@@ -1,6 +1,6 @@
 """The documents behind the retriever, as kisa writes them and the tools read them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,9 @@ class DiseaseProfile:
     """A disease as the reasoning engine needs it: P(finding | disease) with the source of each figure.
 
     `findings`: phenotype id -> (probability in (0, 1], where it comes from, e.g. "PMID:123 3/7" or
-    "HP:0040282 frequent"). `prior`: relative prevalence weight, 1.0 where nothing is known.
+    "HP:0040282 frequent"). `prior`: relative prevalence weight, 1.0 where nothing is known; `prevalence`: the class it
+    is from, "" where there is none. `absent`: phenotype id -> (how many patients without it were counted, 0 where
+    nobody says; where it comes from). `only_in`: phenotype id -> "male" or "female", where it is annotated in one.
     """
 
     id: str
@@ -44,6 +46,9 @@ class DiseaseProfile:
     inheritance: tuple[str, ...] = ()
     onset: tuple[str, ...] = ()
     prior: float = 1.0
+    absent: dict[str, tuple[int, str]] = field(default_factory=dict)
+    only_in: dict[str, str] = field(default_factory=dict)
+    prevalence: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +56,11 @@ class FindingName:
     """A phenotype's names, so that a finding may be given in words. One line of findings.jsonl for each phenotype.
 
     `id`: the phenotype id used as key in `DiseaseProfile.findings`; `name`: its preferred name; `synonyms`: exact and
-    lay synonyms only (broader or narrower ones would name a different finding).
+    lay synonyms only (broader or narrower ones would name a different finding); `parents`: ids of the phenotypes one
+    step broader, each of which has a line of its own.
     """
 
     id: str
     name: str
     synonyms: tuple[str, ...] = ()
+    parents: tuple[str, ...] = ()

@@ -10,11 +10,15 @@ from envs.condensing import Condenser
 from envs.embedding import Encoder, Floats, encode_once, encoder_path
 from envs.index import Index, build_index
 from envs.profiles import ProfileTable, build_profiles
+<<<<<<< HEAD
 from envs.reading.pages import Pages
+=======
+from envs.reasoning.engine import ClinicalReasoningEngine
+>>>>>>> diagnosis
 from envs.snippets import CountTokens
 from envs.text import estimate_tokens
 from envs.tools.base import Tool
-from envs.tools.clinical_reasoning import ClinicalReasoning, ClinicalReasoningEngine
+from envs.tools.clinical_reasoning import ClinicalReasoning
 from envs.tools.document_read import DocumentRead
 from envs.tools.medical_retriever import MedicalRetriever
 from envs.tools.web_search import LocalProvider, SearchProvider, WebSearch

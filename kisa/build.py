@@ -177,7 +177,9 @@ def _add_finding(
     positive = [row for row in rows if not row.negated]
     frequency = pool(tuple([row.frequency for row in positive]))
     if not positive or frequency.probability == 0:
-        graph.facts[disease.id].absent += (phenotype,)  # negative evidence is never an edge
+        counted = {"frequency": frequency.text} if frequency.text else {}
+        lacks = Relation(disease, "lacks", phenotype, clinical=counted, provenance=_provenance(rows))
+        graph.facts[disease.id].absent += (lacks,)  # negative evidence is never an edge
         return
     clinical = frequency.clinical
     sexes = {row.sex.lower() for row in positive}

@@ -6,12 +6,13 @@ names the entities it links, and the ones asked for most come first.
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from envs.corpus import DiseaseProfile, Document, FindingName
 from kisa.build import EVIDENCE
-from kisa.frequency import BANDS, RANGES, UNKNOWN, pool
+from kisa.frequency import BANDS, RANGES, TERM_OF, UNKNOWN, expected, pool
 from kisa.graph import KnowledgeGraph
+from kisa.sources.prevalence import PREVALENCE_WEIGHTS
 from medrl.types import Entity, Relation
 
 #: Names in one section; more go to a section of their own.
@@ -63,7 +64,7 @@ def disease_document(graph: KnowledgeGraph, disease: Entity) -> Document:
     for band in BANDS:
         if 0 < len(by_band[band]) <= _BAND_NAMES:
             sections += _listing(f"{band.capitalize()} findings ({RANGES[band]})", by_band[band])
-    sections += _listing("Absent", [each.name for each in facts.absent])
+    sections += _listing("Absent", [each.object.name for each in facts.absent])
     sections += _listing("Also known as", [*facts.aliases, *facts.merged])
     relations = [*graph.out(disease, "caused_by"), *findings]
     source = _SOURCES.get(disease.id.partition(":")[0], "omim")
@@ -104,36 +105,65 @@ def web_documents(graph: KnowledgeGraph) -> Iterator[Document]:
             yield Document(f"web:{phenotype.id}", phenotype.name, tuple(sections), "web", "")
 
 
-def profiles(graph: KnowledgeGraph) -> Iterator[DiseaseProfile]:
-    """P(finding | disease) with the source of each figure; `frequency.UNKNOWN` where nobody says how often."""
+def profiles(graph: KnowledgeGraph, prevalence: Mapping[str, str] | None = None) -> Iterator[DiseaseProfile]:
+    """P(finding | disease), `frequency.expected`, with the source of each figure.
+
+    `prevalence`: disease id -> Orphanet's class, of any catalogue's id; of several the commonest class is kept.
+    """
     for disease in graph.of_kind("disease"):
-        findings: dict[str, tuple[float, str]] = {}
-        for relation in graph.out(disease, "has_finding"):
-            reference = relation.provenance["reference"].partition(";")[0]
-            stated = relation.clinical.get("frequency", "frequency unknown")
-            findings[relation.object.id] = (_probability(relation), f"{reference} {stated}")
-        if findings:
-            inheritance = tuple(each.object.name for each in graph.out(disease, "inherited_as"))
-            onset = tuple(each.object.name for each in graph.out(disease, "has_onset"))
-            yield DiseaseProfile(disease.id, disease.name, findings, inheritance, onset)
+        relations = graph.out(disease, "has_finding")
+        if not relations:
+            continue
+        absent = graph.facts[disease.id].absent
+        sexes = {each.object.id: each.clinical["sex"] for each in relations if "sex" in each.clinical}
+        identifiers = (disease.id, *graph.facts[disease.id].merged)
+        classes = [prevalence[each] for each in identifiers if each in prevalence] if prevalence else []
+        commonest = max(classes, key=PREVALENCE_WEIGHTS.__getitem__, default="")
+        yield DiseaseProfile(
+            disease.id,
+            disease.name,
+            {
+                each.object.id: (
+                    expected(each.clinical.get("frequency", "")),
+                    _figure_source(each, "frequency unknown"),
+                )
+                for each in relations
+            },
+            tuple(each.object.name for each in graph.out(disease, "inherited_as")),
+            tuple(each.object.name for each in graph.out(disease, "has_onset")),
+            PREVALENCE_WEIGHTS.get(commonest, 1.0),
+            {each.object.id: (_examined(each), _figure_source(each, "absent")) for each in absent},
+            sexes,
+            commonest,
+        )
 
 
 def finding_names(graph: KnowledgeGraph) -> Iterator[FindingName]:
-    """The names of every finding that is annotated: preferred, exact and everyday ones."""
+    """The names of every finding, annotated or not, and the findings that it is a kind of."""
     for phenotype in graph.of_kind("phenotype"):
         term = graph.facts[phenotype.id].term
-        if term is not None and graph.out(phenotype, "presents_in"):
-            yield FindingName(phenotype.id, phenotype.name, tuple(dict.fromkeys((*term.synonyms, *term.lay))))
+        if term is not None:
+            parents = tuple(each.object.id for each in graph.out(phenotype, "is_a"))
+            synonyms = tuple(dict.fromkeys((*term.synonyms, *term.lay)))
+            yield FindingName(phenotype.id, phenotype.name, synonyms, parents)
+
+
+def _figure_source(relation: Relation, otherwise: str) -> str:
+    reference = relation.provenance["reference"].partition(";")[0]
+    return f"{reference} {relation.clinical.get('frequency', otherwise)}"
+
+
+def _examined(relation: Relation) -> int:
+    """How many patients were counted, "0/5"; 0 where nobody says."""
+    _, _, examined = relation.clinical.get("frequency", "").partition("/")
+    return int(examined) if examined else 0
 
 
 def _probability(relation: Relation) -> float:
     stated = relation.clinical.get("frequency")
     if stated is None:
         return UNKNOWN
-    return pool((_TERM_OF.get(stated, stated),)).probability or UNKNOWN
-
-
-_TERM_OF = {band: f"HP:004028{number}" for number, band in enumerate(BANDS)}
+    return pool((TERM_OF.get(stated, stated),)).probability or UNKNOWN
 
 
 def _listing(label: str, names: Iterable[str]) -> Iterator[str]:

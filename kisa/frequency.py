@@ -18,6 +18,8 @@ TERMS = {
     "HP:0040285": ("excluded", 0.0, 0.0),
 }
 BANDS = tuple(name for name, _, _ in list(TERMS.values())[:5])
+#: Name of a frequency term -> its id.
+TERM_OF = {name: identifier for identifier, (name, _, _) in TERMS.items()}
 RANGES = {
     "obligate": "100%",
     "very frequent": "80-99%",
@@ -27,6 +29,8 @@ RANGES = {
 }
 #: P(finding | disease) where a finding is annotated and nothing says how often.
 UNKNOWN = 0.5
+#: How many patients that counts for beside those that were counted: "1/1" is no certainty, "119/251" nearly is.
+UNKNOWN_PATIENTS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,17 @@ class Frequency:
     def clinical(self) -> dict[str, str]:
         """The figure as the `clinical` field of a relation; empty where unknown."""
         return {"frequency": self.text, "frequency_class": self.band} if self.band else {}
+
+
+def expected(text: str) -> float:
+    """P(finding | disease) behind a frequency as `Frequency.text` or an HPO term shows it; UNKNOWN for "".
+
+    Counts update a Beta of mean UNKNOWN that weighs UNKNOWN_PATIENTS; its posterior mean is returned.
+    """
+    affected, is_count, examined = text.partition("/")
+    if is_count:
+        return (UNKNOWN * UNKNOWN_PATIENTS + int(affected)) / (UNKNOWN_PATIENTS + int(examined))
+    return pool((TERM_OF.get(text, text),)).probability or UNKNOWN
 
 
 @lru_cache(maxsize=1 << 16)

@@ -35,13 +35,14 @@ class Facts:
     """What is known of an entity beside its relations.
 
     `aliases`: other names. `merged`: ids of other catalogues that mean the same disease. `systems`: adjectives of the
-    organ systems of a phenotype, nearest first. `absent`: findings that a disease is known not to show.
+    organ systems of a phenotype, nearest first. `absent`: findings that a disease is known not to show, each a relation
+    "lacks" that is in no list of the graph; `clinical` has the frequency where patients were counted ("0/5").
     """
 
     aliases: tuple[str, ...] = ()
     merged: tuple[str, ...] = ()
     systems: tuple[str, ...] = ()
-    absent: tuple[Entity, ...] = ()
+    absent: tuple[Relation, ...] = ()
     specialty: str = ""
     term: Term | None = None
 

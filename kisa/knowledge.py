@@ -3,10 +3,11 @@
     <cache>/knowledge-<hash>/corpus.jsonl      what the medical retriever searches
                              web.jsonl         what the web search searches
                              profiles.jsonl    P(finding | disease) for the reasoning engine
-                             findings.jsonl    the names that a finding may be given by
+                             findings.jsonl    the names that a finding may be given by, and what it is a kind of
                              frequencies.json  how many documents name each entity
 
-The hash covers the ontology's bytes and the source of everything that builds from them, so a folder is never stale.
+The hash covers the ontology's bytes, the prevalences and the source of everything that builds from them, so a folder is
+never stale.
 """
 
 import hashlib
@@ -25,13 +26,14 @@ from kisa.documents import finding_names, medical_documents, profiles, web_docum
 from kisa.entities import CorpusFrequency, count_mentions
 from kisa.graph import KnowledgeGraph
 from kisa.sources.hpo import content_hash, locate, read_ontology
+from kisa.sources.prevalence import read_prevalence
 from medrl.errors import DataError
 from medrl.records import write_json, write_jsonl
 from medrl.sections.knowledge import KnowledgeConfig
 
 _BUILDERS = (
     "build counting documents entities frequency graph knowledge mentions names specialties sources/hpo "
-    "sources/text_lines"
+    "sources/prevalence sources/text_lines"
 ).split()
 
 
@@ -46,6 +48,8 @@ def knowledge_path(config: KnowledgeConfig) -> Path:
     digest = hashlib.blake2b(content_hash(locate(config.ontology)).encode(), digest_size=6)
     for name in _BUILDERS:
         digest.update((Path(kisa.__path__[0]) / f"{name}.py").read_bytes())
+    if config.prevalence:
+        digest.update(repr(sorted(read_prevalence(Path(config.prevalence).expanduser()).items())).encode())
     return Path(config.cache).expanduser() / f"knowledge-{digest.hexdigest()}"
 
 
@@ -69,10 +73,26 @@ def _write(folder: Path, graph: KnowledgeGraph | None, config: KnowledgeConfig) 
         corpus = list(medical_documents(whole))
         step(lambda: write_jsonl(folder / "corpus.jsonl", corpus))
         step(lambda: write_jsonl(folder / "web.jsonl", web_documents(whole)))
-        step(lambda: write_jsonl(folder / "profiles.jsonl", profiles(whole)))
+        prevalence = known_prevalence(whole, config)
+        step(lambda: write_jsonl(folder / "profiles.jsonl", profiles(whole, prevalence)))
         step(lambda: write_jsonl(folder / "findings.jsonl", finding_names(whole)))
         frequency = step(lambda: count_mentions(whole, corpus))
         write_frequencies(folder / "frequencies.json", frequency)
+
+
+def known_prevalence(graph: KnowledgeGraph, config: KnowledgeConfig) -> dict[str, str]:
+    """Prevalence classes by disease id from `knowledge.prevalence`; empty if it is null.
+
+    Raises DataError if the file has no disease of the ontology: its ids are of another kind, then.
+    """
+    if not config.prevalence:
+        return {}
+    path = Path(config.prevalence).expanduser()
+    found = read_prevalence(path)
+    known = {each for disease in graph.of_kind("disease") for each in (disease.id, *graph.facts[disease.id].merged)}
+    if known.isdisjoint(found):
+        raise DataError(f"{path}: none of its {len(found)} diseases is in the ontology; write ids as in ORPHA:558")
+    return found
 
 
 def load_frequencies(folder: Path, counted: str | None = None) -> CorpusFrequency:

@@ -13,6 +13,7 @@ from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
 from actors import placement
 from envs.embedding import encoder_path
 from kisa.sources import hpo
+from kisa.sources.prevalence import read_prevalence
 from launch.footprint import ModelShape, disk_bytes, host_memory, read_config, read_shape
 from launch.model import resolve_model
 from medrl.config import Config
@@ -37,6 +38,8 @@ def check(config: Config) -> Path:
         raise ConfigError(
             f"knowledge.frequencies={config.knowledge.frequencies}: no such file; `medrl count` writes one"
         )
+    if config.knowledge.prevalence:
+        read_prevalence(Path(config.knowledge.prevalence).expanduser())
     model = resolve_model(config.model, cache)
     check_trainable(model, config.device)
     shape = read_shape(model)

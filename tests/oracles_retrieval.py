@@ -1,9 +1,7 @@
-"""Slow scalar versions of the retriever's and the reasoning engine's formulas, straight from their definitions."""
+"""Slow scalar versions of the retriever's formulas, straight from their definitions."""
 
 import math
-from collections.abc import Mapping, Sequence
-
-from envs.corpus import DiseaseProfile
+from collections.abc import Sequence
 
 
 def okapi(query: Sequence[str], texts: Sequence[Sequence[str]], k1: float = 1.5, b: float = 0.75) -> list[float]:
@@ -29,22 +27,3 @@ def mean_pooled(states: Sequence[Sequence[float]], mask: Sequence[int]) -> list[
     mean = [sum(values) / len(kept) for values in zip(*kept, strict=True)]
     norm = math.sqrt(sum(value * value for value in mean))
     return [value / norm for value in mean]
-
-
-def posterior(
-    findings: Sequence[str],
-    profiles: Sequence[DiseaseProfile],
-    share: float,
-    floor: float,
-    weights: Mapping[str, float] | None = None,
-) -> dict[str, float]:
-    """P(D | s) by multiplying plain probabilities: Π P(s_i | D) · P(D) over its sum. `weights` multiply the priors."""
-    joint = {}
-    for profile in profiles:
-        value = profile.prior * (weights or {}).get(profile.id, 1.0)
-        for finding in findings:
-            background = max(floor, share * sum(p.findings.get(finding, (0.0,))[0] for p in profiles) / len(profiles))
-            value *= max(background, profile.findings.get(finding, (background,))[0])
-        joint[profile.id] = value
-    total = sum(joint.values())
-    return {disease: value / total for disease, value in joint.items()}

@@ -17,15 +17,22 @@ def check_arguments(tool: Tool, arguments: Mapping[str, Any]) -> ToolResult | No
     error = best_match(Draft202012Validator(tool.parameters).iter_errors(dict(arguments)))
     if error is None:
         return None
-    example = {name: _EXAMPLES[part["type"]] for name, part in tool.parameters["properties"].items()}
+    wrong = error.absolute_path[0] if error.absolute_path else None
+    example = {
+        name: _example(part)
+        for name, part in tool.parameters["properties"].items()
+        if name in tool.parameters["required"] or name == wrong
+    }
     return ToolResult.mistake(f"{tool.name}: {_explain(error)}. Expected {json.dumps(example)}.")
 
 
-def object_schema(**properties: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The JSON schema of an object that has exactly these properties."""
+def object_schema(
+    *, optional: Mapping[str, Mapping[str, Any]] | None = None, **properties: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """The JSON schema of an object that has these properties, may have the `optional` ones, and no other."""
     return {
         "type": "object",
-        "properties": properties,
+        "properties": properties | dict(optional or {}),
         "required": list(properties),
         "additionalProperties": False,
     }
@@ -34,6 +41,13 @@ def object_schema(**properties: Mapping[str, Any]) -> Mapping[str, Any]:
 def text_schema(description: str) -> Mapping[str, Any]:
     """The JSON schema of a string with something in it."""
     return {"type": "string", "pattern": r"\S", "maxLength": 500, "description": description}
+
+
+def _example(part: Mapping[str, Any]) -> Any:
+    if "enum" in part:
+        return part["enum"][0]
+    kinds = part["type"]
+    return _EXAMPLES[kinds if isinstance(kinds, str) else kinds[0]]
 
 
 def _explain(error: ValidationError) -> str:
@@ -46,7 +60,12 @@ def _explain(error: ValidationError) -> str:
             unknown = [name for name in error.instance if name not in error.schema["properties"]]
             return f"there is no argument `{'`, `'.join(unknown)}`"
         case "type":
-            return f"{where} must be of type {error.validator_value}"
+            kinds = error.validator_value
+            return f"{where} must be of type {kinds if isinstance(kinds, str) else ' or '.join(kinds)}"
+        case "enum":
+            return f"{where} must be {' or '.join(map(json.dumps, error.validator_value))}"
+        case "minimum":
+            return f"{where} is below {error.validator_value}"
         case "pattern" | "minItems":
             return f"{where} is empty"
         case "maxLength" | "maxItems":

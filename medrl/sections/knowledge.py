@@ -17,6 +17,10 @@ class KnowledgeConfig(Section):
     frequencies: str | None = Field(
         None, description="what `medrl count` wrote: seeds are rare in that corpus; null: in the built documents"
     )
+    prevalence: str | None = Field(
+        None,
+        description="a table of disease id and Orphanet's prevalence class, the differential's priors; null: all 1",
+    )
     lam: Fraction = Field(0.4, description="λ of Score = λ·Rel + (1 − λ)·Auth")
     candidates: Positive = Field(30, description="BM25 candidates ranked again by Score")
     top_k: Positive = Field(3, description="documents shown to the policy")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from envs.corpus import DiseaseProfile
+from envs.corpus import DiseaseProfile, FindingName
 from envs.profiles import ProfileTable, build_profiles
 from medrl.errors import DataError
 from medrl.records import write_jsonl
@@ -32,6 +32,12 @@ def test_names_synonyms_and_ids_resolve(table: ProfileTable) -> None:
     [
         (DiseaseProfile("X", "x", {"HP:0": (0.5, "s")}), "X has HP:0, which findings.jsonl lacks"),
         (DiseaseProfile("X", "x", {"HP:0001250": (0.0, "s")}), r"P=0.0 is not in \(0, 1\]"),
+        (DiseaseProfile("X", "x", {"HP:0001250": (1.0, "s")}, prior=0.0), "profile X: prior=0.0 is no positive number"),
+        (
+            DiseaseProfile("X", "x", {"HP:0001250": (1.0, "s")}, only_in={"HP:0001250": "m"}),
+            "'m' is not male or female",
+        ),
+        (DiseaseProfile("X", "x", {}, absent={"HP:0": (0, "s")}), "X lacks HP:0, which findings.jsonl has not"),
     ],
 )
 def test_bad_profiles_are_refused(tmp_path: Path, profile: DiseaseProfile, said: str) -> None:
@@ -40,6 +46,13 @@ def test_bad_profiles_are_refused(tmp_path: Path, profile: DiseaseProfile, said:
     with pytest.raises(DataError, match=said):
         build_profiles(tmp_path, tmp_path / "out")
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_parent_without_a_name_is_refused(tmp_path: Path) -> None:
+    write_knowledge(tmp_path)
+    write_jsonl(tmp_path / "findings.jsonl", [*FINDINGS, FindingName("HP:1", "one", (), ("HP:0",))])
+    with pytest.raises(DataError, match="HP:1 is a kind of HP:0, which findings.jsonl lacks"):
+        build_profiles(tmp_path, tmp_path / "out")
 
 
 def test_missing_files_name_the_next_step(tmp_path: Path) -> None:

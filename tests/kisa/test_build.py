@@ -40,7 +40,7 @@ def test_six_tuple_holds_what_the_source_says_and_nothing_empty(graph: Knowledge
 
 
 def test_negative_evidence_is_never_an_edge(graph: KnowledgeGraph) -> None:
-    absent = {(each, finding.id) for each in ("OMIM:2", "OMIM:3") for finding in graph.facts[each].absent}
+    absent = {(each, finding.object.id) for each in ("OMIM:2", "OMIM:3") for finding in graph.facts[each].absent}
     assert absent == {("OMIM:2", "HP:1000007"), ("OMIM:3", "HP:1000002")}  # 0/5, and NOT
     for disease, finding in absent:
         assert graph.between(graph.entities[disease], graph.entities[finding]) is None

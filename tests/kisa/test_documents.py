@@ -63,15 +63,27 @@ def test_everyday_words_are_in_the_web_index_alone(graph: KnowledgeGraph) -> Non
 def test_profiles_give_each_figure_a_source(graph: KnowledgeGraph) -> None:
     by_id: dict[str, DiseaseProfile] = {profile.id: profile for profile in profiles(graph)}
     assert by_id["OMIM:1"].findings == {
-        "HP:1000001": (3 / 7, "PMID:1 3/7"),
+        "HP:1000001": ((3 + 1) / (7 + 2), "PMID:1 3/7"),
         "HP:1000002": (UNKNOWN, "PMID:2 frequency unknown"),
-        "HP:1000003": (0.7, "PMID:1 7/10"),
+        "HP:1000003": ((7 + 1) / (10 + 2), "PMID:1 7/10"),
     }
     assert by_id["OMIM:2"].findings["HP:1000005"] == (0.025, "PMID:4 very rare")
     assert by_id["OMIM:1"].inheritance == ("Autosomal dominant inheritance",)
+    assert by_id["OMIM:2"].absent == {"HP:1000007": (5, "PMID:4 0/5")}
+    assert by_id["OMIM:3"].absent == {"HP:1000002": (0, "OMIM:3 absent")}
+    assert by_id["OMIM:1"].only_in == {"HP:1000002": "male"} and by_id["OMIM:2"].only_in == {}
     named = {finding.id: finding for finding in finding_names(graph)}
-    assert {each for profile in by_id.values() for each in profile.findings} == set(named)
+    assert named["HP:1000003"].parents == ("HP:0040064", "HP:0000924")
+    assert {each for profile in by_id.values() for each in profile.findings} <= set(named)
+    assert all(parent in named for finding in named.values() for parent in finding.parents)
     assert named["HP:1000001"].synonyms == ("Skyish whites of the eyes",)
+
+
+def test_prevalence_is_a_prior_under_any_id_of_the_disease(graph: KnowledgeGraph) -> None:
+    classes = {"ORPHA:9": "1-9 / 100 000", "OMIM:1": "<1 / 1 000 000", "OMIM:4": "Unknown"}
+    by_id = {profile.id: (profile.prior, profile.prevalence) for profile in profiles(graph, classes)}
+    assert by_id["OMIM:1"] == (10.0, "1-9 / 100 000")  # the commonest of the two
+    assert by_id["OMIM:2"] == (1.0, "") and by_id["OMIM:4"] == (1.0, "Unknown")
 
 
 def test_every_listing_is_read_back(graph: KnowledgeGraph) -> None:

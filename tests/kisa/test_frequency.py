@@ -1,6 +1,6 @@
 import pytest
 
-from kisa.frequency import Frequency, pool
+from kisa.frequency import UNKNOWN, Frequency, expected, pool
 
 
 @pytest.mark.parametrize(
@@ -35,3 +35,10 @@ def test_unknown_and_absent_leave_no_clinical_field() -> None:
     assert Frequency(None, "").clinical == {}
     assert Frequency(0.0, "0/5").clinical == {}
     assert Frequency(0.5, "1/2").clinical == {"frequency": "1/2", "frequency_class": "frequent"}
+
+
+def test_few_patients_are_no_certainty() -> None:
+    """The posterior mean of Beta(1, 1) after the counts, by Laplace's rule of succession."""
+    for affected, examined in ((1, 1), (0, 3), (119, 251), (7, 7)):
+        assert expected(f"{affected}/{examined}") == pytest.approx((affected + 1) / (examined + 2))
+    assert expected("") == UNKNOWN and expected("45%") == 0.45 and expected("frequent") == pytest.approx(0.545)

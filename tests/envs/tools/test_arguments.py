@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from envs.index import Index
+from envs.reasoning.engine import ClinicalReasoningEngine
 from envs.tools.arguments import check_arguments
-from envs.tools.clinical_reasoning import ClinicalReasoning, ClinicalReasoningEngine
+from envs.tools.clinical_reasoning import ClinicalReasoning
 from envs.tools.web_search import LocalProvider, WebSearch
 
 
