@@ -12,6 +12,7 @@ from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
 
 from actors import placement
 from envs.embedding import encoder_path
+from envs.tools.selector import Selector
 from kisa.sources import hpo
 from launch.footprint import ModelShape, disk_bytes, host_memory, read_config, read_shape
 from launch.model import resolve_model
@@ -37,6 +38,8 @@ def check(config: Config) -> Path:
         raise ConfigError(
             f"knowledge.frequencies={config.knowledge.frequencies}: no such file; `medrl count` writes one"
         )
+    if config.kisa.tool_choice:
+        Selector.load(config.tool_choice_path)
     model = resolve_model(config.model, cache)
     check_trainable(model, config.device)
     shape = read_shape(model)

@@ -11,6 +11,7 @@ import numpy as np
 
 from envs.corpus import Document
 from envs.embedding import Encoder
+from envs.facts import facts_in
 from envs.index import Index
 from envs.snippets import CountTokens, Wanted, fit, wanted
 from envs.text import estimate_tokens
@@ -59,7 +60,8 @@ class DocumentRead:
             titles = "; ".join(self._index.document(row).title for row in rows[:_SUGGESTIONS])
             return ToolResult.mistake(f"{self.name}: {asked!r} is the name of {len(rows)} documents: {titles}.")
         document = self._index.document(rows[0])
-        return ToolResult(self.condense(document, arguments["goal"]), (document.id,))
+        text = self.condense(document, arguments["goal"])
+        return ToolResult(text, (document.id,), facts=facts_in(document, text))
 
     def condense(self, document: Document, goal: str) -> str:
         """Heading and the sections that serve the goal, by merit, within the limit; the first is cut if it must be."""
