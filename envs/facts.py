@@ -7,6 +7,7 @@ A section such as "Genes: FBN1; FBN2." of the document "Marfan syndrome (OMIM:15
 
 import re
 from collections.abc import Iterator, Sequence
+from typing import TypedDict
 
 from envs.corpus import Document
 from envs.index import bare_name
@@ -47,9 +48,22 @@ def facts_of(documents: Sequence[Document], lines: Sequence[str]) -> tuple[Fact,
     return tuple(fact for each, line in zip(documents, lines, strict=True) for fact in facts_in(each, line))
 
 
-def suggestions(findings: Sequence[str], ranked: Sequence[Candidate], source: str) -> tuple[Fact, ...]:
-    """Of each finding that a differential was made from: it suggests the likeliest disease, whose id is `source`."""
-    return tuple(Fact(finding, SUGGESTS, each.name, source) for finding in findings for each in ranked[:1])
+class Ranking(TypedDict):
+    """What a differential brings to the state, as `ToolResult` takes it."""
+
+    facts: tuple[Fact, ...]
+    hypotheses: tuple[Candidate, ...]
+
+
+def ranking(shown: str, findings: Sequence[str], sources: Sequence[str]) -> Ranking:
+    """The diseases that a differential shows with their P, and of each of its findings: it suggests the likeliest.
+
+    `sources`: ids of the diseases, best first. One line a disease: "1. Marfan syndrome (OMIM:154700) P=0.82; …".
+    """
+    ranked = tuple(Candidate(each["name"], float(each["probability"])) for each in _RANKED.finditer(shown))
+    first = list(zip(ranked[:1], sources, strict=False))
+    facts = tuple(Fact(finding, SUGGESTS, each.name, source) for finding in findings for each, source in first)
+    return Ranking(facts=facts, hypotheses=ranked)
 
 
 def read_facts(observation: str, sources: Sequence[str]) -> tuple[Fact, ...]:
@@ -59,11 +73,6 @@ def read_facts(observation: str, sources: Sequence[str]) -> tuple[Fact, ...]:
         head, found, body = re.sub(r"^\[\d+\] ", "", line).partition("): ")
         documents.append(Document(source, head + ")" * bool(found), tuple(_NEXT_SECTION.split(body)), "", ""))
     return facts_of(documents, lines)
-
-
-def read_ranking(observation: str) -> tuple[Candidate, ...]:
-    """The differential of an observation of which only the text was kept."""
-    return tuple(Candidate(each["name"], float(each["probability"])) for each in _RANKED.finditer(observation))
 
 
 def _lists(sections: Sequence[str]) -> Iterator[tuple[str, list[str]]]:

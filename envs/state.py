@@ -15,7 +15,7 @@ from dataclasses import replace
 
 import networkx as nx
 
-from envs.facts import ABSENT, NAMING, read_facts, read_ranking, suggestions
+from envs.facts import ABSENT, NAMING, ranking, read_facts
 from medrl.normal import mentions, normalise
 from medrl.state import Candidate, Fact, Hypothesis, State, Status
 from medrl.types import Step, ToolCall
@@ -69,8 +69,7 @@ def replay(steps: Sequence[Step], answer: str | None = None) -> list[State]:
     for turn, step in enumerate(steps, start=1):
         states.append(states[-1])
         if step.status == "ok" and step.call is not None:
-            ranked = read_ranking(step.observation) if "findings" in step.call.arguments else ()
-            told = read_facts(step.observation, step.sources) if not ranked else _suggested(step, ranked)
+            told, ranked = _read(step, step.call)
             states[-1] = observe(states[-1], turn, step.call, told, ranked)
         elif step.status == "answer" and answer is not None:
             states[-1] = conclude(states[-1], turn, answer)
@@ -109,9 +108,12 @@ def shown_candidates(ranked: Sequence[Candidate], shown: str) -> tuple[Candidate
     return tuple(each for each in ranked if mentions(shown, each.name))
 
 
-def _suggested(step: Step, ranked: Sequence[Candidate]) -> tuple[Fact, ...]:
-    findings = step.call.arguments["findings"] if step.call is not None else ()
-    return suggestions(list(_texts(findings)), ranked, step.sources[0] if step.sources else "")
+def _read(step: Step, call: ToolCall) -> tuple[tuple[Fact, ...], tuple[Candidate, ...]]:
+    """Facts and differential of a call of which only the texts were kept."""
+    if "findings" not in call.arguments:
+        return read_facts(step.observation, step.sources), ()
+    read = ranking(step.observation, list(_texts(call.arguments["findings"])), step.sources)
+    return read["facts"], read["hypotheses"]
 
 
 def _texts(values: Iterable[object]) -> Iterable[str]:

@@ -11,8 +11,8 @@ from transformers import AutoTokenizer
 
 from envs.toolbox import open_toolbox
 from envs.tools.base import Tool
-from envs.tools.selector import Advisor
 from envs.tools.medical_retriever import MedicalRetriever
+from envs.tools.selector import Advisor
 from kisa.composition import composition
 from kisa.dataset import Dataset, load_dataset
 from kisa.duplicates import contaminated, exact_duplicates, near_duplicates

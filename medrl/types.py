@@ -161,7 +161,7 @@ class Rollout:
     tools_s: float = 0.0
     reward: Reward | None = None
     origin: Origin = "policy"
-    state: State = State()
+    state: State = field(default_factory=State)
 
     @property
     def num_tool_calls(self) -> int:

@@ -12,13 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from envs.facts import suggestions
+from envs.facts import ranking
 from envs.profiles import Numbers, ProfileTable, Reals
 from envs.snippets import CountTokens
 from envs.text import estimate_tokens
 from envs.tools.arguments import check_arguments, object_schema
 from envs.tools.base import ToolResult
-from medrl.state import Candidate
 
 BACKGROUND_SHARE = 0.1
 BACKGROUND_FLOOR = 1e-4
@@ -222,9 +221,8 @@ class ClinicalReasoning:
         except UnknownFinding as error:
             return ToolResult.mistake(f"{self.name}: {error}.")
         diagnoses = posterior.top(_SHOWN)
-        sources, ranked = tuple(each.disease_id for each in diagnoses), tuple(map(_candidate, diagnoses))
-        facts = suggestions(arguments["findings"], ranked, sources[0])
-        return ToolResult(self._render(diagnoses), sources, facts=facts, hypotheses=ranked)
+        text, sources = self._render(diagnoses), tuple(each.disease_id for each in diagnoses)
+        return ToolResult(text, sources, **ranking(text, arguments["findings"], sources))
 
     def _render(self, diagnoses: Sequence[Diagnosis]) -> str:
         """One line each, "1. Name (ID) P=0.82; Finding 0.60 (source); …", sharing the limit.
@@ -248,10 +246,6 @@ class ClinicalReasoning:
             lines.append("; ".join(parts))
             left -= self._count(lines[-1])
         return "\n".join(lines)
-
-
-def _candidate(diagnosis: Diagnosis) -> Candidate:
-    return Candidate(diagnosis.name, diagnosis.probability)
 
 
 def _figure(probability: float) -> str:

@@ -2,11 +2,10 @@
 
     P(t | s_t, q) = σ(w_mᵀ φ(s_t, q)) for medical tools, σ(w_gᵀ φ(s_t, q)) for general ones
 
-Two answers to two questions, which need not add up to 1: near the end of an episode neither class is called. w_m and w_g
+Two answers to two questions, which need not add up to 1: at the end of an episode neither class is called. w_m and w_g
 are fitted to what episodes that succeeded did (`fit`): logistic regression with an L2 penalty.
 """
 
-import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

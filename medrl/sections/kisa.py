@@ -43,8 +43,8 @@ class KisaConfig(Section):
     )
     tool_choice: str | None = Field(
         None,
-        description="tool_choice.json of an earlier data set: the teacher searches or reads as it prefers, and a run that "
-        "needs the choice of tools goes by it; null: as the planner is written, and by the one fitted to the data",
+        description="tool_choice.json of an earlier data set: the teacher searches or reads as it prefers, and a run "
+        "that needs the choice of tools goes by it; null: as the planner is written, and by the one fitted to the data",
     )
     workers: Positive = Field(1, description="processes that make questions; their number changes no question")
     hop_shares: dict[int, Fraction] = Field(
