@@ -35,7 +35,8 @@ class RewardConfig(Section):
         None, description="endpoint for r_expert: give url and model; null: the built-in rubric"
     )
     efficiency_judge: JudgeConfig | None = Field(
-        None, description="endpoint for r_efficiency, whose rating and the rules' count half each; null: the rules"
+        None,
+        description="endpoint that counts needless calls; the higher of its count and the rules' is taken; null: rules",
     )
     irrelevant_below: Annotated[float, Field(ge=0, lt=1)] = Field(
         0.0,

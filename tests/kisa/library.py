@@ -40,7 +40,8 @@ class Library:
         query = arguments["query"].lower()
         hits = [each for each in self._documents.values() if _bare(each).lower() in query or self._is_said(each, query)]
         lines = [
-            f"[{number}] {heading(each)}: {' '.join(self._best(each, query))}" for number, each in enumerate(hits[:3], 1)
+            f"[{number}] {heading(each)}: {' '.join(self._best(each, query))}"
+            for number, each in enumerate(hits[:3], 1)
         ]
         facts = facts_of(hits[:3], lines)
         return ToolResult("\n".join(lines) or "No results.", tuple(each.id for each in hits[:3]), facts=facts)
