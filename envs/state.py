@@ -85,6 +85,11 @@ def frontier(state: State) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for _, name in links if not _on(state.paths, name)))
 
 
+def is_visited(state: State, name: str) -> bool:
+    """Whether a call named it and brought something on it."""
+    return _on(state.paths, name)
+
+
 def hops_found(state: State) -> int:
     """Hops that the tools have answered: entities on the longest path."""
     return max(map(len, state.paths), default=0)

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from envs.index import Index
-from envs.state import frontier, hops_found, replay
+from envs.state import frontier, hops_found, is_visited, replay
 from envs.text import KIND_WORDS, STOPWORDS, name_words, words
 from medrl.errors import ConfigError, DataError
 from medrl.records import fault, write_json
@@ -39,7 +39,8 @@ FEATURES = (
     "rarity",  # of what is asked about next: the rarest name found and not asked about yet, at first of the question
     "hops_left",  # asked for by the text, less those found, over `_MOST_HOPS`
     "all_found",  # no hop is left
-    "medical_terms",  # share of those names' words that stand in a name which the medical documents have
+    "medical_terms",  # share of those that are names of medical documents; at first, of the question's medical words
+    "names_left",  # share of the question's names that no call has brought anything on
     "first_call",
     "name_at_hand",  # something was found that no call has named yet
     "last_failed",  # the last turn was a mistake
@@ -104,7 +105,8 @@ class MedicalVocabulary:
 
 
 class Asked(NamedTuple):
-    """What a question's text says: the names in it that are known, their share of its words, the hops."""
+    """What a question's text says: the names in it that are known; their share of the words that medical documents
+    have and that tell something; the hops."""
 
     names: tuple[str, ...]
     share: float
@@ -128,7 +130,7 @@ def read_question(text: str, vocabulary: Vocabulary) -> Asked:
             names.append(_joined(pieces[place:found]))
             place = found
     covered = sum(len(_telling(name)) for name in names)
-    told = len(_telling(" ".join(rest)))
+    told = sum(vocabulary.rarity(word) < 1.0 for word in _telling(" ".join(rest)))
     hops = sum(word in _HOP_WORDS for piece in rest for word in words(piece)) + bool(_EVERYDAY.search(text))
     return Asked(tuple(names), covered / max(covered + told, 1), hops)
 
@@ -147,6 +149,7 @@ def features(text: str, state: State, steps: Sequence[Step], vocabulary: Vocabul
         min(left / _MOST_HOPS, 1.0),
         float(left == 0),
         known,
+        sum(not is_visited(state, name) for name in asked.names) / max(len(asked.names), 1),
         float(not steps),
         float(bool(ahead)),
         float(last in ("mistake", "malformed")),
