@@ -22,6 +22,7 @@ ABSENT = "absent"
 
 _LABEL = r"[A-Z][^.;:]{0,59}"
 _SECTION = re.compile(rf"(?P<label>{_LABEL}): (?P<items>\S.*?)\.?", re.DOTALL)
+_SENTENCE = re.compile(r"(?<=[.…]) (?=[A-Z])")
 _NEXT_SECTION = re.compile(rf"(?<=[.…]) (?={_LABEL}: )")
 _RANKED = re.compile(r"^\d+\. (?P<name>.+?) \([A-Z]+:\d+\) P=(?P<probability>[\d.e-]+)", re.MULTILINE)
 _NOT_KNOWN = "not known"
@@ -71,7 +72,7 @@ def read_facts(observation: str, sources: Sequence[str]) -> tuple[Fact, ...]:
     documents, lines = [], observation.split("\n")[: len(sources)]
     for line, source in zip(lines, sources, strict=False):
         head, found, body = re.sub(r"^\[\d+\] ", "", line).partition("): ")
-        documents.append(Document(source, head + ")" * bool(found), tuple(_NEXT_SECTION.split(body)), "", ""))
+        documents.append(Document(source, head + ")" * bool(found), tuple(_SENTENCE.split(body)), "", ""))
     return facts_of(documents, lines)
 
 
@@ -95,6 +96,6 @@ def _is_shown(label: str, item: str, shown: str) -> bool:
     """Whether the whole item stands under its label."""
     for lead in re.finditer(rf"(?:^|(?<= )){re.escape(label)}: ", shown):
         under = _NEXT_SECTION.split(shown[lead.end() :], maxsplit=1)[0]
-        if re.search(rf"(?:^|; ){re.escape(item)}(?:; |\.?$)", under):
+        if re.search(rf"(?:^|; ){re.escape(item)}(?:; |\.(?: |$)|$)", under):
             return True
     return False

@@ -40,7 +40,8 @@ FEATURES = (
     "hops_left",  # asked for by the text, less those found, over `_MOST_HOPS`
     "all_found",  # no hop is left
     "medical_terms",  # share of those that are names of medical documents; at first, of the question's medical words
-    "names_left",  # share of the question's names that no call has brought anything on
+    "nothing_named",  # no such name is known: everyday words, say
+    "names_left",  # share of the question's names that no call has brought anything on; all, where none is known yet
     "first_call",
     "name_at_hand",  # something was found that no call has named yet
     "last_failed",  # the last turn was a mistake
@@ -149,7 +150,10 @@ def features(text: str, state: State, steps: Sequence[Step], vocabulary: Vocabul
         min(left / _MOST_HOPS, 1.0),
         float(left == 0),
         known,
-        sum(not is_visited(state, name) for name in asked.names) / max(len(asked.names), 1),
+        float(not ahead and not asked.names),
+        sum(not is_visited(state, each) for each in asked.names) / len(asked.names)
+        if asked.names
+        else float(not state.paths),
         float(not steps),
         float(bool(ahead)),
         float(last in ("mistake", "malformed")),
