@@ -81,7 +81,7 @@ def _lists(sections: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
     for section in sections:
         found = _SECTION.fullmatch(section)
         if found is not None:
-            items = [item for item in found["items"].split("; ") if item not in ("…", _NOT_KNOWN)]
+            items = [each for each in found["items"].split("; ") if not each.endswith("…") and each != _NOT_KNOWN]
             if all(len(item) <= _ITEM_CHARACTERS for item in items):
                 yield found["label"], items
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 from itertools import takewhile
 
-from envs.state import conclude, observe, shown_candidates, shown_facts
+from envs.state import conclude, observe, read_step
 from envs.tools.base import Tool, ToolResult
 from envs.tools.selector import Advisor, ToolChoice
 from medrl.chat import Action, ChatCodec, parse_action, system_prompt
@@ -21,7 +21,8 @@ from medrl.types import Ending, Generate, Message, Question, Rollout, Sampling, 
 
 
 class ReactEnv:
-    """One episode: the question, what was done so far, and the tokens of both."""
+    """One episode: the question, what was done so far, the tokens of both, and the state that came of it
+    (`medrl.state`)."""
 
     def __init__(
         self,
@@ -103,10 +104,11 @@ class ReactEnv:
         choice = advice.of(action.call.name) if advice is not None and action.call is not None else None
         self.steps.append(Step(text, action.call, shown, _status(action, result), result.sources, latency_s, choice))
         if action.call is not None and not result.is_mistake:
-            told, ranked = shown_facts(result.facts, shown), shown_candidates(result.hypotheses, shown)
+            whole = shown == result.text  # of what was cut, only the part that was shown is known
+            told, ranked = (result.facts, result.hypotheses) if whole else read_step(self.steps[-1], action.call)
             self.state = observe(self.state, len(self.steps), action.call, told, ranked)
-        if self.hint:
-            token_ids, _ = self._codec.response(result.text, limit, turn_ended=turn_ended, note=self.hint)
+        if hint := self.hint:
+            token_ids, _ = self._codec.response(result.text, limit, turn_ended=turn_ended, note=hint)
         if len(self.steps) >= self._limits.max_turns:
             self.ending = Ending.TURN_LIMIT
         elif self._mistakes_in_a_row >= self._limits.max_mistakes:

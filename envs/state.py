@@ -53,7 +53,7 @@ def conclude(state: State, turn: int, answer: str) -> State:
         reason = "the answer, which no observation supports"
         _set(hypotheses, Hypothesis(answer, Status.HELD, reason, turn))
         return replace(state, hypotheses=tuple(hypotheses.values()))
-    path = next(each for each in paths if _on([each], answer)) if _on(paths, answer) else (answer,)
+    path = next(each for each in paths if _on([each], answer))
     way = path[: [normalise(name) for name in path].index(normalise(answer))]
     for name in way:
         if normalise(name) in hypotheses:
@@ -69,7 +69,7 @@ def replay(steps: Sequence[Step], answer: str | None = None) -> list[State]:
     for turn, step in enumerate(steps, start=1):
         states.append(states[-1])
         if step.status == "ok" and step.call is not None:
-            told, ranked = _read(step, step.call)
+            told, ranked = read_step(step, step.call)
             states[-1] = observe(states[-1], turn, step.call, told, ranked)
         elif step.status == "answer" and answer is not None:
             states[-1] = conclude(states[-1], turn, answer)
@@ -103,18 +103,8 @@ def knowledge_graph(state: State) -> nx.MultiDiGraph:
     return graph
 
 
-def shown_facts(facts: Sequence[Fact], shown: str) -> tuple[Fact, ...]:
-    """Those whose object is still there after an observation was cut to its length."""
-    return tuple(fact for fact in facts if mentions(shown, fact.object))
-
-
-def shown_candidates(ranked: Sequence[Candidate], shown: str) -> tuple[Candidate, ...]:
-    """Those whose name is still there after an observation was cut to its length."""
-    return tuple(each for each in ranked if mentions(shown, each.name))
-
-
-def _read(step: Step, call: ToolCall) -> tuple[tuple[Fact, ...], tuple[Candidate, ...]]:
-    """Facts and differential of a call of which only the texts were kept."""
+def read_step(step: Step, call: ToolCall) -> tuple[tuple[Fact, ...], tuple[Candidate, ...]]:
+    """Facts and differential of a call, from what its observation showed."""
     if "findings" not in call.arguments:
         return read_facts(step.observation, step.sources), ()
     read = ranking(step.observation, list(_texts(call.arguments["findings"])), step.sources)

@@ -243,17 +243,16 @@ def _cited(rollout: Rollout, question: Question, evidence: Sequence[Step]) -> fl
     final = rollout.steps[-1].text
     before = _before_answer(question)
     showed = {source.casefold() for step in evidence for source in step.sources}
+    showed |= {each.casefold() for step in evidence for each in identifiers(step.observation)[0]}
     returned = {source for step in rollout.steps for source in step.sources}
     named = {source.casefold() for source in returned if mentions(final, source)}
     named |= {identifier.casefold() for identifier in identifiers(final)[0]}
     right, wrong = named & showed, named - showed
-    if before is not None:
-        right |= (
-            {"the entity before the answer"} if mentions(final, before.name) or mentions(final, before.id) else set()
-        )
+    if before is not None and _names(final, before):
+        right |= {before.id.casefold()}
         wrong -= {before.id.casefold()}
     expected = [question.answer, *question.aliases, *([before.name] if before is not None else [])]
-    subjects = {normalise(fact.subject) for fact in rollout.state.facts}
+    subjects = {normalise(fact.subject): fact.subject for fact in rollout.state.facts}.values()
     wrong |= {each for each in subjects if mentions(final, each) and not any(mentions(name, each) for name in expected)}
     return len(right) / (len(right) + len(wrong)) if right else 0.0
 

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from envs.facts import ABSENT
-from envs.state import conclude, frontier, hops_found, knowledge_graph, observe, shown_candidates, shown_facts
+from envs.state import conclude, frontier, hops_found, knowledge_graph, observe, read_step
 from medrl.state import Candidate, Fact, State, Status
-from medrl.types import ToolCall
+from medrl.types import Step, ToolCall
 
 
 def search(query: str) -> ToolCall:
@@ -149,9 +149,15 @@ def test_the_graph_holds_every_fact() -> None:
 
 
 def test_what_was_cut_from_the_observation_is_not_known() -> None:
-    assert shown_facts(SEEN, "Pectus carinatum: Seen in: Marfan syndrome; No …") == (SEEN[0],)
-    ranked = [Candidate("Marfan syndrome", 0.6), Candidate("Homocystinuria", 0.3)]
-    assert shown_candidates(ranked, "1. Marfan syndrome P=0.6; 2. Homocys …") == (ranked[0],)
+    """A name that stands elsewhere in what was shown makes no fact of a line that was not."""
+    shown = "[1] FBN1 (gene): Diseases: Marfan syndrome.\n[2] Pectus carinatum (finding): Seen in: Noonan syn …"
+    told, _ = read_step(Step("", search("FBN1"), shown, "ok", ("g", "p")), search("FBN1"))
+    assert told == (fact("FBN1", "diseases", "Marfan syndrome", "g"),)
+    cut = "1. Marfan syndrome (OMIM:1) P=0.60; Myopia 0.50\n2. Homocys …"
+    call = differential("Myopia")
+    told, ranked = read_step(Step("", call, cut, "ok", ("OMIM:1", "OMIM:2")), call)
+    assert ranked == (Candidate("Marfan syndrome", 0.6),)
+    assert told == (fact("Myopia", "suggests", "Marfan syndrome", "OMIM:1"),)
 
 
 NAMES = st.sampled_from("abcdef")

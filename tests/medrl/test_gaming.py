@@ -159,6 +159,13 @@ def test_naming_every_disease_that_was_seen_is_no_citation() -> None:
     assert cited("Stickler syndrome") == 0.0
 
 
+def test_a_reference_that_the_evidence_itself_names_is_a_source() -> None:
+    shown = search("Marfan syndrome gene", "Marfan syndrome. Caused by variants in FBN1 (PMID:1852208).", "ncbi:2200")
+    rubric = expert_rubric(episode(FIND_DISEASE, shown, final("FBN1", "PMID:1852208")), TWO_HOPS)
+    assert rubric.cited == 1.0
+    assert expert_rubric(episode(FIND_DISEASE, shown, final("FBN1", "PMID:1852209")), TWO_HOPS).cited == 0.0
+
+
 def test_a_tool_that_the_fitted_choice_gives_no_chance_is_irrelevant() -> None:
     """Stuffed with the chain's names, the call would pass for relevant."""
     stuffed = search("Pectus carinatum Marfan syndrome weather", "It rains.", "w1", tool="web_search")
