@@ -1,4 +1,4 @@
-"""The reward actor: r = 1.0·task + 0.2·expert − 0.1·efficiency, the expert a rubric or an OpenAI-compatible judge."""
+"""The reward actor: r = 1.0·task + 0.2·expert − 0.1·efficiency; the last two by rules, or OpenAI-compatible judges."""
 
 import asyncio
 from collections.abc import Sequence
@@ -8,33 +8,45 @@ import ray
 from ray.exceptions import RayActorError
 
 from actors.failures import actor_died
-from actors.judge import ExpertJudge
+from actors.judge import EfficiencyJudge, ExpertJudge
 from actors.placement import placed
 from medrl.config import Config
 from medrl.deadlines import within
 from medrl.errors import InfrastructureError, Stalled
-from medrl.rewards import Expert, rubric_expert, score
+from medrl.rewards import Expert, efficiency_penalty, rubric_expert, score
 from medrl.sections.episodes import RewardConfig
 from medrl.types import Question, Reward, Rollout, RolloutGroup
 
 
 @ray.remote
 class RewardActor:
-    """Scores finished episodes. Pure functions do the work; the judge, if one is configured, is asked here."""
+    """Scores finished episodes. Pure functions do the work; the judges, if any are configured, are asked here."""
 
     def __init__(self, config: RewardConfig) -> None:
         self._config = config
         self._expert: Expert = ExpertJudge(config.judge) if config.judge else rubric_expert
+        self._efficiency = efficiency_rater(config)
 
     def score(self, question: Question, rollout: Rollout) -> Reward | InfrastructureError:
         """The reward of one episode, or why there is none: `rate`."""
-        return rate(question, rollout, self._config, self._expert)
+        return rate(question, rollout, self._config, self._expert, self._efficiency)
 
 
-def rate(question: Question, rollout: Rollout, config: RewardConfig, expert: Expert) -> Reward | InfrastructureError:
-    """The reward of one episode; what the expert raised if it could not be asked, since nothing is guessed."""
+def efficiency_rater(config: RewardConfig) -> Expert:
+    """The rules of r_efficiency, and the judge on top of them if there is one."""
+
+    def rules(question: Question, rollout: Rollout) -> float:
+        return efficiency_penalty(rollout, question, config.irrelevant_below)
+
+    return EfficiencyJudge(config.efficiency_judge, rules) if config.efficiency_judge else rules
+
+
+def rate(
+    question: Question, rollout: Rollout, config: RewardConfig, expert: Expert, efficiency: Expert
+) -> Reward | InfrastructureError:
+    """The reward of one episode; what a judge raised if it could not be asked, since nothing is guessed."""
     try:
-        return score(question, rollout, config, expert=expert)
+        return score(question, rollout, config, expert=expert, efficiency=efficiency)
     except InfrastructureError as error:
         return error
 
@@ -44,9 +56,9 @@ class RewardService:
 
     def __init__(self, config: Config) -> None:
         self._timeout_s = config.rollout.timeout_s
-        # A judge is asked about several episodes at once; the rubric is quick, and one at a time is as good.
-        judge = config.reward.judge
-        together = {"max_concurrency": judge.concurrency} if judge else {}
+        # A judge is asked about several episodes at once; the rules are quick, and one at a time is as good.
+        judges = [judge for judge in (config.reward.judge, config.reward.efficiency_judge) if judge is not None]
+        together = {"max_concurrency": min(judge.concurrency for judge in judges)} if judges else {}
         again = {"max_restarts": -1, "max_task_retries": config.rollout.attempts}
         self._actor = RewardActor.options(**placed(config)["reward"].options, **together, **again).remote(config.reward)
 

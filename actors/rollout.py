@@ -21,8 +21,9 @@ from actors.placement import placed
 from actors.pool import InferencePool
 from actors.seats import worker_names
 from envs.react import ReactEnv, run_episode
-from envs.toolbox import open_toolbox
+from envs.toolbox import open_toolbox, open_vocabulary
 from envs.tools.base import Tool
+from envs.tools.selector import Advisor, Selector
 from medrl.chat import ChatCodec
 from medrl.config import Config
 from medrl.errors import InfrastructureError, Stalled
@@ -63,12 +64,21 @@ class RolloutWorker:
     """
 
     def __init__(
-        self, config: Config, model: Path, knowledge: Path, pool: InferencePool, open_tools: OpenTools
+        self,
+        config: Config,
+        model: Path,
+        knowledge: Path,
+        pool: InferencePool,
+        open_tools: OpenTools,
+        selector: Selector | None,
     ) -> None:
         self._config = config
         self._pool = pool
         self._codec = ChatCodec(AutoTokenizer.from_pretrained(model))
         self._tools = open_tools(knowledge, config.knowledge)
+        self._advisor: Advisor | None = None
+        if selector is not None:
+            self._advisor = Advisor(selector, open_vocabulary(knowledge, config.knowledge))
         together = config.rollout.episodes_in_flight or config.pool.max_sequences * config.pool.engines
         self._places = asyncio.Semaphore(-(-together // config.rollout.workers))
 
@@ -95,7 +105,7 @@ class RolloutWorker:
         for attempt in range(self._config.rollout.attempts):
             name = f"{question.id}-{sample}-{seed}-{attempt}"
             async with self._places:
-                env = ReactEnv(question, self._tools, self._codec, limits, max_length, sample)
+                env = ReactEnv(question, self._tools, self._codec, limits, max_length, sample, self._advisor)
                 try:
                     return await run_episode(env, self._pool.generate, sampling, name)
                 except InfrastructureError as error:
@@ -116,15 +126,19 @@ class RolloutWorkers:
         knowledge: Path,
         pool: InferencePool,
         open_tools: OpenTools = open_toolbox,
+        selector: Selector | None = None,
     ) -> None:
         """Start `rollout.workers` processes. `model` is the folder of the tokenizer, `knowledge` of the documents that
-        `open_tools`, called in each process, makes the tools from."""
+        `open_tools`, called in each process, makes the tools from; `selector` says before each turn which class of tool
+        is likely."""
         self._timeout_s = config.rollout.timeout_s
         self._names = worker_names(config)
         needs = placed(config)
         again = {"max_restarts": -1, "max_task_retries": config.rollout.attempts, "max_concurrency": MOST_GROUPS}
         self._workers = [
-            RolloutWorker.options(**needs[name].options, **again).remote(config, model, knowledge, pool, open_tools)
+            RolloutWorker.options(**needs[name].options, **again).remote(
+                config, model, knowledge, pool, open_tools, selector
+            )
             for name in self._names
         ]
         self._load = [0] * len(self._workers)

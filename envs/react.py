@@ -9,16 +9,20 @@ import time
 from collections.abc import Mapping
 from itertools import takewhile
 
+from envs.state import conclude, observe, read_step
 from envs.tools.base import Tool, ToolResult
+from envs.tools.selector import Advisor, ToolChoice
 from medrl.chat import Action, ChatCodec, parse_action, system_prompt
 from medrl.errors import ToolOutage
 from medrl.sections.episodes import EnvConfig
 from medrl.seeds import derive_seed
+from medrl.state import State
 from medrl.types import Ending, Generate, Message, Question, Rollout, Sampling, Step, StepStatus, ToolCall
 
 
 class ReactEnv:
-    """One episode: the question, what was done so far, and the tokens of both."""
+    """One episode: the question, what was done so far, the tokens of both, and the state that came of it
+    (`medrl.state`)."""
 
     def __init__(
         self,
@@ -28,20 +32,28 @@ class ReactEnv:
         limits: EnvConfig,
         max_length: int,
         sample: int = 0,
+        advisor: Advisor | None = None,
     ) -> None:
-        """`max_length` bounds the whole episode in tokens; `sample` is the episode's index in its group."""
+        """`max_length` bounds the whole episode in tokens; `sample` is the episode's index in its group.
+
+        `advisor` says before each turn which class of tool is likely: it is kept with the step, and shown to the policy
+        if `limits.tool_hint` is set.
+        """
         self.question = question
         self.steps: list[Step] = []
         self.ending: Ending | None = None
         self.answer: str | None = None
+        self.state = State()
         self._tools = tools
         self._codec = codec
         self._limits = limits
         self._max_length = max_length
         self._sample = sample
+        self._advisor = advisor
         self._started = time.monotonic()
         self._tools_s = 0.0
-        opening = [Message("system", system_prompt(list(tools.values()))), Message("user", question.text)]
+        asked = f"{question.text}\n{self.hint}" if self.hint else question.text
+        opening = [Message("system", system_prompt(list(tools.values()))), Message("user", asked)]
         self.token_ids: list[int] = codec.prompt(opening)
         self._action_mask = [False] * len(self.token_ids)
         self._logprobs = [0.0] * len(self.token_ids)
@@ -68,6 +80,7 @@ class ReactEnv:
         action = parse_action(text)
         if action.answer is not None:
             self.answer = action.answer
+            self.state = conclude(self.state, len(self.steps) + 1, action.answer)
             self.steps.append(Step(text, None, "", "answer"))
             self.ending = Ending.ANSWERED
             return
@@ -85,8 +98,17 @@ class ReactEnv:
             result = await self._run(action.call)
         latency_s = time.monotonic() - begun
         self._tools_s += latency_s
-        token_ids, shown = self._codec.response(result.text, self._limits.observation_tokens, turn_ended=turn_ended)
-        self.steps.append(Step(text, action.call, shown, _status(action, result), result.sources, latency_s))
+        limit = self._limits.observation_tokens
+        token_ids, shown = self._codec.response(result.text, limit, turn_ended=turn_ended)
+        advice = self.advice
+        choice = advice.of(action.call.name) if advice is not None and action.call is not None else None
+        self.steps.append(Step(text, action.call, shown, _status(action, result), result.sources, latency_s, choice))
+        if action.call is not None and not result.is_mistake:
+            whole = shown == result.text  # of what was cut, only the part that was shown is known
+            told, ranked = (result.facts, result.hypotheses) if whole else read_step(self.steps[-1], action.call)
+            self.state = observe(self.state, len(self.steps), action.call, told, ranked)
+        if hint := self.hint:
+            token_ids, _ = self._codec.response(result.text, limit, turn_ended=turn_ended, note=hint)
         if len(self.steps) >= self._limits.max_turns:
             self.ending = Ending.TURN_LIMIT
         elif self._mistakes_in_a_row >= self._limits.max_mistakes:
@@ -97,6 +119,19 @@ class ReactEnv:
             self.ending = Ending.TIME_LIMIT
         else:  # an observation that nothing follows would only lengthen the sequence
             self._append(token_ids, False, [0.0] * len(token_ids), [-1] * len(token_ids))
+
+    @property
+    def advice(self) -> ToolChoice | None:
+        """P of each class of tool for the next turn; None where no advisor is asked."""
+        if self._advisor is None:
+            return None
+        return self._advisor.advise(self.question.text, self.state, self.steps)
+
+    @property
+    def hint(self) -> str:
+        """What the policy is told of it; "" where it is told nothing."""
+        advice = self.advice if self._limits.tool_hint else None
+        return advice.hint if advice is not None else ""
 
     @property
     def _mistakes_in_a_row(self) -> int:
@@ -135,6 +170,7 @@ class ReactEnv:
             duration_s=time.monotonic() - self._started,
             generate_s=generate_s,
             tools_s=self._tools_s,
+            state=self.state,
         )
 
 

@@ -1,6 +1,7 @@
 """All tools over one knowledge folder, indexes built or reused."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,17 +11,15 @@ from envs.condensing import Condenser
 from envs.embedding import Encoder, Floats, encode_once, encoder_path
 from envs.index import Index, build_index
 from envs.profiles import ProfileTable, build_profiles
-<<<<<<< HEAD
 from envs.reading.pages import Pages
-=======
 from envs.reasoning.engine import ClinicalReasoningEngine
->>>>>>> diagnosis
 from envs.snippets import CountTokens
 from envs.text import estimate_tokens
 from envs.tools.base import Tool
 from envs.tools.clinical_reasoning import ClinicalReasoning
 from envs.tools.document_read import DocumentRead
 from envs.tools.medical_retriever import MedicalRetriever
+from envs.tools.selector import MedicalVocabulary
 from envs.tools.web_search import LocalProvider, SearchProvider, WebSearch
 from medrl.sections.knowledge import KnowledgeConfig
 
@@ -58,7 +57,7 @@ def open_toolbox(
     Raises DataError, ConfigError.
     """
     cache = Path(config.cache).expanduser()
-    medical = Index.open(build_index(knowledge / "corpus.jsonl", cache, config.encoder))
+    medical = _open_index(build_index(knowledge / "corpus.jsonl", cache, config.encoder))
     general = Index.open(build_index(knowledge / "web.jsonl", cache, None))
     profiles = ProfileTable(build_profiles(knowledge, cache))
     if threads is not None:  # after the indexes, whose building wants all cores
@@ -82,6 +81,16 @@ def open_toolbox(
         WebSearch(provider or LocalProvider(general), general.text, config.top_k, limit, count_tokens),
     ]
     return {tool.name: tool for tool in tools}
+
+
+def open_vocabulary(knowledge: Path, config: KnowledgeConfig) -> MedicalVocabulary:
+    """Of the medical documents, on the index that the tools have open. Raises DataError, ConfigError."""
+    cache = Path(config.cache).expanduser()
+    return MedicalVocabulary(_open_index(build_index(knowledge / "corpus.jsonl", cache, config.encoder)))
+
+
+#: One open index in a process: its table of names is the largest thing that it holds.
+_open_index = lru_cache(maxsize=1)(Index.open)
 
 
 def build_indexes(knowledge: Path, config: KnowledgeConfig) -> None:

@@ -12,9 +12,10 @@ thought says what is still to be found, so that the last hop is known to be the 
     Need: disease, gene.    ->    Need: gene.    ->    FBN1 is the gene of Marfan syndrome.
 """
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from envs.tools.selector import ToolClass
 from kisa.guidance import MaskedRelation
 from kisa.names import normalise
 from kisa.observations import Hit, is_complete, read_diagnosis, read_hits, read_lists
@@ -23,6 +24,8 @@ from medrl.chat import render_answer, render_call
 from medrl.types import Question, ToolCall
 
 Turns = Generator[str, str, None]
+#: The class of tool that the fitted choice prefers now; None where there is no such choice.
+Prefers = Callable[[], ToolClass | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +86,12 @@ class _Search:
         return [name for name in names if normalise(name) not in known]
 
 
-def teach(said: Named, structure: Sequence[MaskedRelation]) -> Turns:
+def teach(said: Named, structure: Sequence[MaskedRelation], prefers: Prefers = lambda: None) -> Turns:
     """Turns that answer the question, or as many as there are until the teacher is stuck.
 
-    The first entity is searched for; the documents of those found later are read by their name. The last thought says
-    which entity the answer belongs to, so the answer can be checked against that entity's document.
+    The first entity is searched for; the documents of those found later are read by their name, unless `prefers` says
+    otherwise. The last thought says which entity the answer belongs to, so the answer can be checked against that
+    entity's document.
     """
     search = _Search(list(_needs(said.values, structure)), list(said.anchors))
     kind = ""
@@ -102,7 +106,8 @@ def teach(said: Named, structure: Sequence[MaskedRelation]) -> Turns:
             found = yield from _read_finding(search)
         else:
             subject = search.met[-1]
-            ask = _search_for if subject in said.anchors else _read_about
+            preferred = prefers() or ("medical" if subject in said.anchors else "general")
+            ask = _search_for if preferred == "medical" else _read_about
             names = yield from ask(search, subject, HOPS[predicate])
             if constraint == SHOWS:
                 names = yield from _shared(search, names, next(branches))

@@ -12,6 +12,7 @@ from transformers import AutoTokenizer
 from envs.toolbox import open_toolbox
 from envs.tools.base import Tool
 from envs.tools.medical_retriever import MedicalRetriever
+from envs.tools.selector import Advisor
 from kisa.composition import composition
 from kisa.dataset import Dataset, load_dataset
 from kisa.duplicates import contaminated, exact_duplicates, near_duplicates
@@ -24,7 +25,7 @@ from kisa.provenance import Documents, read_documents, unlocated
 from kisa.solvers import PolicySolver
 from kisa.specialties import SPECIALTIES
 from kisa.splits import shared_entities
-from kisa.trajectories import demonstrate
+from kisa.trajectories import demonstrate, teachers_advisor
 from medrl.chat import ChatCodec
 from medrl.config import Config
 from medrl.errors import DataError
@@ -57,14 +58,18 @@ def assess_files(config: Config, knowledge: Path, out: Path, policy: Path) -> Qu
     benchmarks = [Path(each).expanduser() for each in config.kisa.benchmarks]
     graph = load_graph(config.knowledge, context=config.kisa.context)
     dataset = load_dataset(out)
-    tried = Tried(_replayed(dataset.heldout, tools, policy, config), _remembered(dataset, policy, config))
+    advisor = teachers_advisor(config, knowledge)
+    tried = Tried(_replayed(dataset.heldout, tools, policy, config, advisor), _remembered(dataset, policy, config))
     return assess(graph, dataset, retriever, read_documents(knowledge), tried, benchmarks)
 
 
-def _replayed(questions: Sequence[Question], tools: Mapping[str, Tool], policy: Path, config: Config) -> frozenset[str]:
+def _replayed(
+    questions: Sequence[Question], tools: Mapping[str, Tool], policy: Path, config: Config, advisor: Advisor | None
+) -> frozenset[str]:
     codec = ChatCodec(AutoTokenizer.from_pretrained(policy))
     with tqdm(questions, desc="held-out questions, solved again", unit="question", leave=False) as bar:
-        return frozenset(each.id for each in bar if asyncio.run(demonstrate(each, tools, codec, config)) is not None)
+        played = ((each.id, asyncio.run(demonstrate(each, tools, codec, config, advisor))) for each in bar)
+        return frozenset(question_id for question_id, rollout in played if rollout is not None)
 
 
 def _remembered(dataset: Dataset, policy: Path, config: Config) -> dict[str, bool]:

@@ -22,11 +22,12 @@ from envs.outcomes import Item, SetAside, Tally
 from envs.react import ReactEnv
 from envs.toolbox import open_toolbox
 from envs.tools.base import Tool
+from envs.tools.selector import Advisor
 from kisa.guidance import MASK, mask
 from kisa.inquiry import AnswerLog
 from kisa.rounds import key_of
 from kisa.set_aside import SetAsideLog
-from kisa.trajectories import finished, strays
+from kisa.trajectories import finished, strays, teachers_advisor
 from kisa.workshop import Made
 from medrl.chat import TAGS, ChatCodec, parse_action, system_prompt
 from medrl.config import Config
@@ -61,19 +62,24 @@ def guidance(question: Question) -> str:
 
 
 async def play(
-    question: Question, tools: Mapping[str, Tool], codec: ChatCodec, config: Config, ask: Ask
+    question: Question,
+    tools: Mapping[str, Tool],
+    codec: ChatCodec,
+    config: Config,
+    ask: Ask,
+    advisor: Advisor | None = None,
 ) -> Rollout | None:
     """The model's episode, None if it did not end with the right answer. Raises SetAside, ConfigError, ToolOutage."""
-    env = ReactEnv(question, tools, codec, config.env, config.model.max_length)
+    env = ReactEnv(question, tools, codec, config.env, config.model.max_length, advisor=advisor)
     alone = strays(config, question)
     instructions = system_prompt(list(tools.values()))
     told = instructions if alone else f"{instructions}\n{guidance(question)}"
-    messages = [Message("system", told), Message("user", question.text)]
+    messages = [Message("system", told), Message("user", _with(question.text, env.hint))]
     while env.ending is None:
         turn = await ask(messages, partial(read_turn, codec=codec, room=env.room))
         await env.act(codec.encode_action(turn))
         observation = f"<tool_response>{env.steps[-1].observation}</tool_response>"
-        messages += [Message("assistant", turn), Message("user", observation)]
+        messages += [Message("assistant", turn), Message("user", _with(observation, env.hint))]
     return finished(env, "exploration" if alone else "guided")
 
 
@@ -86,12 +92,19 @@ def with_teacher(made: Sequence[Made], knowledge: Path, tokenizer: Any, config: 
         return list(made)
     tools = open_toolbox(knowledge, config.knowledge)
     key = key_of(config, knowledge)
-    played = play_all([each.question for each in made], tools, ChatCodec(tokenizer), config, folder, key)
+    advisor = teachers_advisor(config, knowledge)
+    played = play_all([each.question for each in made], tools, ChatCodec(tokenizer), config, folder, key, advisor)
     return [replace(each, rollout=played.get(each.question.id, each.rollout)) for each in made]
 
 
 def play_all(
-    questions: Sequence[Question], tools: Mapping[str, Tool], codec: ChatCodec, config: Config, folder: Path, key: str
+    questions: Sequence[Question],
+    tools: Mapping[str, Tool],
+    codec: ChatCodec,
+    config: Config,
+    folder: Path,
+    key: str,
+    advisor: Advisor | None = None,
 ) -> dict[str, Rollout]:
     """Question id -> the model's episode, of those it solved. What was played under the same `key` is not played again.
 
@@ -107,7 +120,9 @@ def play_all(
 
     async def one(question: Question, bar: tqdm, aside: SetAsideLog, client: Endpoint) -> None:
         try:
-            rollout = await play(question, tools, codec, config, lambda said, parse: client.ask(said, parse=parse))
+            rollout = await play(
+                question, tools, codec, config, lambda said, parse: client.ask(said, parse=parse), advisor
+            )
         except SetAside as error:
             aside.add(STAGE, question.id, error.reasons)
             tally.failed(question.id, error)
@@ -138,6 +153,10 @@ def play_all(
     kept = {each.id: log.get(_key(each)) for each in questions}
     played = {identifier: _ROLLOUT.validate_json(said) for identifier, said in kept.items() if said is not None}
     return {identifier: rollout for identifier, rollout in played.items() if rollout is not None}
+
+
+def _with(text: str, hint: str) -> str:
+    return f"{text}\n{hint}" if hint else text
 
 
 def _key(question: Question) -> str:

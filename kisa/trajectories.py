@@ -6,9 +6,12 @@ A kept trajectory is also the proof that the question can be solved with the too
 import random
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from envs.react import ReactEnv
+from envs.toolbox import open_vocabulary
 from envs.tools.base import Tool
+from envs.tools.selector import Advisor, Selector
 from kisa.exploration import explore
 from kisa.guidance import mask
 from kisa.planner import named, teach
@@ -20,11 +23,18 @@ from medrl.types import Ending, Origin, Question, Rollout
 
 
 async def demonstrate(
-    question: Question, tools: Mapping[str, Tool], codec: ChatCodec, config: Config
+    question: Question,
+    tools: Mapping[str, Tool],
+    codec: ChatCodec,
+    config: Config,
+    advisor: Advisor | None = None,
 ) -> Rollout | None:
-    """The teacher's episode, or None if it did not end with the right answer. Raises ToolOutage."""
-    env = ReactEnv(question, tools, codec, config.env, config.model.max_length)
-    turns = teach(named(question), mask(question))
+    """The teacher's episode, or None if it did not end with the right answer. It goes by what `advisor` prefers.
+
+    Raises ToolOutage.
+    """
+    env = ReactEnv(question, tools, codec, config.env, config.model.max_length, advisor=advisor)
+    turns = teach(named(question), mask(question), lambda: env.advice.preferred if env.advice is not None else None)
     astray = strays(config, question)
     if astray:
         turns = explore(turns, random.Random(derive_seed(config.seed, "detours", question.id)))
@@ -38,6 +48,13 @@ async def demonstrate(
         except StopIteration:
             return None
     return finished(env, "exploration" if astray else "guided")
+
+
+def teachers_advisor(config: Config, knowledge: Path) -> Advisor | None:
+    """What the teacher consults: the choice of tools that `kisa.tool_choice` names. Raises ConfigError, DataError."""
+    if config.kisa.tool_choice is None:
+        return None
+    return Advisor(Selector.load(config.tool_choice_path), open_vocabulary(knowledge, config.knowledge))
 
 
 def strays(config: Config, question: Question) -> bool:

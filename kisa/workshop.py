@@ -23,7 +23,7 @@ from kisa.graph import KnowledgeGraph
 from kisa.knowledge import load_graph
 from kisa.memory import Remembering
 from kisa.probes import one_search_answers
-from kisa.trajectories import demonstrate
+from kisa.trajectories import demonstrate, teachers_advisor
 from kisa.validity import rules
 from medrl.chat import ChatCodec
 from medrl.config import Config
@@ -61,6 +61,7 @@ class Workshop:
         validity = rules(self.graph, config.kisa, config.seed)
         self._candidates = Candidates(self.graph, validity, discover, config.kisa, config.seed)
         self._codec = ChatCodec(tokenizer)
+        self._advisor = teachers_advisor(config, knowledge)
         self._config = config
 
     def make(self, task: Task) -> Made | None:
@@ -74,7 +75,8 @@ class Workshop:
     async def _play(self, question: Question) -> Made | None:
         if self._config.kisa.refuse_one_search and await one_search_answers(question, self._tools["medical_retriever"]):
             return None
-        return Made(question, await demonstrate(question, self._tools, self._codec, self._config))
+        rollout = await demonstrate(question, self._tools, self._codec, self._config, self._advisor)
+        return Made(question, rollout)
 
     async def _make(self, task: Task) -> Made | None:
         question = await self._candidates.make(self.graph.entities[task.seed], task.attempt, task.wanted)

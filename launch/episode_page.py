@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from html import escape
 
+from medrl.state import State
 from medrl.types import Question, Rollout, Step
 
 _THOUGHT = re.compile(r"<think>(.*?)</think>", re.DOTALL)
@@ -64,7 +65,23 @@ def _episode(title: str, rollout: Rollout) -> str:
         f"<article><h4>{title} {verdict}</h4>"
         f"<p>Answer: {answer}<br>{_reward(rollout)}<br>"
         f'<span class="quiet">ended as {escape(rollout.ending)}, {rollout.num_tool_calls} calls, '
-        f"{len(rollout.token_ids):,} tokens</span></p><ol>{steps}</ol></article>"
+        f"{len(rollout.token_ids):,} tokens</span></p><ol>{steps}</ol>{_state(rollout.state)}</article>"
+    )
+
+
+def _state(state: State) -> str:
+    """What was known and believed at the end, in brief."""
+    if not state.facts and not state.hypotheses:
+        return ""
+    held = "".join(
+        f"<li><b>{escape(each.name)}</b> {escape(each.status)}"
+        f"{f', P = {each.probability:.2g}' if each.probability is not None else ''}: {escape(each.reason)}</li>"
+        for each in state.hypotheses
+    )
+    paths = "".join(f"<li>{' → '.join(map(escape, path))}</li>" for path in state.paths)
+    return (
+        f"<details><summary>State: {len(state.facts)} facts, {len(state.hypotheses)} hypotheses, {len(state.paths)} "
+        f"paths</summary><p>Hypotheses</p><ul>{held}</ul><p>Paths explored</p><ul>{paths}</ul></details>"
     )
 
 

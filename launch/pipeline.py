@@ -19,9 +19,11 @@ from transformers import AutoTokenizer
 from actors import placement
 from actors.learner import LearnerGroup
 from actors.shared_folders import require_shared
+from envs.tools.selector import Selector
 from kisa.dataset import Dataset, load_dataset, synthesize
 from kisa.knowledge import build_knowledge
 from kisa.quality import assess_files
+from kisa.tool_choice import learn_tool_choice
 from launch import preflight
 from launch.aside import aside
 from launch.checkpoints import Checkpoints, Standing
@@ -93,9 +95,11 @@ class Pipeline:
         return {"folder": str(self._knowledge)}
 
     def data(self) -> dict[str, Any]:
-        """Questions and guided trajectories."""
+        """Questions and guided trajectories, and the choice of tools fitted to them."""
         tokenizer = AutoTokenizer.from_pretrained(self._base_model)
-        return aside(synthesize, self._config, self._knowledge, self._data_folder, tokenizer, policy=self._base_model)
+        folder = self._data_folder
+        counts = aside(synthesize, self._config, self._knowledge, folder, tokenizer, policy=self._base_model)
+        return counts | {"tool_choice": aside(learn_tool_choice, self._config, self._knowledge, folder)}
 
     def quality(self) -> dict[str, Any]:
         """quality.json and quality.html beside the questions; the gates on stdout."""
@@ -181,7 +185,9 @@ class Pipeline:
     @cached_property
     def _players(self) -> Players:
         _ = self._ray
-        return self._stack.enter_context(start_players(self._config, self._base_model, self._knowledge))
+        selector = Selector.load(self._config.tool_choice_path) if self._config.uses_tool_choice else None
+        playing = start_players(self._config, self._base_model, self._knowledge, selector=selector)
+        return self._stack.enter_context(playing)
 
     def _playing(self, checkpoint: str) -> Players:
         """The actors, with the weights of `checkpoint`."""

@@ -10,6 +10,7 @@ from actors.pool import InferencePool
 from actors.reward import RewardService
 from actors.rollout import GroupOutcome, OpenTools, Play, RolloutWorkers
 from envs.toolbox import open_toolbox
+from envs.tools.selector import Selector
 from medrl.config import Config
 from medrl.seeds import derive_seed
 
@@ -60,12 +61,16 @@ class Players:
 
 @contextmanager
 def start_players(
-    config: Config, model: Path, knowledge: Path, open_tools: OpenTools = open_toolbox
+    config: Config,
+    model: Path,
+    knowledge: Path,
+    open_tools: OpenTools = open_toolbox,
+    selector: Selector | None = None,
 ) -> Iterator[Players]:
-    """Start the actors on `model`, inside a running Ray session."""
+    """Start the actors on `model`, inside a running Ray session; episodes are played with `selector`'s advice."""
     pool = InferencePool(config, model)
     try:
-        workers = RolloutWorkers(config, model, knowledge, pool, open_tools)
+        workers = RolloutWorkers(config, model, knowledge, pool, open_tools, selector)
         yield Players(pool, workers, RewardService(config))
     finally:
         pool.close()

@@ -12,6 +12,7 @@ from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
 
 from actors import placement
 from envs.embedding import encoder_path
+from envs.tools.selector import Selector
 from kisa.sources import hpo
 from kisa.sources.prevalence import read_prevalence
 from launch.footprint import ModelShape, disk_bytes, host_memory, read_config, read_shape
@@ -40,6 +41,8 @@ def check(config: Config) -> Path:
         )
     if config.knowledge.prevalence:
         read_prevalence(Path(config.knowledge.prevalence).expanduser())
+    if config.kisa.tool_choice:
+        Selector.load(config.tool_choice_path)
     model = resolve_model(config.model, cache)
     check_trainable(model, config.device)
     shape = read_shape(model)

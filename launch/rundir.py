@@ -129,7 +129,7 @@ _FREE: Any = {
     "tracking": True,
     "env": {"timeout_s"},
     "learner": {"step_timeout_s", "threads"},
-    "reward": {"judge": _ASKING},
+    "reward": {"judge": _ASKING, "efficiency_judge": _ASKING},
     "checkpoint": True,
     "cluster": True,
     "resume": True,

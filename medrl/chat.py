@@ -156,18 +156,19 @@ class ChatCodec:
         kept = token_ids[:-1] if token_ids and token_ids[-1] in self.end_ids else token_ids
         return str(self.tokenizer.decode(kept, skip_special_tokens=False))
 
-    def response(self, text: str, max_tokens: int, *, turn_ended: bool = True) -> tuple[list[int], str]:
+    def response(self, text: str, max_tokens: int, *, turn_ended: bool = True, note: str = "") -> tuple[list[int], str]:
         """Ids that follow an action: tool response and the next turn's opening; and the response as it was shown.
 
         `text` is untrusted: control tokens and our own tags in it are defused. It is cut after `max_tokens` tokens.
-        `turn_ended` False adds the end-of-turn id that a truncated action lacks.
+        `turn_ended` False adds the end-of-turn id that a truncated action lacks. `note` is the environment's own word,
+        behind the response, where no tool can write.
         """
         ids = self._encode(self._defuse(text))
         shown = ids
         if len(ids) > max_tokens:
             shown = [*ids[:max_tokens], *self._encode(" …")]
         opening = self._encode("<tool_response>")
-        closing = self._encode("</tool_response>")
+        closing = self._encode(f"</tool_response>\n{note}" if note else "</tool_response>")
         lead = [] if turn_ended else [self.end_ids[0]]
         whole = [*lead, *self._before_response, *opening, *shown, *closing, *self._after_response]
         return whole, str(self.tokenizer.decode(shown))

@@ -64,11 +64,13 @@ class Config(Section):
                 f"rollout.timeout_s={self.rollout.timeout_s:g} is not above rollout.attempts × pool.request_timeout_s "
                 f"= {retried:g}: the run would end before an episode is tried again; raise it"
             )
-        judge = self.reward.judge
-        if judge is not None and self.rollout.timeout_s <= judge.longest_s:
+        judges = {"judge": self.reward.judge, "efficiency_judge": self.reward.efficiency_judge}
+        longest_s = sum(judge.longest_s for judge in judges.values() if judge is not None)  # one after the other
+        if longest_s and self.rollout.timeout_s <= longest_s:
+            named = " and ".join(f"reward.{name}" for name, judge in judges.items() if judge is not None)
             raise ValueError(
-                f"rollout.timeout_s={self.rollout.timeout_s:g} is not above the {judge.longest_s:g} s that all "
-                "attempts of reward.judge may take: raise it, or lower reward.judge.attempts or timeout_s"
+                f"rollout.timeout_s={self.rollout.timeout_s:g} is not above the {longest_s:g} s that all attempts of "
+                f"{named} may take: raise it, or lower their attempts or timeout_s"
             )
         return self
 
@@ -104,6 +106,17 @@ class Config(Section):
     def data_path(self) -> Path:
         """The folder of questions.jsonl and trajectories.jsonl."""
         return Path(self.out.replace("{name}", self.name)).expanduser() if self.out else self.run_path / "data"
+
+    @property
+    def tool_choice_path(self) -> Path:
+        """The weights of the choice of tools that this run goes by (`envs.tools.selector`)."""
+        given = self.kisa.tool_choice
+        return Path(given).expanduser() if given else self.data_path / "tool_choice.json"
+
+    @property
+    def uses_tool_choice(self) -> bool:
+        """Whether episodes are played with it: for the policy to see, or for the reward to go by."""
+        return self.env.tool_hint or self.reward.irrelevant_below > 0.0
 
     def to_yaml(self) -> str:
         """The resolved configuration; reading it back gives an equal Config."""

@@ -160,7 +160,7 @@ _NUMBER_WORDS = {
     )
 }
 _QUANTITY = re.compile(
-    r"(?P<bound><=?|>=?|~|≈)?\s*(?P<value>[+-]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+)?(?:e[+-]?\d+)?)"
+    r"(?P<bound><=?|>=?|~|≈)?\s*(?P<value>[+-]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+)?(?:e[+-]?\d{1,3})?)"
     r"(?:\s*(?:/|:|\bin\b|\bper\b)\s*(?P<per>\d{1,3}(?:,\d{3})+|\d+))?\s*(?P<unit>%|[a-z]+(?:[ /][a-z]+)?)?"
 )
 
@@ -196,7 +196,7 @@ def _near(value: Decimal, gold: Decimal, step: Decimal) -> bool:
 def quantity(text: str) -> Quantity | None:
     """Read "5 %", "1,234 patients", "1 in 2,000", "1.5 x 10^-6", "< 3 mg"; None if `text` is anything else."""
     text = unicodedata.normalize("NFKC", text).translate(_LETTERS).casefold().strip(" .!\"'*$")
-    text = re.sub(r"\s*[x×]\s*10\s*\^?\s*([+-]?\d+)", r"e\1", text)
+    text = re.sub(r"\s*[x×]\s*10\s*\^?\s*([+-]?\d+)", r"e\1", text)  # of more than 3 digits: no quantity, nor a crash
     text = " ".join(_NUMBER_WORDS.get(word, word) for word in text.split())
     found = _QUANTITY.fullmatch(text)
     if found is None or not re.search(r"\d", found["value"]):

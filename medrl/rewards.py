@@ -1,9 +1,9 @@
 """r = 1.0·r_task + 0.2·r_expert − 0.1·r_efficiency (MedResearcher-R1, arXiv:2508.14880), each term in [0, 1].
 
 r_task is answer correctness. r_expert comes from an `Expert`: a language-model judge, or the rubric here, which looks
-at what the agent retrieved and not at how well it writes. r_efficiency counts wasted calls by rules. All parts are
-countable facts of the episode, so that a reward can be explained, and they are tested against the easy ways to game
-them: a guess, a spam of queries, a citation of anything.
+at what the agent retrieved and not at how well it writes. r_efficiency counts wasted calls by rules; a judge may add to
+it. All parts are countable facts of the episode, so that a reward can be explained, and they are tested against the
+ways to game them (tests/medrl/test_gaming.py): a guess, a spam of queries, a citation of anything.
 """
 
 import math
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from medrl.matching import answers
-from medrl.normal import mentions, normalise
+from medrl.normal import identifiers, mentions, normalise
 from medrl.types import Ending, Entity, Question, Reward, Rollout, Step
 
 SUPPORT_WEIGHT, CHAIN_WEIGHT, CITATION_WEIGHT = 0.5, 0.3, 0.2
@@ -33,7 +33,7 @@ class Weights(Protocol):
 
 
 class Expert(Protocol):
-    """Rates an episode in [0, 1]. Raises InfrastructureError when it cannot be asked."""
+    """Rates an episode in [0, 1], how good it is or how wasteful. Raises InfrastructureError if it cannot be asked."""
 
     def __call__(self, question: Question, rollout: Rollout) -> float: ...
 
@@ -58,7 +58,8 @@ class RubricScore:
     supported  0.5  the answer is correct, and an observation shows it together with the entity before it in the chain
     chain      0.3  share of the chain's intermediate entities that the agent found or asked about (of the anchor, for
                     one hop); None where the question has no chain, and then the other two fill the score
-    cited      0.2  the final turn names a document that showed the supported answer, or the entity it is about
+    cited      0.2  of what the final turn names as its source, the share that showed the supported answer or is the
+                    entity it is about; naming all that was found is no citation
     """
 
     supported: float
@@ -81,11 +82,7 @@ def expert_rubric(rollout: Rollout, question: Question) -> RubricScore:
     evidence = _evidence(rollout, question) if _is_correct(rollout, question) else []
     if not evidence:
         return RubricScore(0.0, chain, 0.0)
-    final = rollout.steps[-1].text if rollout.steps else ""
-    documents = [source for step in evidence for source in step.sources]
-    before = _before_answer(question)
-    is_cited = any(mentions(final, source) for source in documents) or (before is not None and _names(final, before))
-    return RubricScore(1.0, chain, float(is_cited))
+    return RubricScore(1.0, chain, _cited(rollout, question, evidence))
 
 
 def rubric_expert(question: Question, rollout: Rollout) -> float:
@@ -98,9 +95,11 @@ class Waste:
     """Turns that brought nothing, by the first rule that applies.
 
     mistakes    a malformed turn, an unknown tool, bad arguments
-    repeats     the same call again without a new document, or an observation already seen
+    repeats     the same call again without a new document, an observation already seen, or the same tool on documents
+                already seen without a new word: a paraphrase
     late        calls after the answer was shown, beyond one verification
-    irrelevant  neither the call nor its observation names anything of the chain, the clues or the question's anchors
+    irrelevant  neither the call nor its observation names anything of the chain, the clues or the question's anchors;
+                or the fitted choice of tools gave the call less than `irrelevant_below` (`Step.choice`)
     """
 
     mistakes: int = 0
@@ -115,7 +114,7 @@ class Waste:
         return min(1.0, wasted / WASTED_CALLS_AT_FULL_PENALTY)
 
 
-def waste(rollout: Rollout, question: Question) -> Waste:
+def waste(rollout: Rollout, question: Question, irrelevant_below: float = 0.0) -> Waste:
     """Count an episode's wasted turns."""
     counts = dict.fromkeys(("mistakes", "repeats", "late", "irrelevant"), 0)
     shown = {id(step) for step in _evidence(rollout, question)}
@@ -123,6 +122,8 @@ def waste(rollout: Rollout, question: Question) -> Waste:
     calls: set[str] = set()
     observations: set[str] = set()
     documents: set[str] = set()
+    words: set[str] = set()
+    tools: set[str] = set()
     since_found: int | None = None
     for step in rollout.steps:
         if step.status == "answer":
@@ -131,35 +132,54 @@ def waste(rollout: Rollout, question: Question) -> Waste:
             since_found += 1
         call = normalise(_call_text(step))
         seen = normalise(step.observation)
+        tool = step.call.name if step.call is not None else ""
+        is_old = set(step.sources) <= documents
+        is_paraphrase = is_old and bool(step.sources) and tool in tools and set(seen.split()) <= words
+        is_unlikely = step.choice is not None and step.choice < irrelevant_below
         if step.status in ("mistake", "malformed"):
             counts["mistakes"] += 1
-        elif seen in observations or (call in calls and set(step.sources) <= documents):
+        elif seen in observations or (call in calls and is_old) or is_paraphrase:
             counts["repeats"] += 1
         elif since_found is not None and since_found > FREE_VERIFICATIONS:
             counts["late"] += 1
-        elif topics and not any(mentions(_calls_and_observations(step), name) for name in topics):
+        elif is_unlikely or (topics and not any(mentions(_calls_and_observations(step), name) for name in topics)):
             counts["irrelevant"] += 1
         calls.add(call)
         observations.add(seen)
-        documents.update(step.sources)
+        if step.status == "ok":
+            documents.update(step.sources)
+            words.update(seen.split())
+            tools.add(tool)
         if since_found is None and id(step) in shown:
             since_found = 0
     return Waste(**counts)
 
 
-def efficiency_penalty(rollout: Rollout, question: Question) -> float:
+def efficiency_penalty(rollout: Rollout, question: Question, irrelevant_below: float = 0.0) -> float:
     """r_efficiency in [0, 1]: wasted turns over 4, at most 1; see `Waste` for the rules.
 
     All of it for an episode that was ended for its mistakes, which would else cost less than going on.
     """
-    return 1.0 if rollout.ending is Ending.MISTAKE_LIMIT else waste(rollout, question).penalty
+    return 1.0 if rollout.ending is Ending.MISTAKE_LIMIT else waste(rollout, question, irrelevant_below).penalty
 
 
-def score(question: Question, rollout: Rollout, weights: Weights, *, expert: Expert = rubric_expert) -> Reward:
-    """The reward of one finished episode.
+def wasteful(question: Question, rollout: Rollout) -> float:
+    """The rules as a rater."""
+    return efficiency_penalty(rollout, question)
 
-    Raises ValueError for an episode that ended in an outage (drop it: infrastructure is no reward), and what `expert`
-    raises.
+
+def score(
+    question: Question,
+    rollout: Rollout,
+    weights: Weights,
+    *,
+    expert: Expert = rubric_expert,
+    efficiency: Expert = wasteful,
+) -> Reward:
+    """The reward of one finished episode. `expert` rates how good it is, `efficiency` how wasteful.
+
+    Raises ValueError for an episode that ended in an outage (drop it: infrastructure is no reward), and what the raters
+    raise.
     """
     if rollout.ending is Ending.TOOL_OUTAGE:
         raise ValueError(f"{rollout.question_id}/{rollout.sample} ended in an outage: retry or drop it, never score it")
@@ -167,8 +187,8 @@ def score(question: Question, rollout: Rollout, weights: Weights, *, expert: Exp
         raise ValueError(f"rollout of {rollout.question_id} scored against question {question.id}")
     task = task_reward(rollout, question)
     rating = expert(question, rollout)
-    efficiency = efficiency_penalty(rollout, question)
-    return Reward(composite(task, rating, efficiency, weights=weights), task, rating, efficiency)
+    wasted = efficiency(question, rollout)
+    return Reward(composite(task, rating, wasted, weights=weights), task, rating, wasted)
 
 
 def _is_correct(rollout: Rollout, question: Question) -> bool:
@@ -201,9 +221,10 @@ def _before_answer(question: Question) -> Entity | None:
 
 
 def _evidence(rollout: Rollout, question: Question) -> list[Step]:
-    """Successful calls whose observation shows the gold answer, and which concern the entity before it.
+    """Successful calls whose documents show the gold answer, and which concern the entity before it.
 
-    The second half matters: "autosomal dominant" stands in half of all documents, and only one of them is evidence.
+    The second half matters: "autosomal dominant" stands in half of all documents, and only one of them is evidence. An
+    observation without a document ("No results for …") may repeat the query, and is none.
     """
     names = (question.answer, *question.aliases)
     before = _before_answer(question)
@@ -211,9 +232,29 @@ def _evidence(rollout: Rollout, question: Question) -> list[Step]:
         step
         for step in rollout.steps
         if step.status == "ok"
+        and step.sources
         and any(mentions(step.observation, name) for name in names)
         and (before is None or _names(_calls_and_observations(step), before))
     ]
+
+
+def _cited(rollout: Rollout, question: Question, evidence: Sequence[Step]) -> float:
+    """Of the documents and looked-up entities that the final turn names, the share that the answer rests on."""
+    final = rollout.steps[-1].text
+    before = _before_answer(question)
+    showed = {source.casefold() for step in evidence for source in step.sources}
+    showed |= {each.casefold() for step in evidence for each in identifiers(step.observation)[0]}
+    returned = {source for step in rollout.steps for source in step.sources}
+    named = {source.casefold() for source in returned if mentions(final, source)}
+    named |= {identifier.casefold() for identifier in identifiers(final)[0]}
+    right, wrong = named & showed, named - showed
+    if before is not None and _names(final, before):
+        right |= {before.id.casefold()}
+        wrong -= {before.id.casefold()}
+    expected = [question.answer, *question.aliases, *([before.name] if before is not None else [])]
+    subjects = {normalise(fact.subject): fact.subject for fact in rollout.state.facts}.values()
+    wrong |= {each for each in subjects if mentions(final, each) and not any(mentions(name, each) for name in expected)}
+    return len(right) / (len(right) + len(wrong)) if right else 0.0
 
 
 def _names(text: str, entity: Entity) -> bool:

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal, Protocol
 
+from medrl.state import State
+
 Role = Literal["system", "user", "assistant"]
 Split = Literal["train", "heldout"]
 #: A formal question: ids of the anchors, then steps (predicate, constraint, value); "" where a step has no constraint.
@@ -113,7 +115,7 @@ class Step:
 
     `call` is None where the turn holds no well-formed call; `status` is `answer` on the last turn of an answered
     episode, `mistake` where the observation tells the model what it did wrong; `sources` are the ids of the documents
-    returned.
+    returned; `choice` is the selector's P(t | s_t, q) of the tool that was called, None where no selector was asked.
     """
 
     text: str
@@ -122,6 +124,7 @@ class Step:
     status: StepStatus
     sources: tuple[str, ...] = ()
     latency_s: float = 0.0
+    choice: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +143,8 @@ class Rollout:
 
     `action_mask` is True on tokens the policy sampled; there `logprobs` holds the sampler's log-probability in nats at
     the sampling temperature and `versions` the policy version that sampled it. Elsewhere they hold 0.0 and -1. A
-    demonstration (from kisa: `origin` is guided or exploration) has all log-probs 0.0 and all versions -1.
+    demonstration (from kisa: `origin` is guided or exploration) has all log-probs 0.0 and all versions -1. `state` is
+    what the environment kept beside the conversation.
     """
 
     question_id: str
@@ -157,6 +161,7 @@ class Rollout:
     tools_s: float = 0.0
     reward: Reward | None = None
     origin: Origin = "policy"
+    state: State = field(default_factory=State)
 
     @property
     def num_tool_calls(self) -> int:

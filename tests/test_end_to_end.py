@@ -7,6 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from envs.tools.selector import CLASSES, Selector
 from launch import pipeline
 from medrl.config import Config, parse
 from medrl.records import read_jsonl
@@ -56,6 +57,7 @@ def config(folder: Path, diseases: int = DISEASES) -> Config:
         },
         "env": {"max_turns": 3, "max_turn_tokens": 220, "observation_tokens": 300},
         "sft": {"updates": 40, "batch_trajectories": 4, "lr": 5e-3},
+        "reward": {"irrelevant_below": 0.05},  # so that episodes are played with the choice of tools fitted to the data
         "grpo": {"steps": 2, "groups_per_step": 2, "group_size": 4, "lr": 1e-3, "skip_constant_groups": False},
         "eval": {"questions": 3, "samples": 1, "bootstrap": 100},
         "pool": {"kv_cache_gb": 0.2, "max_sequences": 16},
@@ -95,6 +97,9 @@ def test_every_stage_leaves_what_the_next_one_needs(tmp_path: Path) -> None:
             sampled = {version for version, acted in zip(rollout.versions, rollout.action_mask, strict=True) if acted}
             assert sampled == {step}
             assert rollout.reward is not None
+            assert all(step.choice is not None for step in rollout.steps if step.call and step.call.name in CLASSES)
+    assert Selector.load(run / "data" / "tool_choice.json").decisions == 16 * 3  # two calls and an answer each
+    assert all(each.state.facts for each in read_jsonl(run / "data" / "trajectories.jsonl", Rollout))
 
     base, sft = (load_file(path / "model.safetensors") for path in (tmp_path / "model", run / "checkpoints" / "sft"))
     assert any(not torch.equal(base[name], sft[name]) for name in base)

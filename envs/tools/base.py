@@ -4,14 +4,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from medrl.state import Candidate, Fact
+
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
-    """What the model is shown. `sources` are the ids of the documents behind the text."""
+    """What the model is shown. `sources` are the ids of the documents behind the text; `facts` what it states, and
+    `hypotheses` the diseases that it ranks, best first: for the episode's state, so nothing that the text lacks.
+    """
 
     text: str
     sources: tuple[str, ...] = ()
     is_mistake: bool = False
+    facts: tuple[Fact, ...] = ()
+    hypotheses: tuple[Candidate, ...] = ()
 
     @classmethod
     def mistake(cls, text: str) -> "ToolResult":

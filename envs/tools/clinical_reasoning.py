@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from envs.facts import ranking
 from envs.reasoning.context import BadContext, Context
 from envs.reasoning.engine import ClinicalReasoningEngine, UnknownFinding
 from envs.reasoning.posterior import Diagnosis, Posterior, figure_of_log
@@ -65,7 +66,8 @@ class ClinicalReasoning:
         except (UnknownFinding, BadContext) as error:
             return ToolResult.mistake(f"{self.name}: {error}.")
         diagnoses = self._fitting(posterior.top(_SHOWN))
-        return ToolResult(self._render(posterior, diagnoses), tuple(each.disease_id for each in diagnoses))
+        text, sources = self._render(posterior, diagnoses), tuple(each.disease_id for each in diagnoses)
+        return ToolResult(text, sources, **ranking(text, arguments["findings"], sources))
 
     def _fitting(self, diagnoses: Sequence[Diagnosis]) -> Sequence[Diagnosis]:
         """As many of the likeliest as can be named within the limit, one at least."""

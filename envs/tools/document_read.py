@@ -15,6 +15,7 @@ from envs.addresses import Refusal
 from envs.condensing import Condenser
 from envs.corpus import Document
 from envs.embedding import Encoder, Floats
+from envs.facts import facts_in
 from envs.fetching import Unreadable
 from envs.index import Index
 from envs.reading.pages import Pages
@@ -108,11 +109,13 @@ class DocumentRead:
 
     async def _show(self, document: Document, goal: str, mark: str) -> ToolResult:
         if self._reader is None:
-            return ToolResult(self.condense(document, goal, mark), (document.id,))
-        want = wanted(goal, document.title)
-        said = await self._reader.condense(document.title, self._within(document, want), goal)
-        start = f"{CONDENSED}{self._title(document, mark, want)}:"
-        return ToolResult(f"{start} {self._cut(said, want, self._limit - self._count(start))}", (document.id,))
+            text = self.condense(document, goal, mark)
+        else:
+            want = wanted(goal, document.title)
+            said = await self._reader.condense(document.title, self._within(document, want), goal)
+            start = f"{CONDENSED}{self._title(document, mark, want)}:"
+            text = f"{start} {self._cut(said, want, self._limit - self._count(start))}"
+        return ToolResult(text, (document.id,), facts=facts_in(document, text))
 
     def condense(self, document: Document, goal: str, mark: str = "") -> str:
         """Heading and the sections that serve the goal, by merit, within the limit; the first is cut if it must be."""

@@ -9,6 +9,7 @@ import numpy as np
 from envs.authority import authority
 from envs.corpus import Document
 from envs.embedding import Encoder, Floats
+from envs.facts import facts_of
 from envs.index import Index
 from envs.lexical import LexicalIndex
 from envs.snippets import CountTokens, snippet, wanted
@@ -117,4 +118,5 @@ def render_hits(
         said = snippet(document.sections, wanted(query, document.title), lexical.idf, room, count)
         lines.append(f"{lead}: {said}" if said else lead)
         left -= count(lines[-1]) + 1
-    return ToolResult("\n".join(lines), tuple(document.id for document in documents[: len(lines)]))
+    shown = documents[: len(lines)]
+    return ToolResult("\n".join(lines), tuple(each.id for each in shown), facts=facts_of(shown, lines))

@@ -19,6 +19,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from envs.state import replay
 from kisa.formats.turns import conversation, joined, spaced, wrapped
 from medrl.chat import Action, ChatCodec, parse_action
 from medrl.errors import DataError
@@ -176,6 +177,7 @@ def _play(line: _Line, codec: ChatCodec, observation_tokens: int) -> Rollout:
         ending=_ending(line, action),
         answer=action.answer,
         origin=line.medrl.origin if line.medrl else "guided",
+        state=replay(steps, action.answer)[-1],
     )
 
 

@@ -20,6 +20,9 @@ class EnvConfig(Section):
     timeout_s: Seconds = Field(
         120.0, description="time of its tools together; a wait for the engine is not the policy's doing"
     )
+    tool_hint: bool = Field(
+        False, description="tell the policy before each turn how likely a medical and a general tool come next"
+    )
 
 
 class RewardConfig(Section):
@@ -30,6 +33,14 @@ class RewardConfig(Section):
     efficiency: Annotated[float, Field(ge=0)] = 0.1
     judge: JudgeConfig | None = Field(
         None, description="endpoint for r_expert: give url and model; null: the built-in rubric"
+    )
+    efficiency_judge: JudgeConfig | None = Field(
+        None,
+        description="endpoint that counts needless calls; the higher of its count and the rules' is taken; null: rules",
+    )
+    irrelevant_below: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.0,
+        description="a call is irrelevant where the fitted choice of tools gave it less than this; 0: not looked at",
     )
 
 

@@ -41,6 +41,11 @@ class KisaConfig(Section):
     closed_book_sample: Annotated[int, Field(ge=0)] = Field(
         200, description="questions that the policy is asked without tools, for the quality report"
     )
+    tool_choice: str | None = Field(
+        None,
+        description="tool_choice.json of an earlier data set: the teacher searches or reads as it prefers, and a run "
+        "that needs the choice of tools goes by it; null: as the planner is written, and by the one fitted to the data",
+    )
     workers: Positive = Field(1, description="processes that make questions; their number changes no question")
     hop_shares: dict[int, Fraction] = Field(
         {2: 0.4, 3: 0.35, 4: 0.25}, description="share of questions by hops; those outside min and max are dropped"

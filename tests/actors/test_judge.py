@@ -2,13 +2,17 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
-from actors.judge import ExpertJudge
+from actors.judge import EfficiencyJudge, ExpertJudge
+from actors.reward import efficiency_rater, rate
 from medrl.errors import ConfigError, InfrastructureError
+from medrl.rewards import rubric_expert
 from medrl.sections.endpoint import JudgeConfig
-from medrl.types import Ending, Rollout, Step
+from medrl.sections.episodes import RewardConfig
+from medrl.types import Ending, Rollout, Step, ToolCall
 from tests.fakes import question
 from tests.misbehaving import Behaviour, MisbehavingServer, breaks_off, raw, says, status
 
@@ -75,3 +79,60 @@ def test_several_threads_ask_at_once() -> None:
     with MisbehavingServer([says("rating: 7")]) as server, ThreadPoolExecutor(4) as pool:
         asked = judge(server)
         assert list(pool.map(lambda _: asked(question(), ROLLOUT), range(12))) == [0.7] * 12
+
+
+CALLED = Rollout(
+    "q1",
+    0,
+    [1, 2],
+    [False, True],
+    [0.0, -1.0],
+    [-1, 0],
+    [Step("a", ToolCall("web_search", {"query": str(n)}), "nothing", "ok") for n in range(6)],
+    Ending.TURN_LIMIT,
+    None,
+)
+
+
+def efficiency_judge(server: MisbehavingServer, counted: float) -> EfficiencyJudge:
+    config = JudgeConfig(url=server.url, model="expert", attempts=3, backoff_s=0.0, key_variable="OPENAI_API_KEY")
+    return EfficiencyJudge(config, lambda question, rollout: counted)
+
+
+@pytest.mark.parametrize(
+    ("counted", "said", "penalty"),
+    [(0.25, "needless: 3", 0.75), (0.75, "needless: 0", 0.75), (0.0, "needless: 0", 0.0), (0.5, "needless: 6", 1.0)],
+)
+def test_needless_calls_are_the_judge_s_count_or_the_rules_whichever_is_more(
+    counted: float, said: str, penalty: float
+) -> None:
+    with MisbehavingServer([says(said)]) as server:
+        assert efficiency_judge(server, counted)(question(), CALLED) == penalty
+    assert "The agent made 6 calls" in server.requests[0].question
+
+
+def test_nobody_is_asked_where_there_is_nothing_to_add() -> None:
+    with MisbehavingServer([status(503)]) as server:
+        assert efficiency_judge(server, 1.0)(question(), CALLED) == 1.0
+        assert efficiency_judge(server, 0.0)(question(), ROLLOUT) == 0.0
+        assert server.requests == []
+
+
+@pytest.mark.parametrize("bad", [status(503), says("many"), says("needless: 7"), raw(b"{}")])
+def test_an_episode_without_a_count_is_infrastructure_and_never_a_reward(bad: Behaviour) -> None:
+    with MisbehavingServer([bad]) as server:
+        judged = efficiency_judge(server, 0.0)
+        with pytest.raises(InfrastructureError, match=r"^judge expert at 127.0.0.1:\d+: "):
+            judged(question(), CALLED)
+        unrated = rate(question(), CALLED, RewardConfig(), rubric_expert, judged)
+    assert isinstance(unrated, InfrastructureError)
+
+
+def test_the_configured_raters_are_the_ones_that_count() -> None:
+    steps = [replace(each, choice=0.01, observation=f"nothing {n}") for n, each in enumerate(CALLED.steps[:2])]
+    unlikely = replace(CALLED, steps=steps)
+    assert efficiency_rater(RewardConfig())(question(), unlikely) == 0.0
+    assert efficiency_rater(RewardConfig(irrelevant_below=0.05))(question(), unlikely) == 0.5
+    with MisbehavingServer([says("needless: 1")]) as server:
+        config = RewardConfig(efficiency_judge=JudgeConfig(url=server.url, model="expert"))
+        assert efficiency_rater(config)(question(), unlikely) == 0.25

@@ -4,6 +4,7 @@ import pytest
 
 from actors.reward import _scored, rate
 from medrl.errors import InfrastructureError
+from medrl.rewards import wasteful
 from medrl.sections.episodes import RewardConfig
 from medrl.types import Question, Reward, Rollout, RolloutGroup
 from tests.medrl.episodes import FIND_DISEASE, FIND_GENE, TWO_HOPS, episode, final
@@ -23,7 +24,7 @@ def judge_that_is_down_for(sample: int) -> object:
 @pytest.mark.contract("7 four kinds of failure", "an episode that no judge could rate has no reward")
 def test_an_episode_that_cannot_be_rated_is_left_out_not_given_a_number() -> None:
     expert = judge_that_is_down_for(1)
-    results = [rate(TWO_HOPS, each, RewardConfig(), expert) for each in EPISODES]  # type: ignore[arg-type]
+    results = [rate(TWO_HOPS, each, RewardConfig(), expert, wasteful) for each in EPISODES]  # type: ignore[arg-type]
     assert results[0] == Reward(1.1, 1.0, 0.5, 0.0)
     assert isinstance(results[1], InfrastructureError) and "503" in str(results[1])
     scored = _scored(RolloutGroup(TWO_HOPS, EPISODES), results)
@@ -35,4 +36,4 @@ def test_a_mistake_of_ours_is_not_taken_for_an_outage() -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        rate(TWO_HOPS, EPISODES[0], RewardConfig(), broken)
+        rate(TWO_HOPS, EPISODES[0], RewardConfig(), broken, wasteful)

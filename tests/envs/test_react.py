@@ -11,6 +11,7 @@ from envs.tools.base import ToolResult
 from medrl.chat import ChatCodec, render_answer, render_call
 from medrl.errors import ToolOutage
 from medrl.sections.episodes import EnvConfig
+from medrl.state import Fact, Status
 from medrl.types import Completion, Ending, Rollout, Sampling, ToolCall
 from tests.fakes import FakeTool, ScriptedGenerate, question
 from tests.tiny import tiny_tokenizer
@@ -127,3 +128,22 @@ def test_acting_after_the_end_is_refused(codec: ChatCodec) -> None:
     asyncio.run(env.act(codec.encode_action(render_answer("t", "x"))))
     with pytest.raises(ValueError, match="has ended"):
         asyncio.run(env.act([1]))
+
+
+def test_the_state_is_kept_beside_the_conversation(codec: ChatCodec) -> None:
+    """Facts that were cut from the observation are not known; a mistake teaches nothing."""
+
+    class Stating(FakeTool):
+        async def call(self, arguments: Mapping[str, Any]) -> ToolResult:
+            if arguments["query"] == "bad":
+                return ToolResult("bad", is_mistake=True, facts=(Fact("a", "gene", "b", "d"),))
+            facts = (Fact("Marfan syndrome", "gene", "FBN1", "d"), Fact("Marfan syndrome", "gene", "ZZZ9", "d"))
+            return ToolResult("Marfan syndrome (d): Gene: FBN1; " + "x" * 400 + "; ZZZ9.", ("d",), facts=facts)
+
+    env = ReactEnv(question(), {"medical_retriever": Stating({})}, codec, LIMITS, 4000)
+    for turn in (call("bad"), call("Marfan syndrome gene"), render_answer("done", "FBN1")):
+        asyncio.run(env.act(codec.encode_action(turn)))
+    state = env.rollout().state
+    assert state.facts == (Fact("Marfan syndrome", "gene", "FBN1", "d", 2),)
+    assert state.paths == (("Marfan syndrome", "FBN1"),)
+    assert [(each.name, each.status, each.turn) for each in state.hypotheses] == [("FBN1", Status.CONFIRMED, 3)]

@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from envs.corpus import Document
+from envs.facts import facts_in, facts_of, ranking
 from envs.tools.base import Tool, ToolResult
+from envs.tools.medical_retriever import heading
 from kisa.documents import medical_documents, web_documents
 from kisa.graph import KnowledgeGraph
 
@@ -32,14 +34,17 @@ class Library:
             wanted = arguments["document"].lower()
             for each in self._documents.values():
                 if wanted in (each.id.lower(), each.title.lower(), _bare(each).lower()):
-                    return ToolResult(f"{each.title}: {' '.join(each.sections)}", (each.id,))
+                    text = f"{each.title}: {' '.join(each.sections)}"
+                    return ToolResult(text, (each.id,), facts=facts_in(each, text))
             return ToolResult.mistake(f"document_read: no document {arguments['document']!r}.")
         query = arguments["query"].lower()
         hits = [each for each in self._documents.values() if _bare(each).lower() in query or self._is_said(each, query)]
         lines = [
-            f"[{number}] {each.title}: {' '.join(self._best(each, query))}" for number, each in enumerate(hits[:3], 1)
+            f"[{number}] {heading(each)}: {' '.join(self._best(each, query))}"
+            for number, each in enumerate(hits[:3], 1)
         ]
-        return ToolResult("\n".join(lines) or "No results.", tuple(each.id for each in hits[:3]))
+        facts = facts_of(hits[:3], lines)
+        return ToolResult("\n".join(lines) or "No results.", tuple(each.id for each in hits[:3]), facts=facts)
 
     def _is_said(self, document: Document, query: str) -> bool:
         return self.name == "web_search" and any(query in section.lower() for section in document.sections)
@@ -53,7 +58,9 @@ class Library:
         by_name = {entity.name: entity for entity in self._graph.of_kind("phenotype")}
         shown = [self._graph.carriers[by_name[name].id] for name in findings]
         ranked = sorted(self._graph.of_kind("disease"), key=lambda each: -sum(each.id in those for those in shown))
-        return ToolResult("\n".join(f"{n}. {each.name} ({each.id}) P=0.50" for n, each in enumerate(ranked[:3], 1)))
+        text = "\n".join(f"{n}. {each.name} ({each.id}) P=0.50" for n, each in enumerate(ranked[:3], 1))
+        sources = tuple(each.id for each in ranked[:3])
+        return ToolResult(text, sources, **ranking(text, findings, sources))
 
 
 def _bare(document: Document) -> str:

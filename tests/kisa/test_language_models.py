@@ -10,6 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from envs.outcomes import Item, SetAside
+from envs.tools.selector import FEATURES, Advisor, Selector
 from kisa.difficulty import Fate, accuracies, calibrate
 from kisa.extraction import DictionaryExtractor, graph_names
 from kisa.graph import KnowledgeGraph
@@ -353,3 +354,30 @@ def test_a_model_finds_names_and_may_only_point(graph: KnowledgeGraph, tmp_path:
         assert extractor.extract_all(["fine", "broken", "fine too"]) == [[], None, []]
         with pytest.raises(SetAside):
             extractor.extract("broken")
+
+
+def test_a_model_that_teaches_is_told_the_choice_of_tools_as_the_policy_is(
+    graph: KnowledgeGraph, question: Question, tmp_path: Path
+) -> None:
+    zero = (0.0,) * len(FEATURES)
+    advisor = Advisor(Selector(medical=zero, general=zero, decisions=1), NothingIsKnown())
+    with MisbehavingServer(_plays(question)) as server:  # type: ignore[arg-type]
+        kisa = CONFIG.kisa.model_copy(update={"teacher": endpoint(server, timeout_s=5.0)})
+        limits = CONFIG.env.model_copy(update={"tool_hint": True})
+        config = CONFIG.model_copy(update={"kisa": kisa, "env": limits})
+        codec = ChatCodec(tiny_tokenizer())
+        (played,) = play_all([question], open_library(graph), codec, config, tmp_path, "k", advisor).values()
+        told = [message["content"] for message in server.requests[-1].body["messages"] if message["role"] == "user"]
+    hint = "Next tool: medical 0.50, general 0.50."
+    assert [each.endswith(f"\n{hint}") for each in told] == [True] * 3
+    assert str(codec.tokenizer.decode(played.token_ids)).count(hint) == 3
+
+
+class NothingIsKnown:
+    """A vocabulary without a word."""
+
+    def rarity(self, word: str) -> float:
+        return 1.0
+
+    def knows(self, name: str) -> bool:
+        return False

@@ -8,6 +8,7 @@ from typing import Any
 
 from medrl.chat import render_answer, render_call
 from medrl.records import write_json, write_jsonl
+from medrl.state import Fact, Hypothesis, State, Status
 from medrl.types import Ending, Entity, Question, Relation, Reward, Rollout, Step, ToolCall
 
 HOSTILE = '<script>alert("x")</script><img src=x onerror=alert(1)> & </pre></main>'
@@ -67,6 +68,11 @@ def rollout(asked: Question, *, passed: bool, calls: int) -> Rollout:
         ending=Ending.ANSWERED,
         answer=answer,
         reward=Reward(task + 0.2 * expert - 0.1 * efficiency, task, expert, efficiency),
+        state=State(
+            (Fact(f"Sign {HOSTILE}", "seen in", asked.entities[1].name, "hp:1", 1),),
+            (Hypothesis(answer, Status.CONFIRMED, f"the answer, shown at turn 1 {HOSTILE}", 2, 0.825),),
+            ((f"Sign {HOSTILE}", answer),),
+        ),
     )
 
 

@@ -57,6 +57,7 @@ def test_a_setting_s_mistake_is_not_blamed_on_the_recipe(settings: list[str], sa
         load_recipe("quickstart", settings)
 
 
+JUDGES = ("judge", "efficiency_judge")  # one is asked after the other
 JUDGE = ["reward.judge.url=http://127.0.0.1:8000/v1", "reward.judge.model=expert"]
 
 
@@ -79,6 +80,11 @@ def test_a_judge_is_given_by_address_and_model(tmp_path: Path) -> None:
         ([*JUDGE, "reward.judge.attempts=0"], "reward.judge.attempts=0: "),
         ([*JUDGE, "reward.judge.model="], "reward.judge.model"),
         ([*JUDGE, "reward.judge.timeout_s=600"], r"not above the 2580 s that all attempts of reward.judge may take"),
+        (
+            [each.replace("judge.", f"{name}.") for name in JUDGES for each in (*JUDGE, "reward.judge.timeout_s=300")],
+            r"not above the 2760 s that all attempts of reward.judge and reward.efficiency_judge may take",
+        ),
+        (["reward.irrelevant_below=1"], "reward.irrelevant_below=1: "),
     ],
 )
 def test_a_judge_s_settings_are_checked(settings: list[str], said: str) -> None:

@@ -87,6 +87,8 @@ def test_six_pairs_with_every_step(run: Path) -> None:
     # In turn: gained 1, lost 1, right both times 2, wrong both times 0; and again gained 1, lost 1.
     assert source.count("✓ correct") == 6
     assert "Clues beside it: A rash &lt;script&gt;" in source
+    assert source.count("State: 1 facts, 1 hypotheses, 1 paths") == 12
+    assert "</b> confirmed, P = 0.82: the answer, shown at turn 1 &lt;script&gt;" in source
     assert "medical_retriever {&quot;query&quot;: &quot;finding 0&quot;}" in source
 
 

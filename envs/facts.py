@@ -1,0 +1,101 @@
+"""The facts of k_t in what a tool showed, and nothing that it did not show.
+
+A section such as "Genes: FBN1; FBN2." of the document "Marfan syndrome (OMIM:154700)" holds two facts:
+
+    (Marfan syndrome, gene, FBN1, OMIM:154700), (Marfan syndrome, gene, FBN2, OMIM:154700)
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import TypedDict
+
+from envs.corpus import Document
+from envs.index import bare_name
+from medrl.state import Candidate, Fact
+
+#: Predicates that give an entity another name.
+NAMING = frozenset(("in everyday words", "also called", "also known as"))
+#: Of a finding, the disease that a differential ranked first.
+SUGGESTS = "suggests"
+#: Of a disease, a finding that it is known not to show.
+ABSENT = "absent"
+
+_LABEL = r"[A-Z][^.;:]{0,59}"
+_SECTION = re.compile(rf"(?P<label>{_LABEL}): (?P<items>\S.*?)\.?", re.DOTALL)
+_SENTENCE = re.compile(r"(?<=[.…]) (?=[A-Z])")
+_NEXT_SECTION = re.compile(rf"(?<=[.…]) (?={_LABEL}: )")
+_RANKED = re.compile(r"^\d+\. (?P<name>.+?) \([A-Z]+:\d+\) P=(?P<probability>[\d.e-]+)", re.MULTILINE)
+_NOT_KNOWN = "not known"
+#: An item longer than this is prose behind a colon.
+_ITEM_CHARACTERS = 100
+
+
+def facts_in(document: Document, shown: str) -> tuple[Fact, ...]:
+    """What the document's labelled lists say, as far as `shown` holds it, in the document's order.
+
+    An item that was cut, or that stands under a label which was not shown, is no fact.
+    """
+    subject = bare_name(document)
+    return tuple(
+        Fact(subject, _predicate(label), item, document.id)
+        for label, items in _lists(document.sections)
+        for item in items
+        if _is_shown(label, item, shown)
+    )
+
+
+def facts_of(documents: Sequence[Document], lines: Sequence[str]) -> tuple[Fact, ...]:
+    """`facts_in` of each document and the line that showed it."""
+    return tuple(fact for each, line in zip(documents, lines, strict=True) for fact in facts_in(each, line))
+
+
+class Ranking(TypedDict):
+    """What a differential brings to the state, as `ToolResult` takes it."""
+
+    facts: tuple[Fact, ...]
+    hypotheses: tuple[Candidate, ...]
+
+
+def ranking(shown: str, findings: Sequence[str], sources: Sequence[str]) -> Ranking:
+    """The diseases that a differential shows with their P, and of each of its findings: it suggests the likeliest.
+
+    `sources`: ids of the diseases, best first. One line a disease: "1. Marfan syndrome (OMIM:154700) P=0.82; …".
+    """
+    ranked = tuple(Candidate(each["name"], float(each["probability"])) for each in _RANKED.finditer(shown))
+    first = list(zip(ranked[:1], sources, strict=False))
+    facts = tuple(Fact(finding, SUGGESTS, each.name, source) for finding in findings for each, source in first)
+    return Ranking(facts=facts, hypotheses=ranked)
+
+
+def read_facts(observation: str, sources: Sequence[str]) -> tuple[Fact, ...]:
+    """The facts of an observation of which only the text was kept: `sources` are its documents, a line each."""
+    documents, lines = [], observation.split("\n")[: len(sources)]
+    for line, source in zip(lines, sources, strict=False):
+        head, found, body = re.sub(r"^\[\d+\] ", "", line).partition("): ")
+        documents.append(Document(source, head + ")" * bool(found), tuple(_SENTENCE.split(body)), "", ""))
+    return facts_of(documents, lines)
+
+
+def _lists(sections: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+    """Label and items of every section that is a list."""
+    for section in sections:
+        found = _SECTION.fullmatch(section)
+        if found is not None:
+            items = [each for each in found["items"].split("; ") if not each.endswith("…") and each != _NOT_KNOWN]
+            if all(len(item) <= _ITEM_CHARACTERS for item in items):
+                yield found["label"], items
+
+
+def _predicate(label: str) -> str:
+    """ "More ocular findings (30-79%)" -> "ocular findings", "Seen in 9 diseases, among them" -> "seen in"."""
+    name = re.sub(r" [(\d].*", "", label).removeprefix("More ").lower()
+    return "gene" if name == "genes" else name
+
+
+def _is_shown(label: str, item: str, shown: str) -> bool:
+    """Whether the whole item stands under its label."""
+    for lead in re.finditer(rf"(?:^|(?<= )){re.escape(label)}: ", shown):
+        under = _NEXT_SECTION.split(shown[lead.end() :], maxsplit=1)[0]
+        if re.search(rf"(?:^|; ){re.escape(item)}(?:; |\.(?: |$)|$)", under):
+            return True
+    return False
