@@ -3,6 +3,8 @@
 from pydantic import Field
 
 from medrl.sections.base import Fraction, Positive, Section
+from medrl.sections.network import NetworkConfig
+from medrl.sections.sources import AddressesConfig, SourceName, WebConfig
 
 
 class KnowledgeConfig(Section):
@@ -23,3 +25,10 @@ class KnowledgeConfig(Section):
         0.5, description="Rel = share·cosine + (1 − share)·(idf-weighted part of the query that the document holds)"
     )
     tool_tokens: Positive = Field(150, description="one tool's text, tokens; keep it below env.observation_tokens")
+    sources: tuple[SourceName, ...] = Field(
+        (), description="live sources that the retriever asks too: pubmed, openfda, clinical_trials, orange_book"
+    )
+    addresses: AddressesConfig = AddressesConfig()
+    orange_book: str | None = Field(None, description="folder with products.txt, patent.txt and exclusivity.txt")
+    web: WebConfig = WebConfig()
+    network: NetworkConfig = NetworkConfig()
