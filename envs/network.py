@@ -82,8 +82,8 @@ class Network:
         seed: int = 0,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
-        """`service`: its name, for messages. `per_second`: what it allows, shared by `config.processes`. `secret`: a key
-        that no message may show. `mend`: what to do where it answers nobody. `seed`: of the pauses."""
+        """`service`: its name, for messages. `per_second`: what it allows all `config.processes` together. `secret`: a
+        key that no message may show. `mend`: what to do where it answers nobody. `seed`: of the pauses."""
         self._service = service
         self._config = config
         self._rate = Rate(per_second / config.processes) if per_second else None

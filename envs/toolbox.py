@@ -9,13 +9,14 @@ import torch
 from envs.embedding import Encoder, Floats, encode_once, encoder_path
 from envs.index import Index, build_index
 from envs.profiles import ProfileTable, build_profiles
+from envs.search.opening import open_provider
 from envs.snippets import CountTokens
 from envs.text import estimate_tokens
 from envs.tools.base import Tool
 from envs.tools.clinical_reasoning import ClinicalReasoning, ClinicalReasoningEngine
 from envs.tools.document_read import DocumentRead
 from envs.tools.medical_retriever import MedicalRetriever
-from envs.tools.web_search import LocalProvider, SearchProvider, WebSearch
+from envs.tools.web_search import SearchProvider, WebSearch
 from medrl.sections.knowledge import KnowledgeConfig
 
 
@@ -46,7 +47,7 @@ def open_toolbox(
     """The four tools by name. `knowledge` holds corpus.jsonl, web.jsonl, profiles.jsonl and findings.jsonl.
 
     Indexes are built under `config.cache` the first time (a minute or two) and memory-mapped, so that several processes
-    share them. `provider` replaces the local general search. `count_tokens` measures a tool's text against
+    share them. `provider` replaces the one that `config.web` names. `count_tokens` measures a tool's text against
     `config.tool_tokens`; give the policy's tokenizer for an exact limit. `threads` sets torch's threads for the whole
     process; a rollout worker wants 1. `expected`: queries that the retriever will be asked (`encode_queries`).
     Raises DataError, ConfigError.
@@ -66,7 +67,7 @@ def open_toolbox(
         retriever,
         ClinicalReasoning(ClinicalReasoningEngine(profiles), limit, count_tokens),
         DocumentRead(medical, encoder, limit, count_tokens),
-        WebSearch(provider or LocalProvider(general), general.text, config.top_k, limit, count_tokens),
+        WebSearch(provider or open_provider(config, general), general.text, config.top_k, limit, count_tokens),
     ]
     return {tool.name: tool for tool in tools}
 

@@ -38,5 +38,7 @@ def bare_address(url: str) -> str:
     """The same address, which holds nothing secret. Raises ValueError, without showing it, if it does, or is none."""
     address = split_address(url)
     if address.username is not None or address.password is not None or address.query or address.fragment:
-        raise ValueError("an address holds a password, or a part after ? or #: leave it out; keys come from the environment")
+        raise ValueError(
+            "an address holds a password, or a part after ? or #: leave it out; keys come from the environment"
+        )
     return url.rstrip("/")

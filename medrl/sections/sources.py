@@ -30,5 +30,7 @@ class WebConfig(Section):
     @model_validator(mode="after")
     def _has_an_address(self) -> "WebConfig":
         if self.provider == "searxng" and self.url is None:
-            raise ValueError("web.url: searxng has no address of its own; give that of an instance, with the format json")
+            raise ValueError(
+                "web.url: searxng has no address of its own; give that of an instance, with the format json"
+            )
         return self

@@ -1,0 +1,22 @@
+"""The provider of web search that a configuration names."""
+
+from envs.index import Index
+from envs.search import serper, tavily
+from envs.search.searxng import SearXNG
+from envs.tools.web_search import LocalProvider, SearchProvider
+from medrl.sections.knowledge import KnowledgeConfig
+
+
+def open_provider(config: KnowledgeConfig, general: Index) -> SearchProvider:
+    """`general`: what the local one searches. Asks nothing of the network. Raises ConfigError."""
+    web = config.web
+    match web.provider:
+        case "local":
+            return LocalProvider(general)
+        case "serper":
+            return serper.Serper(web.url or serper.ADDRESS, config.network)
+        case "tavily":
+            return tavily.Tavily(web.url or tavily.ADDRESS, config.network)
+        case "searxng":
+            assert web.url is not None  # WebConfig sees to it
+            return SearXNG(web.url, config.network)
