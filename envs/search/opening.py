@@ -9,14 +9,14 @@ from medrl.sections.knowledge import KnowledgeConfig
 
 def open_provider(config: KnowledgeConfig, general: Index) -> SearchProvider:
     """`general`: what the local one searches. Asks nothing of the network. Raises ConfigError."""
-    web = config.web
-    match web.provider:
+    url = config.web.url.rstrip("/") if config.web.url else None
+    match config.web.provider:
         case "local":
             return LocalProvider(general)
         case "serper":
-            return serper.Serper(web.url or serper.ADDRESS, config.network)
+            return serper.Serper(url or serper.ADDRESS, config.network)
         case "tavily":
-            return tavily.Tavily(web.url or tavily.ADDRESS, config.network)
+            return tavily.Tavily(url or tavily.ADDRESS, config.network)
         case "searxng":
-            assert web.url is not None  # WebConfig sees to it
-            return SearXNG(web.url, config.network)
+            assert url is not None  # WebConfig sees to it
+            return SearXNG(url, config.network)

@@ -1,6 +1,7 @@
 """What a result of web search becomes."""
 
 import re
+from collections.abc import Iterable
 
 from envs.attempts import key_in
 from envs.corpus import Document
@@ -34,6 +35,10 @@ def needed_key(variable: str, provider: str) -> str:
     return key
 
 
-def first_of_each(documents: list[Document | None], k: int) -> list[Document]:
+def first_of_each(documents: Iterable[Document | None], k: int) -> list[Document]:
     """The first `k` that are there, each address once."""
-    return list({each.id: each for each in reversed(documents) if each is not None}.values())[::-1][:k]
+    first: dict[str, Document] = {}
+    for each in documents:
+        if each is not None:
+            first.setdefault(each.id, each)
+    return list(first.values())[:k]

@@ -20,11 +20,11 @@ def open_sources(config: KnowledgeConfig) -> tuple[Source, ...]:
 def _open(name: SourceName, config: KnowledgeConfig) -> Source:
     match name:
         case "pubmed":
-            return PubMed(config.addresses.pubmed, config.network)
+            return PubMed(config.addresses.pubmed.rstrip("/"), config.network)
         case "openfda":
-            return OpenFDA(config.addresses.openfda, config.network)
+            return OpenFDA(config.addresses.openfda.rstrip("/"), config.network)
         case "clinical_trials":
-            return ClinicalTrials(config.addresses.clinical_trials, config.network)
+            return ClinicalTrials(config.addresses.clinical_trials.rstrip("/"), config.network)
         case "orange_book":
             if config.orange_book is None:
                 raise ConfigError(

@@ -155,7 +155,7 @@ def application_document(number: str, products: list[Row], patents: list[Row], e
         evidence="",
         references=(number,),
         kinds=("approval",),
-        date=max((_date(each["Approval_Date"]) for each in products), default=""),
+        date=max((iso_date(each["Approval_Date"]) for each in products), default=""),
         url=f"https://www.accessdata.fda.gov/scripts/cder/ob/results_product.cfm?Appl_Type={number[0]}&Appl_No={number[1:]}",
     )
 
@@ -163,7 +163,7 @@ def application_document(number: str, products: list[Row], patents: list[Row], e
 def _product(product: Row) -> str:
     form, _, route = product["DF;Route"].partition(";")
     told = [f"{product['Strength']}, {form.lower()}" + (f" ({route.lower()})" if route else "")]
-    told.append(f"approved {_date(product['Approval_Date'])}")
+    told.append(f"approved {_date(product['Approval_Date']).replace('Approved Prior', 'prior')}")
     told += [f"marketed as {product['Type']}"] if product.get("Type") else []
     told += [f"therapeutic equivalence {product['TE_Code']}"] if product.get("TE_Code") else []
     told += ["reference listed drug"] if product.get("RLD") == "Yes" else []

@@ -46,7 +46,7 @@ class PubMed:
         page: int = 50,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
-        """`page`: PMIDs and citations asked for at once. Raises ConfigError if the key in the environment can be none."""
+        """`page`: PMIDs and citations asked for at once. Raises ConfigError if the environment's key can be none."""
         key = key_in(KEY_VARIABLE)
         self._url = url
         self._page = page

@@ -34,11 +34,8 @@ def split_address(url: str) -> SplitResult:
     return address
 
 
-def bare_address(url: str) -> str:
-    """The same address, which holds nothing secret. Raises ValueError, without showing it, if it does, or is none."""
+def check_bare(url: str) -> None:
+    """Raises ValueError, without showing it, if the address may hold something secret, or is none."""
     address = split_address(url)
     if address.username is not None or address.password is not None or address.query or address.fragment:
-        raise ValueError(
-            "an address holds a password, or a part after ? or #: leave it out; keys come from the environment"
-        )
-    return url.rstrip("/")
+        raise ValueError("url holds a password, or a part after ? or #: leave it out; keys come from the environment")
