@@ -14,6 +14,7 @@ from typing import TypeVar, cast
 
 import httpx
 
+from envs.bodies import BadBody, gather
 from envs.retries import retry_after
 from medrl.deadlines import within
 from medrl.errors import ConfigError
@@ -52,35 +53,28 @@ def asked_to_wait(response: httpx.Response) -> Passing:
 async def read_body(response: httpx.Response, most: int) -> bytes:
     """The body of a streamed response. Raises Passing for one of more than `most` bytes, or that cannot be unfolded:
     what a service says now it may not say later."""
-    body = await _read(response, most + 1)
-    if len(body) > most:
-        raise Passing(f"an answer of more than {most:,} bytes")
-    return body
+    async with aclosing(cast(AsyncGenerator[bytes, None], response.aiter_raw())) as chunks:
+        try:
+            return await gather(chunks, response.headers.get("Content-Encoding", ""), most)
+        except BadBody as error:
+            raise Passing(str(error)) from None
 
 
 async def read_reason(response: httpx.Response, key: str | None) -> str:
-    """How the body of a streamed response begins, for a message."""
-    return quoted((await _read(response, _LONGEST_REASON)).decode(errors="replace"), key)
-
-
-async def _read(response: httpx.Response, most: int) -> bytes:
-    """The first `most` bytes of a body; at least 1."""
-    folded = response.headers.get("Content-Encoding", "identity").strip().lower()
-    if folded not in ("identity", "gzip", ""):
-        raise Passing(f"an answer in the encoding {folded[:20]!r}, which was not asked for")
-    unfold = zlib.decompressobj(wbits=31) if folded == "gzip" else None
-    body = bytearray()
+    """How the body of a streamed response begins, for a message; nothing where it cannot be unfolded."""
+    start = bytearray()
     async with aclosing(cast(AsyncGenerator[bytes, None], response.aiter_raw())) as chunks:
         async for chunk in chunks:
-            try:
-                body += unfold.decompress(chunk, most - len(body)) if unfold else chunk
-            except zlib.error as error:
-                raise Passing(f"an answer that is not gzip: {error}") from None
-            if len(body) >= most:
-                return bytes(body[:most])
-    if unfold is not None and not unfold.eof:
-        raise Passing("an answer that breaks off")
-    return bytes(body)
+            start += chunk
+            if len(start) >= _LONGEST_REASON:
+                break
+    words = bytes(start[:_LONGEST_REASON])
+    if response.headers.get("Content-Encoding", "").strip().lower() == "gzip":
+        try:
+            words = zlib.decompressobj(wbits=31).decompress(words, _LONGEST_REASON)
+        except zlib.error:
+            words = b""
+    return quoted(words.decode(errors="replace"), key)
 
 
 def quoted(words: str, key: str | None) -> str:

@@ -9,10 +9,15 @@ from medrl.sections.knowledge import KnowledgeConfig
 
 def open_provider(config: KnowledgeConfig, general: Index) -> SearchProvider:
     """`general`: what the local one searches. Asks nothing of the network. Raises ConfigError."""
+    return live_provider(config) or LocalProvider(general)
+
+
+def live_provider(config: KnowledgeConfig) -> SearchProvider | None:
+    """None for the local one. Raises ConfigError, as where a key is missing."""
     url = config.web.url.rstrip("/") if config.web.url else None
     match config.web.provider:
         case "local":
-            return LocalProvider(general)
+            return None
         case "serper":
             return serper.Serper(url or serper.ADDRESS, config.network)
         case "tavily":

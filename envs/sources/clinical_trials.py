@@ -23,7 +23,6 @@ PER_SECOND = 50 / 60
 _ID = re.compile(r"NCT\d{8}", re.ASCII)
 _MOST_SENTENCES = 40
 """Of the eligibility criteria and of the summary, each."""
-_FIELDS = "protocolSection"
 
 
 class ClinicalTrials:
@@ -179,6 +178,10 @@ class Protocol(BaseModel):
     def nct_id(self) -> str:
         """Its number."""
         return self.identification.nct_id
+
+
+#: What is asked for: a trial's places alone can take a hundred times as much.
+_FIELDS = ",".join(f"protocolSection.{each.alias}" for each in Protocol.model_fields.values())
 
 
 class Study(BaseModel):

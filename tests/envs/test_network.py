@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import gzip
 import logging
 import tracemalloc
 from collections.abc import Awaitable, Callable, Iterator
@@ -153,6 +154,15 @@ def test_a_refusal_is_for_the_caller_at_once(code: int) -> None:
             client.get(server.url)
     assert caught.value.status == code and len(server.requests) == 1 and not client.pauses
     assert "battery" not in str(caught.value)
+
+
+def test_the_words_of_a_refusal_are_unfolded() -> None:
+    def refusal(body: bytes) -> Behaviour:
+        return raw(body, 403, {"Content-Encoding": "gzip"})
+
+    for body, said in ((gzip.compress(f"no {KEY}".encode() * 1000), r"'no \[key\]no "), (b"not gzip", "''; mend it")):
+        with MisbehavingServer([refusal(body)]) as server, pytest.raises(ConfigError, match=f"status 403, {said}"):
+            Client().get(server.url)
 
 
 @pytest.mark.parametrize("code", [401, 402, 403, 405])

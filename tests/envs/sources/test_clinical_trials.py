@@ -153,7 +153,9 @@ def test_a_query_gets_through_as_words_alone(query: str, term: str) -> None:
     with MisbehavingServer(Registry([study(1)])) as server:
         assert search(server, query, 1)
     (asked,) = server.requests
-    assert asked.query == {"query.term": term, "pageSize": "1", "fields": "protocolSection"}
+    fields = asked.query["fields"].split(",")
+    assert asked.query == {"query.term": term, "pageSize": "1", "fields": ",".join(fields)}
+    assert {field.removeprefix("protocolSection.") for field in fields} >= WHOLE["protocolSection"].keys()
 
 
 def test_where_nothing_has_all_words_some_are_enough() -> None:
