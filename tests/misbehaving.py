@@ -72,7 +72,8 @@ class MisbehavingServer:
         self._ready.set()
         await self._end.wait()
         server.close()
-        for connection in self._connections:
+        await asyncio.sleep(0.01)  # a connection that has just come in has to be known, to be closed
+        for connection in list(self._connections):
             connection.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)
 
@@ -86,12 +87,18 @@ class MisbehavingServer:
             asked = await _read(reader)
             self.requests.append(asked)
             await self._next(asked)(writer)
-        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            pass  # the client has gone, or the test is over
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass  # the client has gone
+        except asyncio.CancelledError:
+            writer.transport.abort()  # the test is over
         finally:
             self._at_once -= 1
+        try:
             writer.close()
-            self._connections.discard(task)
+            await writer.wait_closed()  # what is left to send may be more than the client wants
+        except (ConnectionError, asyncio.CancelledError):
+            writer.transport.abort()
+        self._connections.discard(task)
 
     def _next(self, asked: Asked) -> Behaviour:
         if callable(self._script):
