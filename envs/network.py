@@ -81,12 +81,13 @@ class Network:
         mend: str = "mend its address or its key",
         seed: int = 0,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`service`: its name, for messages. `per_second`: what it allows all `config.processes` together. `secret`: a
         key that no message may show. `mend`: what to do where it answers nobody. `seed`: of the pauses."""
         self._service = service
         self._config = config
-        self._rate = Rate(per_second / config.processes) if per_second else None
+        self._rate = Rate(per_second / config.processes, clock) if per_second else None
         self._secret = secret
         self._mend = mend
         self._rng = random.Random(seed)

@@ -2,11 +2,13 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 from xml.sax.saxutils import escape
 
 import pytest
 
 from envs.corpus import Document
+from envs.network import Network
 from envs.sources.pubmed import PubMed
 from medrl.errors import ConfigError, ToolOutage
 from tests.envs.asking import ENDLESS, HASTY, KEY, PASSING, QUICK, VECTOR, at_once
@@ -117,28 +119,20 @@ def test_the_key_goes_into_the_form_and_never_into_the_address(monkeypatch: pyte
     assert "api_key" not in last.body
 
 
-@pytest.mark.parametrize(
-    ("variable", "spacing_s"), [("NCBI_API_KEY", 0.1), ("NO_KEY", 1 / 3)], ids=["with a key", "without"]
-)
-def test_the_rate_is_what_the_ncbi_allows(variable: str, spacing_s: float, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("variable", "per_second"), [("NCBI_API_KEY", 10.0), ("NO_KEY", 3.0)])
+def test_the_rate_is_what_the_ncbi_allows(variable: str, per_second: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked_for: list[object] = []
+
+    class Noting(Network):
+        def __init__(self, *arguments: Any, **settings: Any) -> None:
+            asked_for.append(settings["per_second"])
+            super().__init__(*arguments, **settings)
+
     monkeypatch.delenv("NCBI_API_KEY")
     monkeypatch.setenv(variable, KEY)
-    waits: list[float] = []
-
-    async def note(seconds: float) -> None:
-        waits.append(seconds)
-
-    with MisbehavingServer(Library(["7"])) as server:
-        source = PubMed(server.url, QUICK, sleep=note)
-
-        async def four() -> None:
-            await asyncio.gather(*(source.document("PMID:7") for _ in range(4)))
-
-        asyncio.run(four())
-    # Side by side, so that each waits for its own turn: none, one spacing, two, three.
-    assert len(waits) == 3 and all(
-        number * spacing_s - 0.09 < wait <= number * spacing_s for number, wait in enumerate(sorted(waits), start=1)
-    )
+    monkeypatch.setattr("envs.sources.pubmed.Network", Noting)
+    PubMed("http://127.0.0.1:1", QUICK)
+    assert asked_for == [per_second]
 
 
 @pytest.mark.parametrize(
