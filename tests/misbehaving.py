@@ -72,7 +72,8 @@ class MisbehavingServer:
         self._ready.set()
         await self._end.wait()
         server.close()
-        await asyncio.sleep(0.01)  # a connection that has just come in has to be known, to be closed
+        for _ in range(10):  # a connection that has just come in has to be known, to be closed
+            await asyncio.sleep(0)
         for connection in list(self._connections):
             connection.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)
