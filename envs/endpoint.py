@@ -14,22 +14,18 @@ the whole of an attempt. The key comes from the environment and is in no message
 
 import asyncio
 import json
-import os
 import random
-import re
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
-from contextlib import aclosing
-from datetime import UTC, datetime
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from types import TracebackType
-from typing import Self, TypeVar, cast
+from typing import Self, TypeVar
 
 import httpx
 from tqdm import tqdm
 
+from envs.attempts import Passing, asked_to_wait, attempt, key_in, quoted, read_body, read_reason
 from envs.outcomes import Failure, Item, Outcome, SetAside, Tally
 from envs.replies import Meaning, Reply, meaning, read_reply, remedy
-from envs.retries import backoffs, retry_after
-from medrl.deadlines import within
+from envs.retries import backoffs
 from medrl.errors import ConfigError
 from medrl.sections.endpoint import EndpointConfig
 from medrl.types import Message
@@ -40,7 +36,6 @@ MOST_BYTES = 4_000_000
 """Of one answer; a reply of a model has thousands."""
 WARMER = 0.7
 """Least temperature after a reply that could not be read: asked just so, a model would say the same again."""
-_QUOTED = 200
 
 
 class Endpoint:
@@ -54,7 +49,7 @@ class Endpoint:
         self._config = config
         self._rng = random.Random(seed)
         self._sleep = sleep
-        self._key = _key(config.key_from)
+        self._key = key_in(config.key_from)
         try:
             self._url = httpx.URL(config.url.rstrip("/") + "/chat/completions")
         except httpx.InvalidURL as error:
@@ -87,21 +82,17 @@ class Endpoint:
         failure, temperature = Failure.NO_REPLY, self._config.temperature
         for pause in backoffs(self._config.backoff_s, self._rng):
             try:
-                reply = await within(self._config.timeout_s, self._post(messages, temperature))
+                reply = await attempt(self._config.timeout_s, self._post(messages, temperature), self._key)
             except _Refused as error:
                 raise SetAside(self._asked, Failure.REFUSED, (*reasons, str(error))) from None
-            except _Passing as error:
+            except Passing as error:
                 reasons.append(str(error))
                 pause = max(pause, error.wait_s)
-            except TimeoutError:
-                reasons.append(f"no whole answer within {self._config.timeout_s:g} s")
-            except httpx.TransportError as error:
-                reasons.append(f"{type(error).__name__}: {self._quote(str(error))}")
             else:
                 answer = parse(reply.text) if reply.text else None
                 if answer is not None:
                     return answer
-                said = f"no answer in the reply {self._quote(reply.text)}" if reply.text else "an empty reply"
+                said = f"no answer in the reply {quoted(reply.text, self._key)}" if reply.text else "an empty reply"
                 cut_off = f", cut off at max_tokens={self._config.max_tokens}" if reply.cut_off else ""
                 reasons.append(said + cut_off)
                 failure = Failure.UNREADABLE if reply.text else failure
@@ -153,7 +144,7 @@ class Endpoint:
             bar.update()
 
     async def _post(self, messages: Sequence[Message], temperature: float) -> Reply:
-        """One attempt. Raises _Passing, _Refused, ConfigError or httpx.TransportError."""
+        """One attempt. Raises Passing, _Refused, ConfigError or httpx.TransportError."""
         body = {
             "model": self._config.model,
             "messages": [{"role": each.role, "content": each.content} for each in messages],
@@ -164,59 +155,22 @@ class Endpoint:
             status = response.status_code
             match meaning(status):
                 case Meaning.PASSING:
-                    wait_s = retry_after(response.headers.get("Retry-After"), datetime.now(UTC))
-                    raise _Passing(f"HTTP status {status}", wait_s)
+                    raise asked_to_wait(response)
                 case Meaning.REFUSED:
-                    words = (await _head(response, MOST_BYTES)).decode(errors="replace")
-                    raise _Refused(f"HTTP status {status}, {self._quote(words)}")
+                    raise _Refused(f"HTTP status {status}, {await read_reason(response, self._key)}")
                 case Meaning.MISCONFIGURED:
                     what_to_do = remedy(status, self._config.key_from, key_is_set=self._key is not None)
                     raise ConfigError(f"{self._asked}: HTTP status {status}; {what_to_do}")
-            answer = await _head(response, MOST_BYTES + 1)
-        if len(answer) > MOST_BYTES:
-            raise _Passing(f"an answer of more than {MOST_BYTES:,} bytes")
+            answer = await read_body(response, MOST_BYTES)
         try:
             return read_reply(answer)
         except ValueError as error:
-            raise _Passing(str(error)) from None
+            raise Passing(str(error)) from None
 
     @property
     def _asked(self) -> str:
         return f"{self._config.model} at {self._config.host}"
 
-    def _quote(self, words: str) -> str:
-        """Words of the endpoint, for a message: short, on one line, and without the key should they hold it."""
-        safe = words.replace(self._key, "[key]") if self._key else words
-        return repr(" ".join(safe[:_QUOTED].split()))
-
-
-class _Passing(Exception):
-    """An attempt failed in a way that may pass, not before `wait_s`."""
-
-    def __init__(self, reason: str, wait_s: float = 0.0) -> None:
-        super().__init__(reason)
-        self.wait_s = wait_s
-
 
 class _Refused(Exception):
     """The endpoint does not take this request, now or later."""
-
-
-async def _head(response: httpx.Response, most: int) -> bytes:
-    """The first `most` bytes of a body, as they were sent."""
-    body = bytearray()
-    async with aclosing(cast(AsyncGenerator[bytes, None], response.aiter_raw())) as chunks:
-        async for chunk in chunks:
-            body += chunk
-            if len(body) >= most:
-                break
-    return bytes(body[:most])
-
-
-def _key(variable: str | None) -> str | None:
-    """The key in the environment, None if there is none. Raises ConfigError, without showing it, if it can be none: an
-    HTTP library's own error would show it."""
-    key = (os.environ.get(variable) or None) if variable else None
-    if key is not None and not re.fullmatch(r"[!-~]+", key):
-        raise ConfigError(f"{variable} in the environment holds a blank or line break: set it to the key alone")
-    return key

@@ -1,36 +1,36 @@
 """A client for services on the network: deadlines, sizes, retries, a rate, and errors by whose fault they are.
 
-    an attempt                            what follows
-    2xx within the limits                 its Answer
-    no connection, a deadline, 429, 5xx   another attempt, after a pause; ToolOutage after the last
-    400, 404, 413, 422                    Refused: the caller knows what it means
-    a redirect, 401, 403, others          ConfigError: every request would fare the same
+    an attempt                             what follows
+    2xx, and `read` can read it            what it read
+    no connection, a deadline, 429, 5xx,
+    an answer that `read` refuses          another attempt, after a pause; ToolOutage after the last
+    400, 404, 413, 422                     Refused: the caller knows what it means
+    a redirect, 401, 403, others           ConfigError: every request would fare the same
 
-Services are not trusted: no redirect is followed, of an answer at most `most_bytes` are read, as they were sent or
-unfolded from gzip, and a deadline holds for the whole of an attempt. No message shows a key, or more of an address than
-its host.
+Services are not trusted: no redirect is followed, of an answer at most `most_bytes` are read (`envs.attempts`), and a
+deadline holds for the whole of an attempt. A key goes into headers or a form, never into an address: HTTP libraries
+write addresses into their logs.
 """
 
 import asyncio
 import random
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import httpx
+from pydantic import BaseModel, ValidationError
 
-from envs.bodies import BadBody, gather
+from envs.attempts import Passing, asked_to_wait, attempt, quoted, read_body, read_reason
 from envs.replies import Meaning, meaning
-from envs.retries import backoffs, retry_after
-from medrl.deadlines import within
+from envs.retries import backoffs
 from medrl.errors import ConfigError, ToolOutage
 from medrl.sections.network import NetworkConfig
 
-_QUOTED = 200
+T = TypeVar("T")
+Model = TypeVar("Model", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +42,14 @@ class Answer:
 
 
 class Refused(Exception):
-    """The service does not take this request, now or later; `status` says why. Never escapes a tool."""
+    """The service does not take this request, now or later; `status` says why, `said` in its words.
+
+    Never escapes a tool."""
 
     def __init__(self, service: str, status: int, said: str) -> None:
         super().__init__(f"{service}: HTTP status {status}, {said}")
         self.status = status
+        self.said = said
 
 
 class Rate:
@@ -75,14 +78,18 @@ class Network:
         *,
         per_second: float | None = None,
         secret: str | None = None,
+        mend: str = "mend its address or its key",
         seed: int = 0,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`service`: its name, for messages. `secret`: a key that no message may show. `seed`: of the pauses."""
+        """`service`: its name, for messages. `per_second`: what it allows all `config.processes` together. `secret`: a
+        key that no message may show. `mend`: what to do where it answers nobody. `seed`: of the pauses."""
         self._service = service
         self._config = config
-        self._rate = Rate(per_second) if per_second else None
+        self._rate = Rate(per_second / config.processes, clock) if per_second else None
         self._secret = secret
+        self._mend = mend
         self._rng = random.Random(seed)
         self._sleep = sleep
         self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncClient] = WeakKeyDictionary()
@@ -90,27 +97,44 @@ class Network:
     async def get(
         self, url: str, params: Mapping[str, str | int] | None = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
-        """Raises Refused, ToolOutage, ConfigError."""
-        return await self._ask("GET", url, params=dict(params or {}), headers=dict(headers or {}))
+        """The answer as it came. Raises Refused, ToolOutage, ConfigError."""
+        return await self.get_as(_as_it_came, url, params, headers)
 
-    async def post(self, url: str, json: Any, headers: Mapping[str, str] | None = None) -> Answer:
-        """`json` is sent as the body. Raises Refused, ToolOutage, ConfigError."""
-        return await self._ask("POST", url, json=json, headers=dict(headers or {}))
+    async def get_as(
+        self,
+        read: Callable[[Answer], T],
+        url: str,
+        params: Mapping[str, str | int] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> T:
+        """What `read` makes of the answer; it raises ValueError, which says what the answer is not, for one that it
+        cannot read ("no list of trials"). Raises Refused, ToolOutage, ConfigError."""
+        return await self._ask(read, "GET", url, params=dict(params or {}), headers=dict(headers or {}))
 
-    async def _ask(self, method: str, url: str, **parts: Any) -> Answer:
+    async def post_as(
+        self,
+        read: Callable[[Answer], T],
+        url: str,
+        *,
+        json: Any = None,
+        form: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> T:
+        """As `get_as`; `json` or `form` is sent as the body."""
+        body = {"data": dict(form)} if form is not None else {"json": json}
+        return await self._ask(read, "POST", url, headers=dict(headers or {}), **body)
+
+    async def _ask(self, read: Callable[[Answer], T], method: str, url: str, **parts: Any) -> T:
         reasons: list[str] = []
         for pause in backoffs(self._config.backoff_s, self._rng):
             if self._rate is not None and (wait_s := self._rate.turn()):
                 await self._sleep(wait_s)
             try:
-                return await within(self._config.timeout_s, self._once(method, url, parts))
-            except _Passing as error:
+                answer = await attempt(self._config.timeout_s, self._once(method, url, parts), self._secret)
+                return _read(read, answer)
+            except Passing as error:
                 reasons.append(str(error))
                 pause = max(pause, error.wait_s)
-            except TimeoutError:
-                reasons.append(f"no whole answer within {self._config.timeout_s:g} s")
-            except httpx.TransportError as error:
-                reasons.append(f"{type(error).__name__}: {self._quote(str(error))}")
             if len(reasons) == self._config.attempts:
                 break
             await self._sleep(pause)
@@ -121,64 +145,61 @@ class Network:
         try:
             request = self._client.build_request(method, url, **parts)
         except (httpx.InvalidURL, ValueError) as error:
-            raise ConfigError(f"{self._service}: its address is none: {self._quote(str(error))}") from None
+            raise ConfigError(f"{self._service}: its address is none: {quoted(str(error), self._secret)}") from None
         response = await self._client.send(request, stream=True)
         try:
             status = response.status_code
             match meaning(status):
                 case Meaning.PASSING:
-                    wait_s = retry_after(response.headers.get("Retry-After"), datetime.now(UTC))
-                    raise _Passing(f"HTTP status {status}", wait_s)
+                    raise asked_to_wait(response)
                 case Meaning.ANSWERED:
                     content_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
                     return Answer(await read_body(response, self._config.most_bytes), content_type)
                 case other:
-                    said = self._quote((await _start(response)).decode(errors="replace"))
+                    said = await read_reason(response, self._secret)
                     if other is Meaning.REFUSED or status == 404:
                         raise Refused(self._service, status, said)
-                    raise ConfigError(f"{self._service}: HTTP status {status}, {said}; mend its address or its key")
+                    raise ConfigError(f"{self._service}: HTTP status {status}, {said}; {self._mend}")
         finally:
             await response.aclose()
 
     @property
     def _client(self) -> httpx.AsyncClient:
-        """This event loop's: connections do not outlive the loop they were opened in."""
+        """This event loop's. It keeps no connection open: one would outlive the loop that it was opened in, of which
+        there may be one for every question."""
         loop = asyncio.get_running_loop()
         client = self._clients.get(loop)
         if client is None:
-            headers = {"Accept-Encoding": "gzip, identity", "User-Agent": "medrl"}
-            client = httpx.AsyncClient(headers=headers, timeout=None, follow_redirects=False)  # `within` sees to time
+            client = httpx.AsyncClient(
+                headers={"Accept-Encoding": "gzip, identity", "User-Agent": "medrl"},
+                timeout=None,  # `attempt` sees to it
+                limits=httpx.Limits(max_keepalive_connections=0),
+                follow_redirects=False,
+            )
             self._clients[loop] = client
         return client
 
-    def _quote(self, words: str) -> str:
-        safe = words.replace(self._secret, "[key]") if self._secret else words
-        return repr(" ".join(safe[:_QUOTED].split()))
 
+def read_json(model: type[Model], what: str) -> Callable[[Answer], Model]:
+    """Reads an answer as `model`, for `Network.get_as`; `what` it should be is for messages ("list of trials")."""
 
-class _Passing(Exception):
-    """An attempt failed in a way that may pass, not before `wait_s`."""
-
-    def __init__(self, reason: str, wait_s: float = 0.0) -> None:
-        super().__init__(reason)
-        self.wait_s = wait_s
-
-
-async def read_body(response: httpx.Response, most: int) -> bytes:
-    """The body of a streamed response, unfolded if it is gzip: never more than `most` bytes are held.
-
-    Raises _Passing for a longer one, or one that cannot be unfolded: what a service says now it may not say later.
-    """
-    async with aclosing(cast(AsyncGenerator[bytes, None], response.aiter_raw())) as chunks:
+    def read(answer: Answer) -> Model:
         try:
-            return await gather(chunks, response.headers.get("Content-Encoding", ""), most)
-        except BadBody as error:
-            raise _Passing(str(error)) from None
+            return model.model_validate_json(answer.body)
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_url=False)[0]
+            where = ".".join(map(str, first["loc"]))
+            raise ValueError(f"no {what} ({where + ': ' if where else ''}{first['msg']})") from None
+
+    return read
 
 
-async def _start(response: httpx.Response) -> bytes:
-    """The first bytes of a body, for a message."""
-    async with aclosing(cast(AsyncGenerator[bytes, None], response.aiter_raw())) as chunks:
-        async for chunk in chunks:
-            return chunk[:_QUOTED]
-    return b""
+def _read(read: Callable[[Answer], T], answer: Answer) -> T:
+    try:
+        return read(answer)
+    except ValueError as error:
+        raise Passing(f"answered something that is {error}") from None
+
+
+def _as_it_came(answer: Answer) -> Answer:
+    return answer

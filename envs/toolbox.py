@@ -13,6 +13,7 @@ from envs.index import Index, build_index
 from envs.profiles import ProfileTable, build_profiles
 from envs.reading.pages import Pages
 from envs.reasoning.engine import ClinicalReasoningEngine
+from envs.search.opening import open_provider
 from envs.snippets import CountTokens
 from envs.text import estimate_tokens
 from envs.tools.base import Tool
@@ -20,7 +21,7 @@ from envs.tools.clinical_reasoning import ClinicalReasoning
 from envs.tools.document_read import DocumentRead
 from envs.tools.medical_retriever import MedicalRetriever
 from envs.tools.selector import MedicalVocabulary
-from envs.tools.web_search import LocalProvider, SearchProvider, WebSearch
+from envs.tools.web_search import SearchProvider, WebSearch
 from medrl.sections.knowledge import KnowledgeConfig
 
 
@@ -51,7 +52,7 @@ def open_toolbox(
     """The four tools by name. `knowledge` holds corpus.jsonl, web.jsonl, profiles.jsonl and findings.jsonl.
 
     Indexes are built under `config.cache` the first time (a minute or two) and memory-mapped, so that several processes
-    share them. `provider` replaces the local general search. `count_tokens` measures a tool's text against
+    share them. `provider` replaces the one that `config.web` names. `count_tokens` measures a tool's text against
     `config.tool_tokens`; give the policy's tokenizer for an exact limit. `threads` sets torch's threads for the whole
     process; a rollout worker wants 1. `expected`: queries that the retriever will be asked (`encode_queries`).
     Raises DataError, ConfigError.
@@ -78,7 +79,7 @@ def open_toolbox(
             pages=Pages(config.pages) if config.read_web else None,
             reader=Condenser(config.reader) if config.reader else None,
         ),
-        WebSearch(provider or LocalProvider(general), general.text, config.top_k, limit, count_tokens),
+        WebSearch(provider or open_provider(config, general), general.text, config.top_k, limit, count_tokens),
     ]
     return {tool.name: tool for tool in tools}
 

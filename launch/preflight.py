@@ -12,6 +12,8 @@ from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
 
 from actors import placement
 from envs.embedding import encoder_path
+from envs.search.opening import live_provider
+from envs.sources.opening import open_sources
 from envs.tools.selector import Selector
 from kisa.sources import hpo
 from kisa.sources.prevalence import read_prevalence
@@ -32,6 +34,8 @@ def check(config: Config) -> Path:
     run_path, cache = config.run_path, Path(config.knowledge.cache).expanduser()
     check_writable(run_path, "run_dir")
     check_writable(cache, "knowledge.cache")
+    open_sources(config.knowledge)  # these two want keys and files, and ask nothing of the network
+    live_provider(config.knowledge)
     if config.out:
         check_writable(config.data_path, "out")
     check_benchmarks(config.kisa.benchmarks)

@@ -1,25 +1,35 @@
-"""A chat endpoint on the loopback address that behaves as badly as a test wants, one behaviour a request.
+"""A server on the loopback address that behaves as badly as a test wants, one behaviour a request.
 
 with MisbehavingServer([status(503), says("yes")]) as server:
     ...                                     # server.url, server.requests
 """
 
 import asyncio
+import gzip
 import json
 import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import parse_qsl, urlsplit
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One request, as it came in. Header names are in small letters."""
+    """One request, as it came in. Header names are in small letters; `body` is what its JSON or its form says."""
 
     target: str
     headers: Mapping[str, str]
     body: Any
+
+    @property
+    def path(self) -> str:
+        return urlsplit(self.target).path
+
+    @property
+    def query(self) -> dict[str, str]:
+        return dict(parse_qsl(urlsplit(self.target).query, keep_blank_values=True))
 
     @property
     def question(self) -> str:
@@ -101,6 +111,8 @@ async def _read(reader: asyncio.StreamReader) -> Asked:
     pairs = (line.split(": ", 1) for line in head[1:] if line)
     headers = {name.lower(): value for name, value in pairs}
     body = await reader.readexactly(int(headers.get("content-length", 0)))
+    if headers.get("content-type") == "application/x-www-form-urlencoded":
+        return Asked(head[0].split(" ")[1], headers, dict(parse_qsl(body.decode(), keep_blank_values=True)))
     return Asked(head[0].split(" ")[1], headers, json.loads(body) if body else None)
 
 
@@ -111,6 +123,11 @@ def raw(body: bytes, status: int = 200, headers: Mapping[str, str] | None = None
         writer.write(_head(status, {"Content-Length": str(len(body))} | dict(headers or {})) + body)
 
     return behave
+
+
+def answers(value: object) -> Behaviour:
+    """JSON."""
+    return raw(json.dumps(value).encode(), headers={"Content-Type": "application/json; charset=utf-8"})
 
 
 def says(text: str | None, finish_reason: str = "stop") -> Behaviour:
@@ -189,6 +206,11 @@ class Floods:
             writer.write(chunk)
             await writer.drain()
             self.sent += len(chunk)
+
+
+def folded(body: bytes, sent: int | None = None) -> Behaviour:
+    """gzip, of which only the first `sent` bytes come."""
+    return raw(gzip.compress(body)[:sent], headers={"Content-Encoding": "gzip"})
 
 
 def after(before: Callable[[], Awaitable[object]], behaviour: Behaviour) -> Behaviour:

@@ -5,6 +5,8 @@ from typing import Protocol
 
 from envs.corpus import Document
 from envs.embedding import Floats
+from envs.network import Refused
+from medrl.errors import ConfigError, ToolOutage
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +32,11 @@ class Source(Protocol):
     async def document(self, id: str) -> Document | None:
         """The document with this id; None if the id is not one of its own, or is unknown."""
         ...
+
+
+def unanswerable(error: Refused, setting: str) -> ConfigError | ToolOutage:
+    """What it means that a service refuses a request which it should take: a 404 that it answers at another address
+    than the setting `setting` says; anything else that this one question cannot be put to it."""
+    if error.status == 404:
+        return ConfigError(f"{error}: nothing answers there; mend {setting}")
+    return ToolOutage(str(error))

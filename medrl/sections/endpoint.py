@@ -2,11 +2,12 @@
 
 import re
 from typing import Annotated, Literal
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
 from medrl.sections.base import Positive, Seconds, Section
+from medrl.sections.network import split_address
 
 LONGEST_WAIT_S = 60.0
 """Between two attempts at an endpoint, whatever it asks for."""
@@ -40,7 +41,7 @@ class EndpointConfig(Section):
             raise ValueError(
                 "key_variable is the name of an environment variable in capitals, such as OPENAI_API_KEY, not the key"
             )
-        address = _address(self.url)
+        address = split_address(self.url)
         if address.username is not None or address.password is not None:
             raise ValueError(
                 "url holds a user name or password: leave it out, put the key into the environment, and name the "
@@ -66,19 +67,6 @@ class EndpointConfig(Section):
     def longest_s(self) -> float:
         """The most that one request takes, all attempts and the waits between them, seconds."""
         return self.attempts * self.timeout_s + (self.attempts - 1) * LONGEST_WAIT_S
-
-
-def _address(url: str) -> SplitResult:
-    """The parts of a web address. Raises ValueError, without showing it, if it is none."""
-    try:
-        address = urlsplit(url)
-        host = (address.hostname or "").encode("idna")
-        valid = address.scheme in ("http", "https") and host and address.port != 0
-    except ValueError:
-        valid = False
-    if not valid or re.search(r"[\s\\]", url) or not url.isprintable():
-        raise ValueError("url is not an address such as http://127.0.0.1:8000/v1, with http or https and a host")
-    return address
 
 
 class JudgeConfig(EndpointConfig):

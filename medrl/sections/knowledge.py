@@ -4,7 +4,9 @@ from pydantic import Field
 
 from medrl.sections.base import Fraction, Positive, Section
 from medrl.sections.endpoint import EndpointConfig
+from medrl.sections.network import NetworkConfig
 from medrl.sections.pages import PagesConfig
+from medrl.sections.sources import AddressesConfig, SourceName, WebConfig
 
 
 class KnowledgeConfig(Section):
@@ -34,3 +36,10 @@ class KnowledgeConfig(Section):
     reader: EndpointConfig | None = Field(
         None, description="a language model that condenses what document_read read; null: its sections, as they are"
     )
+    sources: tuple[SourceName, ...] = Field(
+        (), description="live sources that the retriever asks too: pubmed, openfda, clinical_trials, orange_book"
+    )
+    addresses: AddressesConfig = AddressesConfig()
+    orange_book: str | None = Field(None, description="folder with products.txt, patent.txt and exclusivity.txt")
+    web: WebConfig = WebConfig()
+    network: NetworkConfig = NetworkConfig()

@@ -11,6 +11,7 @@ from envs.corpus import Document
 from envs.toolbox import open_toolbox
 from medrl.errors import DataError
 from medrl.sections.knowledge import KnowledgeConfig
+from tests.misbehaving import MisbehavingServer, answers
 
 
 def test_the_four_tools_answer(knowledge: Path, cache: Path) -> None:
@@ -48,6 +49,15 @@ def test_provider_threads_and_token_count_can_be_given(knowledge: Path, cache: P
     finally:
         torch.set_num_threads(threads)
     assert asyncio.run(tools["web_search"].call({"query": "q"})).text == "[1] q (live): one…"
+
+
+def test_the_web_is_searched_by_the_provider_that_is_set(knowledge: Path, cache: Path) -> None:
+    found = {"results": [{"title": "Live", "url": "https://a.example/", "content": "It is."}]}
+    with MisbehavingServer([answers(found)]) as server:
+        settings = {"cache": str(cache), "web": {"provider": "searxng", "url": server.url}}
+        tools = open_toolbox(knowledge, KnowledgeConfig.model_validate(settings))
+        result = asyncio.run(tools["web_search"].call({"query": "pigeon chest"}))
+    assert result.text == "[1] Live (https://a.example/): It is." and result.sources == ("https://a.example/",)
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:

@@ -89,3 +89,19 @@ def test_nothing_is_written_before_all_is_read(tmp_path: Path) -> None:
 
 def test_the_limit_is_a_machines() -> None:
     assert 1e8 < memory_limit() < 1e14
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("knowledge.sources=[orange_book]", "knowledge.orange_book is not set"),
+        ("knowledge.web.provider=tavily", "put its key into the environment as TAVILY_API_KEY"),
+    ],
+)
+def test_what_a_live_source_lacks_is_said_before_a_run(
+    tmp_path: Path, setting: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TAVILY_API_KEY", raising=False)
+    config = load_recipe("quickstart", [f"run_dir={tmp_path}", f"knowledge.cache={tmp_path}", setting])
+    with pytest.raises(ConfigError, match=said):
+        check(config)

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from kisa.sources.pubmed import Citation, read_pubmed
+from envs.sources.citations import Citation
+from kisa.sources.pubmed import read_pubmed
 from kisa.sources.skipped import Skipped
 from medrl.errors import DataError
 
@@ -37,7 +38,13 @@ def read(path: Path, text: str | bytes) -> tuple[list[Citation], Skipped]:
 def test_a_citation_with_all_its_parts(tmp_path: Path) -> None:
     (citation,), skipped = read(tmp_path / "a.xml", pubmed(one()))
     assert citation == Citation(
-        "7", "Telomeres", "AIM: To see TERT at p<0.05. It was.", "Gut", ("Review",), ("Adult",), "2017-06-05"
+        "7",
+        "Telomeres",
+        (("AIM", "To see TERT at p<0.05."), ("", "It was.")),
+        "Gut",
+        ("Review",),
+        ("Adult",),
+        "2017-06-05",
     )
     assert citation.text == "Telomeres AIM: To see TERT at p<0.05. It was."
     assert skipped.count == 0 and skipped.describe() == ""

@@ -1,0 +1,42 @@
+"""Live sources of medical documents, and web search. None is asked by default: a run then needs no network."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from medrl.sections.base import Section
+from medrl.sections.network import check_bare
+
+SourceName = Literal["pubmed", "openfda", "clinical_trials", "orange_book"]
+
+
+class AddressesConfig(Section):
+    """Where live sources answer; change one to ask a mirror or a proxy of your own."""
+
+    pubmed: str = Field("https://eutils.ncbi.nlm.nih.gov/entrez/eutils", description="E-utilities of the NCBI")
+    openfda: str = Field("https://api.fda.gov", description="drug labels and adverse events")
+    clinical_trials: str = Field("https://clinicaltrials.gov/api/v2", description="ClinicalTrials.gov, version 2")
+
+    # For the whole section: the message of a validator of one field would show what was set, perhaps a key.
+    @model_validator(mode="after")
+    def _no_secrets(self) -> "AddressesConfig":
+        for url in (self.pubmed, self.openfda, self.clinical_trials):
+            check_bare(url)
+        return self
+
+
+class WebConfig(Section):
+    """Who answers `web_search`. Keys come from the environment: SERPER_API_KEY, TAVILY_API_KEY."""
+
+    provider: Literal["local", "serper", "tavily", "searxng"] = Field(
+        "local", description="`local` searches the knowledge folder; the others the web"
+    )
+    url: str | None = Field(None, description="its address, without /search; null: the provider's own")
+
+    @model_validator(mode="after")
+    def _has_an_address(self) -> "WebConfig":
+        if self.url is not None:
+            check_bare(self.url)
+        if self.provider == "searxng" and self.url is None:
+            raise ValueError("url: searxng has no address of its own; give that of an instance, with the format json")
+        return self

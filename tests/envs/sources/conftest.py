@@ -1,0 +1,21 @@
+"""What the tests of sources share: keys in the environment, which no log may show."""
+
+import base64
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from tests.envs.asking import KEY
+
+
+@pytest.fixture(autouse=True)
+def _no_key_in_logs(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for variable in ("NCBI_API_KEY", "OPENFDA_API_KEY"):
+        monkeypatch.setenv(variable, KEY)
+    monkeypatch.delenv("NCBI_EMAIL", raising=False)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    caplog.set_level(logging.DEBUG)
+    yield
+    assert KEY not in caplog.text
+    assert base64.b64encode(f"{KEY}:".encode()).decode() not in caplog.text
