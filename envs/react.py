@@ -86,7 +86,18 @@ class ReactEnv:
         latency_s = time.monotonic() - begun
         self._tools_s += latency_s
         token_ids, shown = self._codec.response(result.text, self._limits.observation_tokens, turn_ended=turn_ended)
-        self.steps.append(Step(text, action.call, shown, _status(action, result), result.sources, latency_s))
+        self.steps.append(
+            Step(
+                text,
+                action.call,
+                shown,
+                _status(action, result),
+                result.sources,
+                latency_s,
+                result.cached,
+                result.corruption,
+            )
+        )
         if len(self.steps) >= self._limits.max_turns:
             self.ending = Ending.TURN_LIMIT
         elif self._mistakes_in_a_row >= self._limits.max_mistakes:

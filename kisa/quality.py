@@ -29,6 +29,7 @@ from medrl.chat import ChatCodec
 from medrl.config import Config
 from medrl.errors import DataError
 from medrl.matching import answers
+from medrl.sections.recording import RecordingConfig
 from medrl.seeds import derive_seed
 from medrl.types import Question, Rollout
 
@@ -50,7 +51,8 @@ def assess_files(config: Config, knowledge: Path, out: Path, policy: Path) -> Qu
 
     `policy`: the folder of the model that is to learn from it.
     """
-    tools = open_toolbox(knowledge, config.knowledge)
+    unrecorded = config.knowledge.model_copy(update={"recording": RecordingConfig()})  # `search` is not recorded
+    tools = open_toolbox(knowledge, unrecorded)
     retriever = tools["medical_retriever"]
     if not isinstance(retriever, MedicalRetriever):
         raise TypeError(f"medical_retriever is a {type(retriever).__name__}")

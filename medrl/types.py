@@ -113,7 +113,8 @@ class Step:
 
     `call` is None where the turn holds no well-formed call; `status` is `answer` on the last turn of an answered
     episode, `mistake` where the observation tells the model what it did wrong; `sources` are the ids of the documents
-    returned.
+    returned. `cached`: the tool's answer was known, so that no call was made. `corruption`: how a demonstration's
+    observation was spoilt on purpose, "" where it was not.
     """
 
     text: str
@@ -122,6 +123,8 @@ class Step:
     status: StepStatus
     sources: tuple[str, ...] = ()
     latency_s: float = 0.0
+    cached: bool = False
+    corruption: str = ""
 
 
 @dataclass(frozen=True, slots=True)

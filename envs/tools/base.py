@@ -7,11 +7,17 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
-    """What the model is shown. `sources` are the ids of the documents behind the text."""
+    """What the model is shown. `sources` are the ids of the documents behind the text.
+
+    `cached`: no call was made for it, as its answer was known. `corruption`: how the text was spoilt on purpose, in a
+    demonstration of recovering from it; "" if it was not.
+    """
 
     text: str
     sources: tuple[str, ...] = ()
     is_mistake: bool = False
+    cached: bool = False
+    corruption: str = ""
 
     @classmethod
     def mistake(cls, text: str) -> "ToolResult":

@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from medrl.sections.base import Fraction, Positive, Section
+from medrl.sections.recording import RecordingConfig
 
 
 class KnowledgeConfig(Section):
@@ -23,3 +24,4 @@ class KnowledgeConfig(Section):
         0.5, description="Rel = share·cosine + (1 − share)·(idf-weighted part of the query that the document holds)"
     )
     tool_tokens: Positive = Field(150, description="one tool's text, tokens; keep it below env.observation_tokens")
+    recording: RecordingConfig = RecordingConfig()
