@@ -12,22 +12,36 @@ from envs.tools.base import Tool
 from kisa.exploration import explore
 from kisa.guidance import mask
 from kisa.planner import named, teach
-from medrl.chat import ChatCodec
+from kisa.recovery import recover, unreliable
+from medrl.chat import ChatCodec, thought_of
 from medrl.config import Config
 from medrl.matching import answers
 from medrl.seeds import derive_seed
-from medrl.types import Ending, Origin, Question, Rollout
+from medrl.types import Ending, Origin, Question, Rollout, Step
 
 
 async def demonstrate(
     question: Question, tools: Mapping[str, Tool], codec: ChatCodec, config: Config
 ) -> Rollout | None:
-    """The teacher's episode, or None if it did not end with the right answer. Raises ToolOutage."""
+    """The teacher's episode, or None if it did not end with the right answer. Raises ToolOutage.
+
+    Where outputs are spoilt and the limits leave no room to recover from it, the episode is one with sound outputs.
+    """
+    failing = unreliable(tools, question, config)
+    rollout = await _play(question, failing, codec, config)
+    if rollout is None and failing is not tools:
+        return await _play(question, tools, codec, config)
+    return rollout
+
+
+async def _play(question: Question, tools: Mapping[str, Tool], codec: ChatCodec, config: Config) -> Rollout | None:
     env = ReactEnv(question, tools, codec, config.env, config.model.max_length)
     turns = teach(named(question), mask(question))
     astray = strays(config, question)
     if astray:
         turns = explore(turns, random.Random(derive_seed(config.seed, "detours", question.id)))
+    rng = random.Random(derive_seed(config.seed, "recovery", question.id))
+    turns = recover(turns, lambda: env.steps[-1].corruption, rng)
     text = next(turns, None)
     while text is not None and env.ending is None:
         await env.act(codec.encode_action(text))
@@ -47,16 +61,22 @@ def strays(config: Config, question: Question) -> bool:
 
 
 def finished(env: ReactEnv, origin: Origin) -> Rollout | None:
-    """What is kept of an episode: nothing if it did not end with the right answer.
+    """What is kept of an episode: nothing if it did not end with the right answer, or if a call has no thought before
+    it.
 
-    Wall-clock figures are set to 0, so the same seed gives the same bytes.
+    Wall-clock figures are set to 0, and no answer counts as known before, so the same seed gives the same bytes.
     """
-    if env.ending is not Ending.ANSWERED:
+    if env.ending is not Ending.ANSWERED or not all(map(is_considered, env.steps)):
         return None
     rollout, question = env.rollout(), env.question
     if not answers(rollout.answer or "", question):
         return None
-    rollout.steps = [replace(step, latency_s=0.0) for step in rollout.steps]
+    rollout.steps = [replace(step, latency_s=0.0, cached=False) for step in rollout.steps]
     rollout.duration_s = rollout.tools_s = 0.0
     rollout.origin = origin
     return rollout
+
+
+def is_considered(step: Step) -> bool:
+    """Whether a thought stands before the step's call, if it has one."""
+    return step.call is None or bool(thought_of(step.text.partition("<tool_call>")[0]))

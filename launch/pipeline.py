@@ -22,6 +22,7 @@ from actors.shared_folders import require_shared
 from kisa.dataset import Dataset, load_dataset, synthesize
 from kisa.knowledge import build_knowledge
 from kisa.quality import assess_files
+from kisa.tasks import task_of
 from launch import preflight
 from launch.aside import aside
 from launch.checkpoints import Checkpoints, Standing
@@ -111,9 +112,10 @@ class Pipeline:
     def sft(self) -> dict[str, Any]:
         """Base model -> checkpoints/sft."""
         trajectories, checkpoints = self._dataset.trajectories, self._run_dir.checkpoints("sft")
+        tasks = {question.id: task_of(question) for question in self._dataset.train}
 
         async def work(learner: LearnerGroup) -> None:
-            await finetune(self._config, learner, trajectories, self._tracker, checkpoints)
+            await finetune(self._config, learner, trajectories, tasks, self._tracker, checkpoints)
             await learner.save_pretrained(self._checkpoint("sft"))
 
         before_s = checkpoints.seconds

@@ -125,7 +125,7 @@ def waste(rollout: Rollout, question: Question) -> Waste:
     documents: set[str] = set()
     since_found: int | None = None
     for step in rollout.steps:
-        if step.status == "answer":
+        if step.status == "answer" or step.corruption:  # what was spoilt was no fault of the call's
             continue
         if since_found is not None:
             since_found += 1
