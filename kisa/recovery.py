@@ -140,7 +140,7 @@ def recoveries(rollouts: Sequence[Rollout]) -> Recoveries:
 
 
 def _outcome(step: Step, later: Sequence[Step]) -> str:
-    sound = next((each for each in later if not each.corruption), None)
-    if sound is None or sound.status != "ok":
+    sound = next((each for each in later if each.status == "ok" and not each.corruption), None)
+    if sound is None:
         return "none"
     return "same" if sound.call == step.call else "another"

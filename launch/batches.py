@@ -1,8 +1,8 @@
 """The order in which SFT goes through its trajectories: every one once an epoch, every batch a fair mixture of tasks.
 
 A batch holds of each task what its share of the trajectories comes to, give or take less than two, by Tijdeman's
-solution of the chairman assignment problem (Discrete Mathematics 32, 1980): after any number of items, each task has had
-its share of them to within one.
+solution of the chairman assignment problem (Discrete Mathematics 32, 1980): after any number of items, each task has
+had its share of them to within one.
 """
 
 import random
@@ -15,8 +15,10 @@ T = TypeVar("T")
 
 
 def shuffled_batches(items: Sequence[T], size: int, seed: int, task: Callable[[T], str]) -> Iterator[list[T]]:
-    """Endless batches, from `seed` alone: every item once an epoch, in a new order each epoch, tasks evenly mixed. Where
-    all items have one task, in any order."""
+    """Endless batches, from `seed` alone: every item once an epoch, in a new order each epoch, tasks evenly mixed.
+
+    Where all items have one task, the order is a plain shuffle.
+    """
     rng = random.Random(seed)
     by_task: defaultdict[str, list[T]] = defaultdict(list)
     for item in items:
@@ -32,8 +34,8 @@ def shuffled_batches(items: Sequence[T], size: int, seed: int, task: Callable[[T
 
 
 def evenly(counts: Mapping[str, int]) -> list[str]:
-    """Each name as often as `counts` says, so that after k of all n items a name with c of them has occurred c·k/n times,
-    give or take 1 - 1/(2m - 2) for m names."""
+    """Each name as often as `counts` says, so that after k of all n items a name with c of them has occurred c·k/n
+    times, give or take 1 - 1/(2m - 2) for m names."""
     n, slack = sum(counts.values()), max(2 * len(counts) - 2, 1)
     taken: Counter[str] = Counter()
     order: list[str] = []
