@@ -1,7 +1,7 @@
 """Tools that fail now and then, and the teacher that goes on in spite of it.
 
     tools = unreliable(tools, question, config)          some outputs are spoilt (`kisa.corruption`)
-    turns = recover(teach(...), spoilt=..., rng)         after such an output: what is wrong with it, and a further call
+    turns = recover(teach(...), ...)                     after such an output: what is wrong with it, and a further call
 
 The further call is made in the environment like any other: the same again, or, where the planner has another way to
 what it was looking for, that way. Its output may be spoilt as well.
@@ -23,21 +23,26 @@ from medrl.types import Question, Rollout, Step
 
 #: What the other document is about; no question is, as they are about rare diseases.
 _ELSEWHERE = ("Hip fracture", "Migraine", "Appendicitis", "Malaria", "Gout", "Common cold", "Tooth decay", "Snake bite")
-#: A search whose result brings nothing is followed by a reading of the document, which is another tool.
-_HAS_ANOTHER_WAY = "medical_retriever"
-_ANOTHER_WAY = 0.5
+#: Of these the planner goes on to the other where one brings nothing.
+_HAVE_ANOTHER_WAY = ("medical_retriever", "document_read")
+#: How often that way is gone.
+ANOTHER_WAY = 0.5
 
 
 def unreliable(tools: Mapping[str, Tool], question: Question, config: Config) -> Mapping[str, Tool]:
-    """The tools for one episode of a training question; themselves where nothing is to be spoilt."""
-    fraction = config.kisa.corruption_fraction
-    if question.split != "train" or not fraction:
+    """The tools for one episode, whose calls they count; themselves where nothing is to be spoilt."""
+    if not spoils(config, question):
         return tools
-    numbers = itertools.count()
+    fraction, numbers = config.kisa.corruption_fraction, itertools.count()
     return {
         name: _Unreliable(tool, tools["medical_retriever"], question.id, config.seed, fraction, numbers)
         for name, tool in tools.items()
     }
+
+
+def spoils(config: Config, question: Question) -> bool:
+    """Whether outputs may be spoilt: on training questions only."""
+    return question.split == "train" and config.kisa.corruption_fraction > 0
 
 
 class _Unreliable:
@@ -78,11 +83,11 @@ class _Unreliable:
         return found.text.partition("\n")[0].removeprefix("[1] ") if self.name == "document_read" else found.text
 
 
-def recover(turns: Turns, spoilt: Callable[[], str], rng: random.Random) -> Turns:
+def recover(turns: Turns, spoilt: Callable[[], str], rng: random.Random, another_way: float) -> Turns:
     """The turns of `turns`, with a further call after each spoilt output; `turns` is sent what that call brings.
 
-    `spoilt`: the corruption of the last output, "" if there is none. Where another way is gone, `turns` is sent an
-    empty output, and finds it by itself.
+    `spoilt`: the corruption of the last output, "" if there is none. With probability `another_way` the call is not
+    made again: `turns` is sent an empty output, and looks for another way by itself.
     """
     text = next(turns, None)
     while text is not None:
@@ -90,7 +95,7 @@ def recover(turns: Turns, spoilt: Callable[[], str], rng: random.Random) -> Turn
         plan, call, noticed = thought_of(text), parse_action(text).call, ""
         while (kind := spoilt()) and call is not None:
             noticed = FAULTS[Corruption(kind)]
-            if call.name == _HAS_ANOTHER_WAY and rng.random() < _ANOTHER_WAY:
+            if call.name in _HAVE_ANOTHER_WAY and rng.random() < another_way:
                 observation = ""
                 break
             observation = yield render_call(f"{noticed} I ask again. {plan}", call)

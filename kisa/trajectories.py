@@ -12,7 +12,7 @@ from envs.tools.base import Tool
 from kisa.exploration import explore
 from kisa.guidance import mask
 from kisa.planner import named, teach
-from kisa.recovery import recover, unreliable
+from kisa.recovery import ANOTHER_WAY, recover, spoils, unreliable
 from medrl.chat import ChatCodec, thought_of
 from medrl.config import Config
 from medrl.matching import answers
@@ -25,23 +25,27 @@ async def demonstrate(
 ) -> Rollout | None:
     """The teacher's episode, or None if it did not end with the right answer. Raises ToolOutage.
 
-    Where outputs are spoilt and the limits leave no room to recover from it, the episode is one with sound outputs.
+    Where outputs are spoilt and it finds no other way, it makes each such call again; where the limits leave no room
+    for that, the episode is one with sound outputs.
     """
-    failing = unreliable(tools, question, config)
-    rollout = await _play(question, failing, codec, config)
-    if rollout is None and failing is not tools:
-        return await _play(question, tools, codec, config)
-    return rollout
+    if spoils(config, question):
+        for another_way in (ANOTHER_WAY, 0.0):
+            rollout = await _play(question, unreliable(tools, question, config), codec, config, another_way)
+            if rollout is not None:
+                return rollout
+    return await _play(question, tools, codec, config)
 
 
-async def _play(question: Question, tools: Mapping[str, Tool], codec: ChatCodec, config: Config) -> Rollout | None:
+async def _play(
+    question: Question, tools: Mapping[str, Tool], codec: ChatCodec, config: Config, another_way: float = 0.0
+) -> Rollout | None:
     env = ReactEnv(question, tools, codec, config.env, config.model.max_length)
     turns = teach(named(question), mask(question))
     astray = strays(config, question)
     if astray:
         turns = explore(turns, random.Random(derive_seed(config.seed, "detours", question.id)))
     rng = random.Random(derive_seed(config.seed, "recovery", question.id))
-    turns = recover(turns, lambda: env.steps[-1].corruption, rng)
+    turns = recover(turns, lambda: env.steps[-1].corruption, rng, another_way)
     text = next(turns, None)
     while text is not None and env.ending is None:
         await env.act(codec.encode_action(text))
