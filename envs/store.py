@@ -95,6 +95,7 @@ class AnswerFile:
                 isolation_level=None,
                 check_same_thread=False,
             )
+            self._db.execute("PRAGMA synchronous = NORMAL")  # outlives any process; a power cut may cost the last few
             found = self._number("PRAGMA user_version")
         if found != _FORMAT:
             self.close()
