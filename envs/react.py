@@ -102,7 +102,19 @@ class ReactEnv:
         token_ids, shown = self._codec.response(result.text, limit, turn_ended=turn_ended)
         advice = self.advice
         choice = advice.of(action.call.name) if advice is not None and action.call is not None else None
-        self.steps.append(Step(text, action.call, shown, _status(action, result), result.sources, latency_s, choice))
+        self.steps.append(
+            Step(
+                text,
+                action.call,
+                shown,
+                _status(action, result),
+                result.sources,
+                latency_s,
+                choice=choice,
+                cached=result.cached,
+                corruption=result.corruption,
+            )
+        )
         if action.call is not None and not result.is_mistake:
             whole = shown == result.text  # of what was cut, only the part that was shown is known
             told, ranked = (result.facts, result.hypotheses) if whole else read_step(self.steps[-1], action.call)

@@ -1,5 +1,7 @@
 """All tools over one knowledge folder, indexes built or reused."""
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -20,6 +22,7 @@ from envs.tools.base import Tool
 from envs.tools.clinical_reasoning import ClinicalReasoning
 from envs.tools.document_read import DocumentRead
 from envs.tools.medical_retriever import MedicalRetriever
+from envs.tools.replay import recorded
 from envs.tools.selector import MedicalVocabulary
 from envs.tools.web_search import SearchProvider, WebSearch
 from medrl.sections.knowledge import KnowledgeConfig
@@ -57,10 +60,8 @@ def open_toolbox(
     process; a rollout worker wants 1. `expected`: queries that the retriever will be asked (`encode_queries`).
     Raises DataError, ConfigError.
     """
-    cache = Path(config.cache).expanduser()
-    medical = _open_index(build_index(knowledge / "corpus.jsonl", cache, config.encoder))
-    general = Index.open(build_index(knowledge / "web.jsonl", cache, None))
-    profiles = ProfileTable(build_profiles(knowledge, cache))
+    built = build_indexes(knowledge, config)
+    medical, general, profiles = _open_index(built[0]), Index.open(built[1]), ProfileTable(built[2])
     if threads is not None:  # after the indexes, whose building wants all cores
         torch.set_num_threads(threads)
     encoder = Encoder(encoder_path(config.encoder))
@@ -81,7 +82,7 @@ def open_toolbox(
         ),
         WebSearch(provider or open_provider(config, general), general.text, config.top_k, limit, count_tokens),
     ]
-    return {tool.name: tool for tool in tools}
+    return recorded({tool.name: tool for tool in tools}, config.recording, answers_version(built, config))
 
 
 def open_vocabulary(knowledge: Path, config: KnowledgeConfig) -> MedicalVocabulary:
@@ -94,12 +95,35 @@ def open_vocabulary(knowledge: Path, config: KnowledgeConfig) -> MedicalVocabula
 _open_index = lru_cache(maxsize=1)(Index.open)
 
 
-def build_indexes(knowledge: Path, config: KnowledgeConfig) -> None:
-    """What `open_toolbox` opens, built on all cores before several processes open it. Raises DataError, ConfigError."""
+def build_indexes(knowledge: Path, config: KnowledgeConfig) -> tuple[Path, Path, Path]:
+    """What `open_toolbox` opens, built on all cores before several processes open it: the medical index, the general
+    one, the profiles. Raises DataError, ConfigError."""
     cache = Path(config.cache).expanduser()
-    build_index(knowledge / "corpus.jsonl", cache, config.encoder)
-    build_index(knowledge / "web.jsonl", cache, None)
-    build_profiles(knowledge, cache)
+    return (
+        build_index(knowledge / "corpus.jsonl", cache, config.encoder),
+        build_index(knowledge / "web.jsonl", cache, None),
+        build_profiles(knowledge, cache),
+    )
+
+
+def answers_version(built: Sequence[Path], config: KnowledgeConfig) -> str:
+    """The version of what the tools answer: a hash of all that their answers depend on.
+
+    `built`: of `build_indexes`; the folders are named by what is in them. `knowledge.recording.version` stands for them
+    and for the code, so that a recording can be played where the encoder computes in another precision; settings count
+    in any case. A `provider` and a `count_tokens` of the caller's are not seen here: name a version with them.
+    """
+    named = config.recording.version
+    here = Path(__file__).parent
+    code = hashlib.blake2b(digest_size=8)
+    for path in sorted(here.rglob("*.py")):
+        code.update(f"{path.relative_to(here)}\n".encode() + path.read_bytes())
+    parts = {
+        "of": [code.hexdigest(), *(folder.name for folder in built)] if named is None else named,
+        "settings": config.model_dump(exclude={"ontology", "cache", "frequencies", "network", "recording"}),
+    }
+    digest = hashlib.blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=8).hexdigest()
+    return digest if named is None else f"{named}-{digest}"
 
 
 def encode_queries(queries: Sequence[str], config: KnowledgeConfig) -> Floats:

@@ -7,6 +7,8 @@ from typing import Any
 
 from kisa.dataset import Dataset
 from kisa.exploration import PAPER, habits
+from kisa.recovery import recoveries
+from kisa.tasks import task_of
 from medrl.types import Rollout
 
 
@@ -27,7 +29,9 @@ def composition(dataset: Dataset) -> dict[str, Any]:
         "tool_calls_mean": round(sum(calls) / max(len(calls), 1), 3),
         "tool_calls": _counts(calls),
         "tools": _counts(tools.elements()),
+        "tasks": _counts(map(task_of, questions)),
         "habits": _habits(dataset.trajectories),
+        "corruption": _corruption(dataset.trajectories),
     }
 
 
@@ -36,6 +40,16 @@ def _habits(rollouts: Sequence[Rollout]) -> dict[str, Any]:
     by_origin = {origin: [each for each in rollouts if each.origin == origin] for origin in ("guided", "exploration")}
     counted = {origin: asdict(habits(episodes)) for origin, episodes in by_origin.items()}
     return {**counted, "paper": PAPER}
+
+
+def _corruption(rollouts: Sequence[Rollout]) -> dict[str, Any]:
+    """Outputs that were spoilt, and how many of them the teacher recovered from."""
+    counted = recoveries(rollouts)
+    return {
+        **asdict(counted),
+        "share": round(counted.corrupted / max(counted.outputs, 1), 4),
+        "recovered": round(counted.recovered / max(counted.corrupted, 1), 4),
+    }
 
 
 def _counts(values: Iterable[Any]) -> dict[str, int]:

@@ -9,13 +9,12 @@ and what it brings stands in the trajectory.
 """
 
 import random
-import re
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from kisa.planner import Turns
-from medrl.chat import parse_action, render_call
+from medrl.chat import parse_action, render_call, thought_of
 from medrl.types import Rollout, ToolCall
 
 _GENERAL_FIRST = 0.12
@@ -25,7 +24,6 @@ MEDICAL = ("medical_retriever", "clinical_reasoning")
 GENERAL = ("web_search",)
 PAPER = {"medical_first": 0.78, "switching": 0.42, "recovery": 0.34}
 
-_THOUGHT = re.compile(r"^<think>(.*?)</think>", re.DOTALL)
 Detour = Callable[[str], tuple[str, ToolCall]]
 
 
@@ -55,7 +53,7 @@ def explore(turns: Turns, rng: random.Random) -> Turns:
             detours = {0: first, 1: later}.get(calls, [])
             calls += 1
             if detours:
-                thought = yield from _go_astray(detours, _thought(text), _subject(call))
+                thought = yield from _go_astray(detours, thought_of(text), _subject(call))
                 text = render_call(thought, call)
         observation = yield text
         try:
@@ -86,11 +84,6 @@ def _search_instead(subject: str) -> tuple[str, ToolCall]:
 
 def _look_around(subject: str) -> tuple[str, ToolCall]:
     return "I look for an overview.", ToolCall("medical_retriever", {"query": f"{subject} overview"})
-
-
-def _thought(turn: str) -> str:
-    found = _THOUGHT.search(turn)
-    return found[1] if found else ""
 
 
 def _subject(call: ToolCall) -> str:

@@ -25,11 +25,12 @@ from kisa.provenance import Documents, read_documents, unlocated
 from kisa.solvers import PolicySolver
 from kisa.specialties import SPECIALTIES
 from kisa.splits import shared_entities
-from kisa.trajectories import demonstrate, teachers_advisor
+from kisa.trajectories import demonstrate, is_considered, teachers_advisor
 from medrl.chat import ChatCodec
 from medrl.config import Config
 from medrl.errors import DataError
 from medrl.matching import answers
+from medrl.sections.recording import RecordingConfig
 from medrl.seeds import derive_seed
 from medrl.types import Question, Rollout
 
@@ -51,7 +52,8 @@ def assess_files(config: Config, knowledge: Path, out: Path, policy: Path) -> Qu
 
     `policy`: the folder of the model that is to learn from it.
     """
-    tools = open_toolbox(knowledge, config.knowledge)
+    unrecorded = config.knowledge.model_copy(update={"recording": RecordingConfig()})  # `search` is not recorded
+    tools = open_toolbox(knowledge, unrecorded)
     retriever = tools["medical_retriever"]
     if not isinstance(retriever, MedicalRetriever):
         raise TypeError(f"medical_retriever is a {type(retriever).__name__}")
@@ -163,6 +165,7 @@ def assess(
             len(questions),
         ),
         Gate("share of the rarest of the twelve specialties", _least_specialty(questions), 0.05, True, len(questions)),
+        _thoughts(dataset.trajectories),
     ]
     if benchmarks:
         gates.append(
@@ -183,6 +186,18 @@ def _from_memory(tried: Tried) -> list[Gate]:
     known = {each: "answered" for each, right in tried.from_memory.items() if right}
     n = len(tried.from_memory)
     return [Gate("answered by the policy without tools", len(known) / n, 0.05, False, n, first_of(known))] if n else []
+
+
+def _thoughts(rollouts: Sequence[Rollout]) -> Gate:
+    calls = {
+        f"{rollout.question_id} turn {turn}": is_considered(step)
+        for rollout in rollouts
+        for turn, step in enumerate(rollout.steps, start=1)
+        if step.call is not None
+    }
+    without = [each for each, considered in calls.items() if not considered]
+    value = 1.0 - len(without) / max(len(calls), 1)
+    return Gate("call with a thought before it", value, 1.0, True, len(calls), first_of(dict.fromkeys(without, "none")))
 
 
 def _place(question: Question, index: int) -> str:

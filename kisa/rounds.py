@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from kisa.versions import code_hash
 from kisa.workshop import Made
@@ -29,6 +30,11 @@ _LATER = set(
     "workers benchmarks closed_book_sample significance wording teacher solvers policy_solves solver_samples too_easy "
     "regenerations".split()
 )
+#: Where things are; what is in them counts otherwise.
+_ELSEWHERE: Any = {
+    **dict.fromkeys(("cache", "ontology", "frequencies"), True),
+    "recording": {"mode", "path", "most_mb"},
+}
 
 
 def key_of(config: Config, knowledge: Path, seeds: Sequence[Entity] = ()) -> str:
@@ -38,7 +44,7 @@ def key_of(config: Config, knowledge: Path, seeds: Sequence[Entity] = ()) -> str
         "kisa": config.kisa.model_dump(exclude=_LATER),
         "seeds": [seed.id for seed in seeds],
         "env": config.env.model_dump(),
-        "knowledge": config.knowledge.model_dump(exclude={"cache", "ontology", "frequencies"}),
+        "knowledge": config.knowledge.model_dump(exclude=_ELSEWHERE),
         "frequencies": _content(config.knowledge.frequencies),
         "model": config.model.model_dump(),
         "seed": config.seed,

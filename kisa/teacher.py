@@ -3,7 +3,8 @@
     guided        the masked structure stands in its instructions
     exploration   it does not: the model finds its own way (arXiv 2508.14880, KISA step 7)
 
-What is kept of an episode has the plain instructions, as the policy will see them.
+What is kept of an episode has the plain instructions, as the policy will see them. Some of what the tools say is spoilt
+(`kisa.recovery`), as it is for the planner; the model is not told of it.
 """
 
 import asyncio
@@ -25,6 +26,7 @@ from envs.tools.base import Tool
 from envs.tools.selector import Advisor
 from kisa.guidance import MASK, mask
 from kisa.inquiry import AnswerLog
+from kisa.recovery import unreliable
 from kisa.rounds import key_of
 from kisa.set_aside import SetAsideLog
 from kisa.trajectories import finished, strays, teachers_advisor
@@ -43,12 +45,15 @@ _TURN = re.compile(r"(?:<think>([^<]*)</think>)?\s*<(tool_call|answer)>(.*)</\2>
 def read_turn(reply: str, codec: ChatCodec, room: int) -> str | None:
     """A turn of a thought and one call or answer, as a policy could sample it in `room` tokens; None for anything else.
 
-    A model that goes on to invent the tool's response, speaks of [MASK] or spells a control token teaches nothing good.
+    A call has a thought before it. A model that goes on to invent the tool's response, speaks of [MASK] or spells a
+    control token teaches nothing good.
     """
     text = reply.strip()
     turn = _TURN.fullmatch(text)
     action = parse_action(text)
     if turn is None or (action.call is None and action.answer is None) or MASK in text:
+        return None
+    if action.call is not None and not (turn[1] or "").strip():
         return None
     if any(tag in turn[3] for tag in TAGS) or codec.control_in(text) is not None:
         return None
@@ -70,6 +75,7 @@ async def play(
     advisor: Advisor | None = None,
 ) -> Rollout | None:
     """The model's episode, None if it did not end with the right answer. Raises SetAside, ConfigError, ToolOutage."""
+    tools = unreliable(tools, question, config)
     env = ReactEnv(question, tools, codec, config.env, config.model.max_length, advisor=advisor)
     alone = strays(config, question)
     instructions = system_prompt(list(tools.values()))

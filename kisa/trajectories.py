@@ -15,11 +15,12 @@ from envs.tools.selector import Advisor, Selector
 from kisa.exploration import explore
 from kisa.guidance import mask
 from kisa.planner import named, teach
-from medrl.chat import ChatCodec
+from kisa.recovery import ANOTHER_WAY, recover, spoils, unreliable
+from medrl.chat import ChatCodec, thought_of
 from medrl.config import Config
 from medrl.matching import answers
 from medrl.seeds import derive_seed
-from medrl.types import Ending, Origin, Question, Rollout
+from medrl.types import Ending, Origin, Question, Rollout, Step
 
 
 async def demonstrate(
@@ -31,13 +32,32 @@ async def demonstrate(
 ) -> Rollout | None:
     """The teacher's episode, or None if it did not end with the right answer. It goes by what `advisor` prefers.
 
-    Raises ToolOutage.
+    Where outputs are spoilt and it finds no other way, it makes each such call again; where the limits leave no room
+    for that, the episode is one with sound outputs. Raises ToolOutage.
     """
+    if spoils(config, question):
+        for another_way in (ANOTHER_WAY, 0.0):
+            rollout = await _play(question, unreliable(tools, question, config), codec, config, advisor, another_way)
+            if rollout is not None:
+                return rollout
+    return await _play(question, tools, codec, config, advisor)
+
+
+async def _play(
+    question: Question,
+    tools: Mapping[str, Tool],
+    codec: ChatCodec,
+    config: Config,
+    advisor: Advisor | None,
+    another_way: float = 0.0,
+) -> Rollout | None:
     env = ReactEnv(question, tools, codec, config.env, config.model.max_length, advisor=advisor)
     turns = teach(named(question), mask(question), lambda: env.advice.preferred if env.advice is not None else None)
     astray = strays(config, question)
     if astray:
         turns = explore(turns, random.Random(derive_seed(config.seed, "detours", question.id)))
+    rng = random.Random(derive_seed(config.seed, "recovery", question.id))
+    turns = recover(turns, lambda: env.steps[-1].corruption, rng, another_way)
     text = next(turns, None)
     while text is not None and env.ending is None:
         await env.act(codec.encode_action(text))
@@ -64,16 +84,22 @@ def strays(config: Config, question: Question) -> bool:
 
 
 def finished(env: ReactEnv, origin: Origin) -> Rollout | None:
-    """What is kept of an episode: nothing if it did not end with the right answer.
+    """What is kept of an episode: nothing if it did not end with the right answer, or if a call has no thought before
+    it.
 
-    Wall-clock figures are set to 0, so the same seed gives the same bytes.
+    Wall-clock figures are set to 0, and no answer counts as known before, so the same seed gives the same bytes.
     """
-    if env.ending is not Ending.ANSWERED:
+    if env.ending is not Ending.ANSWERED or not all(map(is_considered, env.steps)):
         return None
     rollout, question = env.rollout(), env.question
     if not answers(rollout.answer or "", question):
         return None
-    rollout.steps = [replace(step, latency_s=0.0) for step in rollout.steps]
+    rollout.steps = [replace(step, latency_s=0.0, cached=False) for step in rollout.steps]
     rollout.duration_s = rollout.tools_s = 0.0
     rollout.origin = origin
     return rollout
+
+
+def is_considered(step: Step) -> bool:
+    """Whether a thought stands before the step's call, if it has one."""
+    return step.call is None or bool(thought_of(step.text.partition("<tool_call>")[0]))

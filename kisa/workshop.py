@@ -15,13 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from envs.store import Memory
 from envs.toolbox import build_indexes, encode_queries, open_toolbox
 from envs.tools.base import Tool
+from envs.tools.replay import Recorded
 from kisa.candidates import Candidates, Wanted
 from kisa.expansion import RetrieverDiscovery, discovery_queries
 from kisa.graph import KnowledgeGraph
 from kisa.knowledge import load_graph
-from kisa.memory import Remembering
 from kisa.probes import one_search_answers
 from kisa.trajectories import demonstrate, teachers_advisor
 from kisa.validity import rules
@@ -56,7 +57,9 @@ class Workshop:
         self.graph = graph or load_graph(config.knowledge, context=config.kisa.context)
         expected = discovery_queries(self.graph)
         opened = open_toolbox(knowledge, config.knowledge, threads=1, expected=expected)  # one query: one core
-        self._tools: dict[str, Tool] = {name: Remembering(tool) for name, tool in opened.items()}
+        self._tools: dict[str, Tool] = {
+            name: Recorded(tool, Memory()) for name, tool in opened.items()
+        }  # asked for twice: discovery, the teacher
         discover = RetrieverDiscovery(self._tools["medical_retriever"], self.graph)
         validity = rules(self.graph, config.kisa, config.seed)
         self._candidates = Candidates(self.graph, validity, discover, config.kisa, config.seed)

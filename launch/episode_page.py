@@ -1,14 +1,13 @@
 """Episodes as HTML, before and after training. All text is escaped: tools return what strangers wrote."""
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from html import escape
 
+from medrl.chat import thought_of
 from medrl.state import State
 from medrl.types import Question, Rollout, Step
 
-_THOUGHT = re.compile(r"<think>(.*?)</think>", re.DOTALL)
 _LONG = 320
 
 
@@ -96,14 +95,14 @@ def _reward(rollout: Rollout) -> str:
 
 
 def _step(step: Step) -> str:
-    thought = _THOUGHT.search(step.text)
+    thought = thought_of(step.text)
     parts = []
-    if thought is not None:
-        parts.append(_part("thought", "Thought", thought.group(1).strip()))
+    if thought:
+        parts.append(_part("thought", "Thought", thought))
     if step.call is not None:
         arguments = json.dumps(dict(step.call.arguments), ensure_ascii=False)
         parts.append(_part("call", "Call", f"{step.call.name} {arguments}"))
-    elif step.status != "answer" or thought is None:
+    elif step.status != "answer" or not thought:
         parts.append(_part("thought", "Turn as written", step.text))
     if step.observation:
         name = "Observation" if step.status == "ok" else "Observation, a mistake"

@@ -23,6 +23,7 @@ from envs.tools.selector import Selector
 from kisa.dataset import Dataset, load_dataset, synthesize
 from kisa.knowledge import build_knowledge
 from kisa.quality import assess_files
+from kisa.tasks import task_of
 from kisa.tool_choice import learn_tool_choice
 from launch import preflight
 from launch.aside import aside
@@ -115,9 +116,10 @@ class Pipeline:
     def sft(self) -> dict[str, Any]:
         """Base model -> checkpoints/sft."""
         trajectories, checkpoints = self._dataset.trajectories, self._run_dir.checkpoints("sft")
+        tasks = {question.id: task_of(question) for question in self._dataset.train}
 
         async def work(learner: LearnerGroup) -> None:
-            await finetune(self._config, learner, trajectories, self._tracker, checkpoints)
+            await finetune(self._config, learner, trajectories, tasks, self._tracker, checkpoints)
             await learner.save_pretrained(self._checkpoint("sft"))
 
         before_s = checkpoints.seconds

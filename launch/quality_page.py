@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
+from typing import Any
 
 from kisa.gates import Gate, QualityReport
 from launch.charts import count_chart
@@ -15,6 +16,7 @@ _CHARTS = {
     "hops": "Hops",
     "specialties": "Specialties",
     "answers": "Kinds of answer",
+    "tasks": "Tasks",
     "branches": "Branches: hops narrowed by a further finding",
     "tool_calls": "Tool calls of an episode",
     "tools": "Calls by tool",
@@ -37,7 +39,7 @@ def render_quality(name: str, report: QualityReport, questions: Sequence[Questio
     body = (
         f'<h1>{escape(name)}</h1><p class="lead">{escape(lead)}</p>'
         f'<h2>Gates</h2><div class="scroll"><table><thead>{head}</thead><tbody>{rows}</tbody></table></div>'
-        f"{_habits(made['habits'])}"
+        f"{_habits(made['habits'])}{_corruption(made['corruption'])}"
         f'<h2>What it is made of</h2><div class="charts">{charts}</div><h2>Examples</h2>{examples}'
     )
     return render_page(f"{name}: quality", body)
@@ -66,6 +68,19 @@ def _habits(habits: Mapping[str, Mapping[str, float]]) -> str:
     return (
         f"<h2>What the teacher does</h2><p class='quiet'>{escape(counts)}</p>"
         f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+    )
+
+
+def _corruption(counted: Mapping[str, Any]) -> str:
+    """What was spoilt, and what became of it."""
+    kinds = ", ".join(f"{count:,} {kind.replace('_', ' ')}" for kind, count in counted["kinds"].items())
+    return (
+        f"<p>Of {counted['outputs']:,} outputs of tools {counted['corrupted']:,} ({counted['share']:.1%}) were spoilt "
+        f"on purpose ({escape(kinds)}); from {counted['recovered']:.0%} of these the teacher "
+        f"recovered, from {counted['by_the_same_call']:,} by the same call again, from {counted['by_another_call']:,} "
+        "by another.</p>"
+        if counted["corrupted"]
+        else ""
     )
 
 

@@ -124,6 +124,7 @@ _FREE: Any = {
         **dict.fromkeys(("significance", "wording", "teacher"), _ASKING),
         "solvers": {"__all__": _ASKING},
     },
+    "knowledge": {"recording": {"mode", "path", "most_mb"}},
     "pool": True,
     "rollout": True,
     "tracking": True,

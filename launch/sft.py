@@ -1,11 +1,11 @@
 """Supervised fine-tuning on guided trajectories: the negative log-likelihood of the agent's own tokens."""
 
-import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 
 from actors.learner import LearnerGroup
+from launch.batches import shuffled_batches
 from launch.checkpoints import Checkpoints, Standing
 from launch.progress import Progress
 from launch.tracking import Tracker
@@ -20,13 +20,19 @@ async def finetune(
     config: Config,
     learner: LearnerGroup,
     trajectories: Sequence[Rollout],
+    tasks: Mapping[str, str],
     tracker: Tracker,
     checkpoints: Checkpoints,
 ) -> None:
     """`sft.updates` optimiser steps of `sft.batch_trajectories`, AdamW with a cosine schedule; from the last checkpoint
-    if there is one."""
+    if there is one. `tasks`: question id -> task, for `sft.balanced`."""
     total = config.sft.updates
-    batches = shuffled_batches(trajectories, config.sft.batch_trajectories, derive_seed(config.seed, "sft"))
+    batches = shuffled_batches(
+        trajectories,
+        config.sft.batch_trajectories,
+        derive_seed(config.seed, "sft"),
+        lambda each: tasks.get(each.question_id, "other") if config.sft.balanced else "",
+    )
     warmup = min(round(config.sft.warmup_fraction * total), total - 1)
     done, begun = 0, time.monotonic()
     if (last := checkpoints.last) is not None:
@@ -48,14 +54,3 @@ async def finetune(
 def demonstration(rollout: Rollout) -> TrainSample:
     """A trajectory as the learner takes it; the advantage of a demonstration is 1."""
     return TrainSample(rollout.token_ids, rollout.action_mask, rollout.logprobs, advantage=1.0)
-
-
-def shuffled_batches(items: Sequence[Rollout], size: int, seed: int) -> Iterator[list[Rollout]]:
-    """Endless batches; every item once an epoch, in a new order each epoch."""
-    rng = random.Random(seed)
-    queue: list[Rollout] = []
-    while True:
-        while len(queue) < size:
-            queue += rng.sample(list(items), len(items))
-        yield queue[:size]
-        queue = queue[size:]

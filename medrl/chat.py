@@ -18,6 +18,7 @@ _ACTION_PROBE = "ACTIONPROBE"
 _RESPONSE_PROBE = "RESPONSEPROBE"
 TAGS = tuple(f"<{end}{name}>" for name in ("think", "tool_call", "tool_response", "answer") for end in ("", "/"))
 """What an agent's turn and a tool's response are marked with. A vocabulary may hold each as one token."""
+_THOUGHT = re.compile(r"<think>(.*?)</think>", re.DOTALL)
 _ANY_TAG = re.compile("|".join(TAGS))
 
 
@@ -88,6 +89,12 @@ def _parse_call(text: str) -> Action:
     if not isinstance(value.get("arguments"), dict):
         return Action(error='a call needs "arguments", an object')
     return Action(call=ToolCall(value["name"], value["arguments"]))
+
+
+def thought_of(turn: str) -> str:
+    """What a turn says between its first <think> and </think>, without blanks around it; "" where there is none."""
+    found = _THOUGHT.search(turn)
+    return found[1].strip() if found else ""
 
 
 def without_thought(reply: str) -> str:

@@ -31,6 +31,8 @@ GLOSSARY: dict[str, str] = {
     "tools/<name>/calls": "calls of this tool by all episodes together",
     "tools/<name>/error_rate": "share of its calls that were refused as mistakes; absent where it was not called",
     "tools/<name>/latency_p95": "95th percentile of its latency, seconds; absent where it was not called",
+    "tools/<name>/cache_hit": "share of its calls whose answer was known, so that none was made; absent where it was "
+    "not called",
     "async/staleness_mean": "mean over sampled tokens of the policy versions between sampling and learning",
     "async/staleness_max": "the most of them; the schedule's bound holds it",
     "async/mixed_episodes": "share of episodes under which the weights changed",
@@ -136,6 +138,7 @@ def _tool_metrics(steps: Sequence[Step], tools: Collection[str]) -> dict[str, fl
         if own:
             metrics[f"tools/{name}/error_rate"] = _mean([_is_mistake(step) for step in own])
             metrics[f"tools/{name}/latency_p95"] = float(np.quantile([step.latency_s for step in own], 0.95))
+            metrics[f"tools/{name}/cache_hit"] = _mean([step.cached for step in own])
     return metrics
 
 

@@ -126,7 +126,7 @@ def waste(rollout: Rollout, question: Question, irrelevant_below: float = 0.0) -
     tools: set[str] = set()
     since_found: int | None = None
     for step in rollout.steps:
-        if step.status == "answer":
+        if step.status == "answer" or step.corruption:  # what was spoilt was no fault of the call's
             continue
         if since_found is not None:
             since_found += 1

@@ -115,7 +115,9 @@ class Step:
 
     `call` is None where the turn holds no well-formed call; `status` is `answer` on the last turn of an answered
     episode, `mistake` where the observation tells the model what it did wrong; `sources` are the ids of the documents
-    returned; `choice` is the selector's P(t | s_t, q) of the tool that was called, None where no selector was asked.
+    returned. `choice` is the selector's P(t | s_t, q) of the tool that was called, None where no selector was asked.
+    `cached`: the tool's answer was known, so that no call was made. `corruption`: how a demonstration's observation was
+    spoilt on purpose, "" where it was not.
     """
 
     text: str
@@ -125,6 +127,8 @@ class Step:
     sources: tuple[str, ...] = ()
     latency_s: float = 0.0
     choice: float | None = None
+    cached: bool = False
+    corruption: str = ""
 
 
 @dataclass(frozen=True, slots=True)

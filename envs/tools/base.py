@@ -11,6 +11,8 @@ from medrl.state import Candidate, Fact
 class ToolResult:
     """What the model is shown. `sources` are the ids of the documents behind the text; `facts` what it states, and
     `hypotheses` the diseases that it ranks, best first: for the episode's state, so nothing that the text lacks.
+    `cached`: no call was made for it, as its answer was known. `corruption`: how the text was spoilt on purpose, in a
+    demonstration of recovering from it; "" if it was not.
     """
 
     text: str
@@ -18,6 +20,8 @@ class ToolResult:
     is_mistake: bool = False
     facts: tuple[Fact, ...] = ()
     hypotheses: tuple[Candidate, ...] = ()
+    cached: bool = False
+    corruption: str = ""
 
     @classmethod
     def mistake(cls, text: str) -> "ToolResult":

@@ -40,12 +40,13 @@ _ENDINGS = {said: ending for ending, said in _TERMINATIONS.items()} | {"Abnormal
 @dataclass(frozen=True, slots=True)
 class _StepNote:
     """`as_is`: the turn is written as the agent wrote it. `response_ids`: all ids between it and the next turn, where
-    the text alone gives others."""
+    the text alone gives others. `corruption`: as in `Step`."""
 
     status: StepStatus
     sources: tuple[str, ...] = ()
     as_is: bool = False
     response_ids: list[Annotated[int, Field(ge=0)]] | None = None
+    corruption: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,8 @@ def messages_line(question: Question, rollout: Rollout, codec: ChatCodec, system
             text, note["as_is"] = step.text, True
         if response is not None and response != codec.response(step.observation, sys.maxsize)[0]:
             note["response_ids"] = response
+        if step.corruption:
+            note["corruption"] = step.corruption
         notes.append(note)
         messages.append(Message("assistant", text))
         if response is not None or step.observation:
@@ -163,7 +166,8 @@ def _play(line: _Line, codec: ChatCodec, observation_tokens: int) -> Rollout:
                 token_ids += kept
                 action_mask += [False] * len(kept)
         status = note.status if note else _status(action)
-        steps.append(Step(text, action.call, shown, status, note.sources if note else ()))
+        sources, corruption = (note.sources, note.corruption) if note else ((), "")
+        steps.append(Step(text, action.call, shown, status, sources, corruption=corruption))
     if action.answer is not None and response is not None:
         raise DataError("messages: a tool responds to the answer")
     return Rollout(

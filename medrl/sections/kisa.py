@@ -54,6 +54,9 @@ class KisaConfig(Section):
     exploration_fraction: Fraction = Field(
         0.3, description="1 − α: trajectories in which the teacher strays and comes back (paper: α = 0.7)"
     )
+    corruption_fraction: Fraction = Field(
+        0.05, description="outputs of tools in training trajectories that are spoilt, for the teacher to recover from"
+    )
     lay_fraction: Fraction = Field(0.1, description="questions that name a finding in everyday words only")
     name_characters: Positive = Field(60, description="longest name on a chain")
     answer_characters: Positive = Field(45, description="longest answer")

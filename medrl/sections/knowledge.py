@@ -6,6 +6,7 @@ from medrl.sections.base import Fraction, Positive, Section
 from medrl.sections.endpoint import EndpointConfig
 from medrl.sections.network import NetworkConfig
 from medrl.sections.pages import PagesConfig
+from medrl.sections.recording import RecordingConfig
 from medrl.sections.sources import AddressesConfig, SourceName, WebConfig
 
 
@@ -43,3 +44,4 @@ class KnowledgeConfig(Section):
     orange_book: str | None = Field(None, description="folder with products.txt, patent.txt and exclusivity.txt")
     web: WebConfig = WebConfig()
     network: NetworkConfig = NetworkConfig()
+    recording: RecordingConfig = RecordingConfig()

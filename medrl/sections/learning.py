@@ -13,6 +13,9 @@ class SFTConfig(Section):
     updates: Positive = 60
     batch_trajectories: Positive = 8
     lr: Annotated[float, Field(gt=0)] = 3e-4
+    balanced: bool = Field(
+        True, description="each batch holds its share of every task (`kisa.tasks`); false: trajectories in any order"
+    )
     warmup_fraction: Fraction = 0.05
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
 

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -309,6 +310,11 @@ def test_a_turn_is_a_thought_and_one_call_or_answer_that_a_policy_could_sample(q
             turn.replace("</think>", "<|im_end|></think>"),
             turn * 2,
             turn[:-3],
+            *(
+                [re.sub("<think>.*</think>", each, turn) for each in ("", "<think> </think>")]
+                if "<tool" in turn
+                else []
+            ),
         ):
             assert read_turn(bad, codec, 4000) is None
         assert read_turn(turn, codec, len(codec.encode_action(turn)) - 1) is None

@@ -16,14 +16,15 @@ from kisa.graph import KnowledgeGraph
 from kisa.proofs import flaw
 from kisa.provenance import locate_evidence
 from kisa.quality import Tried, assess
+from medrl.chat import render_answer, render_call
 from medrl.errors import DataError
-from medrl.types import Ending, Question, Rollout
+from medrl.types import Ending, Question, Rollout, Step, ToolCall
 from tests.kisa.chains import chain_along
 from tests.kisa.library import Library
 from tests.kisa.test_trajectories import _question
 
 UNIQUE, NECESSARY, LEAK, SHORT, SOLVED, RECALL, LOCATED, ONE_SEARCH, MEMORY, EXACT, NEAR, FREQUENT = range(12)
-IDS, SPLIT, ANSWERS, OPTIMAL, SPECIALTY = range(12, 17)
+IDS, SPLIT, ANSWERS, OPTIMAL, SPECIALTY, THOUGHT = range(12, 18)
 
 
 ASKED = Tried(from_memory={"q": False})
@@ -210,7 +211,19 @@ def test_a_benchmark_s_words_are_caught(graph: KnowledgeGraph, question: Questio
 def test_the_report_counts_what_is_there(graph: KnowledgeGraph, question: Question) -> None:
     made = report(graph, question).as_json()
     assert made["composition"]["hops"] == {"3": 1} and made["composition"]["answers"] == {"disease": 1}
-    assert len(made["gates"]) == 17 and not made["passed"]  # one specialty of twelve
+    assert made["composition"]["tasks"] == {"rare disease": 1} and made["composition"]["corruption"]["corrupted"] == 0
+    assert len(made["gates"]) == 18 and not made["passed"]  # one specialty of twelve
+
+
+def test_a_call_without_a_thought_is_caught(graph: KnowledgeGraph, question: Question) -> None:
+    call = ToolCall("web_search", {"query": "x"})
+    turns = [render_call("why", call), render_call("", call), render_call(" \n", call), render_answer("", "x")]
+    steps = [Step(text, None if "<answer>" in text else call, "", "ok") for text in turns]
+    rollout = replace(solved(question), steps=steps)
+    data = Dataset([question], [], [rollout])
+    gate = assess(graph, data, cast(MedicalRetriever, Retriever(graph)), _documents(graph), ASKED).gates[THOUGHT]
+    assert not gate.passed and gate.value == pytest.approx(1 / 3) and gate.n == 3
+    assert list(gate.failed) == [f"{question.id} turn 2", f"{question.id} turn 3"]
 
 
 def test_branches_are_held_to_the_same(graph: KnowledgeGraph) -> None:

@@ -23,7 +23,7 @@ CONFIG = Config.model_validate(
         "name": "test",
         "model": {"max_length": 8000},  # the test's tokenizer has a token for each byte
         "env": {"max_turn_tokens": 400, "observation_tokens": 800},
-        "kisa": {"exploration_fraction": 0.0},
+        "kisa": {"exploration_fraction": 0.0, "corruption_fraction": 0.0},
     }
 )
 

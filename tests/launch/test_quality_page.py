@@ -27,6 +27,16 @@ MADE = {
     "branches": {},
     "tool_calls": {"4": 2},
     "tools": {"medical_retriever": 8},
+    "tasks": {"genetics": 3},
+    "corruption": {
+        "outputs": 80,
+        "corrupted": 4,
+        "kinds": {"cut": 3, "error_page": 1},
+        "by_the_same_call": 2,
+        "by_another_call": 1,
+        "share": 0.05,
+        "recovered": 0.75,
+    },
     "habits": {
         "guided": {"episodes": 7, "medical_first": 0.875, "switching": 0.0, "recovery": 0.0},
         "paper": {"medical_first": 0.78, "switching": 0.42, "recovery": 0.34},
@@ -39,6 +49,7 @@ def test_the_page_says_what_failed_and_escapes_what_it_shows() -> None:
     page = Page(render_quality(HOSTILE, QualityReport(GATES, MADE), questions))
     assert "Failed: leaks." in page.text and "q7" in page.text and "4.20 tool calls" in page.text
     assert "7 guided" in page.text and "88%" in page.text and "34%" in page.text
+    assert "Of 80 outputs of tools 4 (5.0%) were spoilt on purpose (3 cut, 1 error page); from 75%" in page.text
     assert page.text.count("✓ yes") == 1 and page.text.count("✗ no") == 1
     assert "script" not in page.tags
 

@@ -70,7 +70,7 @@ def finetuned(folder: Path, lost_at: list[int]) -> tuple[float, list[int]]:
         yield Learner(lost_at)
 
     async def work(learner: Any) -> float:
-        await finetune(config, learner, trajectories(), tracker, checkpoints)  # type: ignore[arg-type]
+        await finetune(config, learner, trajectories(), {}, tracker, checkpoints)  # type: ignore[arg-type]
         return float(learner.total)
 
     return asyncio.run(with_learner(start, work, checkpoints, restarts=2)), tracker.steps

@@ -1,6 +1,7 @@
 """Rollout metrics on two small groups, counted by hand."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -13,7 +14,7 @@ GROUPS = [
     RolloutGroup(
         TWO_HOPS,
         (
-            rewarded(episode(FIND_DISEASE, FIND_GENE, final("FBN1")), 1.0),
+            rewarded(episode(replace(FIND_DISEASE, cached=True), FIND_GENE, final("FBN1")), 1.0),
             rewarded(episode(search("x", "bad", mistake=True), final("FBN2")), 0.0),
             rewarded(episode(Step("?", None, "", "malformed")), 0.0),
             rewarded(episode(UNKNOWN_TOOL, final("FBN1")), 1.0),
@@ -44,10 +45,11 @@ def test_metrics_equal_a_count_by_hand() -> None:
         "tools/medical_retriever/calls": 3.0,
         "tools/medical_retriever/error_rate": 1 / 3,
         "tools/medical_retriever/latency_p95": 0.1,
+        "tools/medical_retriever/cache_hit": 1 / 3,
         "tools/web_search/calls": 0.0,
     }
     assert {key: metrics[key] for key in expected} == pytest.approx(expected)
-    assert "tools/web_search/error_rate" not in metrics
+    assert "tools/web_search/error_rate" not in metrics and "tools/web_search/cache_hit" not in metrics
     assert not any("gogle" in key for key in rollout_metrics(GROUPS))
 
 
