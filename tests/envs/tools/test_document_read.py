@@ -13,6 +13,7 @@ from envs.text import estimate_tokens
 from envs.tools.base import ToolResult
 from envs.tools.document_read import DocumentRead
 from medrl.errors import ToolOutage
+from medrl.state import Fact
 from tests.envs.small import DOCUMENTS
 from tests.misbehaving import MisbehavingServer, raw, status
 from tests.web import QUICK, REFERENCE, SmallWeb
@@ -100,7 +101,9 @@ def test_a_page_of_the_web_is_read_for_the_goal_and_marked(index: Index, encoder
         tool = DocumentRead(index, encoder, 40, pages=pages)
         arguments = {"document": "http://www.example.org/marfan", "goal": "mutations"}
         found, missing, down = (asyncio.run(tool.call(arguments)) for _ in range(3))
-    assert found == ToolResult("[untrusted text] Marfan: Cause: Mutations in FBN1.", ("http://www.example.org/marfan",))
+    address = "http://www.example.org/marfan"
+    fact = Fact("Marfan", "cause", "Mutations in FBN1", address)
+    assert found == ToolResult("[untrusted text] Marfan: Cause: Mutations in FBN1.", (address,), facts=(fact,))
     assert missing.is_mistake and missing.sources == () and "404" in missing.text
     assert not down.is_mistake and down.sources == () and "could not be read: HTTP status 500" in down.text
 
