@@ -90,7 +90,7 @@ def on_a_worker(
     """Every question played once, all at the same time; one line of figures."""
     pool: Any = policy
     options = RolloutWorker.options(max_concurrency=len(questions) + 1)
-    worker = options.remote(config, model, knowledge, pool, open_toolbox)
+    worker = options.remote(config, model, knowledge, pool, open_toolbox, None)
     ray.get(worker.ready.remote())
     process = next(each for each in psutil.Process().children(recursive=True) if _title(each) == "ray::RolloutWorker")
     opened, before = process.memory_full_info().pss, sum(process.cpu_times()[:2])
