@@ -5,7 +5,8 @@
 
 KNOWLEDGE is a folder that `kisa.knowledge.build_knowledge` wrote. Its documents are multiplied: each new one has the
 sections of one real document and some of another's, and a name made of both. Its vector is the mean of both documents'
-vectors, as encoding a million texts takes an hour on two cores; queries are encoded for real. With `query`, one core.
+vectors, as encoding a million texts takes an hour on two cores; queries are encoded for real. With `query`, one core,
+and beside the time that passed the processor's own, as a machine may be busy with other things.
 """
 
 import argparse
@@ -67,7 +68,7 @@ def build(knowledge: Path, to: Path, count: int) -> None:
     made = Multiplied(knowledge, count)
     opened_gib = _peak_gib()
     started = time.perf_counter()
-    build_once(to, lambda folder: print(write_disk_index(made, folder, made.embed, weights_digest(PACKAGED))))
+    build_once(to, lambda folder: write_disk_index(made, folder, made.embed, weights_digest(PACKAGED)))
     taken = time.perf_counter() - started
     size = sum(path.stat().st_size for path in to.rglob("*") if path.is_file())
     print(f"{count:,} documents in {taken:.0f} s ({count / taken:,.0f}/s), {size / 2**30:.2f} GiB on disk")
@@ -85,7 +86,7 @@ def query(path: Path, count: int) -> None:
     print(
         f"{len(index):,} documents, {count} queries of {np.mean([len(content_words(each)) for each in texts]):.1f} words"
     )
-    print(f"{'step':44}{'p50 ms':>9}{'p95 ms':>9}{'max ms':>9}")
+    print(f"{'step':44}{'p50 ms':>9}{'p95 ms':>9}{'CPU p50':>9}{'CPU p95':>9}")
     asked = [content_words(text) for text in texts]
     lists = InvertedLists(path / "vectors")
     _row(
@@ -124,15 +125,16 @@ def _recall(path: Path, lists: InvertedLists, vectors: Floats) -> None:
     print(f"of the {TOP} nearest vectors, {np.mean(shares):.3f} are found ({lists.num_lists} lists)")
 
 
-def _ms(run: Callable[[], object]) -> float:
-    started = time.perf_counter()
+def _ms(run: Callable[[], object]) -> tuple[float, float]:
+    started, spent = time.perf_counter(), time.thread_time()
     run()
-    return 1000 * (time.perf_counter() - started)
+    return 1000 * (time.perf_counter() - started), 1000 * (time.thread_time() - spent)
 
 
-def _row(name: str, taken: list[float]) -> None:
-    middle, high = np.percentile(taken, [50, 95])
-    print(f"{name:44}{middle:9.2f}{high:9.2f}{max(taken):9.2f}", flush=True)
+def _row(name: str, taken: list[tuple[float, float]]) -> None:
+    print(
+        f"{name:44}{''.join(f'{each:9.2f}' for each in np.percentile(taken, [50, 95], axis=0).T.ravel())}", flush=True
+    )
 
 
 def _peak_gib() -> float:

@@ -12,7 +12,6 @@ the index, so one is never stale.
 import hashlib
 import json
 import shutil
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +22,8 @@ from envs.document_file import LINES, OFFSETS, DocumentFile
 from envs.document_vectors import document_vectors
 from envs.embedding import Encoder, encoder_dtype, encoder_path
 from envs.folders import build_once
-from envs.lexical import LexicalIndex, Rows, build_lexical, top_rows
+from envs.halves import open_halves, products
+from envs.lexical import LexicalIndex, Rows, best_rows, build_lexical
 from envs.names import NameTable
 from envs.text import words
 from medrl.errors import DataError
@@ -89,6 +89,7 @@ class Index:
         self.text = LexicalIndex(path / "text")
         vectors = path / "embeddings.npy"
         self.embeddings: npt.NDArray[np.float16] | None = np.load(vectors, mmap_mode="r") if vectors.is_file() else None
+        self._halves = open_halves(vectors) if vectors.is_file() else None
         self._documents = DocumentFile(path)
         self._names: NameTable | None = None
 
@@ -132,15 +133,10 @@ class Index:
         return covered
 
     def nearest(self, vector: Floats, count: int) -> Rows:
-        """The `count` rows nearest to a unit vector, ascending: for queries with words that no document has."""
-        return np.sort(top_rows(self._whole @ vector + 1.0, count))
-
-    @cached_property
-    def _whole(self) -> Floats:
-        """All embeddings in float32, 4 bytes a number: made at the first misspelt query, it halves those after it."""
-        if self.embeddings is None:
+        """The `count` rows nearest to a unit vector, ascending: they need no word in common with the query."""
+        if self._halves is None:
             raise ValueError("this index was built without an encoder")
-        return np.asarray(self.embeddings, np.float32)
+        return np.sort(best_rows(products(self._halves, vector, [(0, len(self))]), count))
 
     def find(self, name: str) -> tuple[int, ...]:
         """Rows of the documents with this id, title or bare name, whatever its case."""

@@ -20,7 +20,7 @@ from envs.halves import Floats, Halves, open_halves, products
 from envs.lexical import Rows, best_rows
 
 #: Lists that a query reads: with more, it finds more of the true neighbours, and takes longer.
-PROBES = 32
+PROBES = 64
 #: Vectors that are looked at together while building, and for each list while its centroid is sought.
 _BLOCK = 32_768
 _SAMPLE = 48

@@ -11,7 +11,8 @@ word adds to a text is kept in float64, so that scores are rank_bm25's to the la
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from math import fsum
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,11 @@ class LexicalIndex:
         """log(1 + (N - n + 0.5) / (n + 0.5)), always above 0; a word of no document has n = 0."""
         count = self._postings(word).size
         return float(np.log1p((self.num_documents - count + 0.5) / (count + 0.5)))
+
+    def covered(self, query: Sequence[str], held: Collection[str]) -> float:
+        """The idf-weighted part of the query's words that are among those that a document of any kind holds, [0, 1]."""
+        weights = [self.idf(word) for word in query]
+        return fsum(weight for weight, word in zip(weights, query, strict=True) if word in held) / fsum(weights)
 
     def holds(self, query: Sequence[str], rows: Rows) -> npt.NDArray[np.bool_]:
         """Which of `rows` have which word of the query, bool [words, rows]."""

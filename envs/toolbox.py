@@ -10,6 +10,7 @@ from envs.embedding import Encoder, Floats, encode_once, encoder_path
 from envs.index import Index, build_index
 from envs.profiles import ProfileTable, build_profiles
 from envs.snippets import CountTokens
+from envs.sources.disk import DiskIndex
 from envs.text import estimate_tokens
 from envs.tools.base import Tool
 from envs.tools.clinical_reasoning import ClinicalReasoning, ClinicalReasoningEngine
@@ -59,7 +60,8 @@ def open_toolbox(
         torch.set_num_threads(threads)
     encoder = Encoder(encoder_path(config.encoder))
     limit = config.tool_tokens
-    retriever = MedicalRetriever(medical, encoder, config, count_tokens)
+    sources = [DiskIndex.open(Path(each).expanduser(), config.encoder) for each in config.indexes]
+    retriever = MedicalRetriever(medical, encoder, config, count_tokens, sources)
     if expected:
         retriever.prepare(expected, encode_queries(expected, config))
     tools: list[Tool] = [

@@ -50,7 +50,7 @@ class About:
     engine: str
 
 
-def write_disk_index(documents: Iterable[Document], folder: Path, embed: Embed | None, encoder: str = "") -> About:
+def write_disk_index(documents: Iterable[Document], folder: Path, embed: Embed | None, encoder: str = "") -> None:
     """Index a stream of documents into an empty folder (see `envs.folders.build_once`), with bounded memory.
 
     `embed` makes the unit vectors of a block (None: words alone) and `encoder` says by which weights. Documents that
@@ -87,7 +87,6 @@ def write_disk_index(documents: Iterable[Document], folder: Path, embed: Embed |
     raw.unlink()
     about = About(offsets.size - 1, dimensions, encoder, f"tantivy {version('tantivy')}")
     write_json(folder / "about.json", asdict(about))
-    return about
 
 
 def _blocks(documents: Iterable[Document]) -> Iterator[list[Document]]:
@@ -159,9 +158,7 @@ class DiskIndex:
 
     def by_words(self, query: Sequence[str], field: str, count: int) -> list[int]:
         """The `count` best rows by BM25 over the field `title` or `text`, best first, ties by row."""
-        terms = [
-            (tantivy.Occur.Should, tantivy.Query.term_query(self._schema, field, word, "freq")) for word in query
-        ]
+        terms = [(tantivy.Occur.Should, tantivy.Query.term_query(self._schema, field, word, "freq")) for word in query]
         if not terms:
             return []
         hits = self._words.search(tantivy.Query.boolean_query(terms), _SPARE * count, count=False).hits
