@@ -83,11 +83,9 @@ def query(path: Path, count: int) -> None:
     documents = [index.row(row) for row in rng.sample(range(len(index)), count)]
     texts = [rng.choice(FORMS).format(bare_name(document)) for document in documents]
     vectors = encoder.encode(texts)
-    print(
-        f"{len(index):,} documents, {count} queries of {np.mean([len(content_words(each)) for each in texts]):.1f} words"
-    )
-    print(f"{'step':44}{'p50 ms':>9}{'p95 ms':>9}{'CPU p50':>9}{'CPU p95':>9}")
     asked = [content_words(text) for text in texts]
+    print(f"{len(index):,} documents, {count} queries of {np.mean([*map(len, asked)]):.1f} words")
+    print(f"{'step':44}{'p50 ms':>9}{'p95 ms':>9}{'CPU p50':>9}{'CPU p95':>9}")
     lists = InvertedLists(path / "vectors")
     _row(
         "words alone (title, text)",

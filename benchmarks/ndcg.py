@@ -2,14 +2,15 @@
 
     python benchmarks/ndcg.py KNOWLEDGE QUESTIONS [key=value …] [--count 400] [--lam 0 0.2 …]
 
-KNOWLEDGE is a folder that `kisa.knowledge.build_knowledge` wrote, QUESTIONS a questions.jsonl of `medrl synthesize`: each
-relation of a question's chain names the document that states it, which is the gold. Three kinds of query:
+KNOWLEDGE is a folder that `kisa.knowledge.build_knowledge` wrote, QUESTIONS a questions.jsonl of `medrl synthesize`:
+each relation of a question's chain names the document that states it, which is the gold. Three kinds of query:
 
     question   the question's text; gold: the documents of its whole chain
-    first hop  what a searcher asks first, from the words of the question: "Marfan syndrome gene"; gold: that hop's document
+    first hop  what a searcher asks first, from the words of the question: "Marfan syndrome gene"; gold: its document
     later hop  the same of what the hop before found
 
-nDCG@10 with binary relevance (Järvelin and Kekäläinen 2002), and the 95% interval of its mean by bootstrap over questions.
+nDCG@10 with binary relevance (Järvelin and Kekäläinen 2002), and the 95% interval of its mean by bootstrap over the
+questions.
 """
 
 import argparse

@@ -3,7 +3,7 @@
 Auth starts at 1 and loses by what the document is:
 
 - its source: curated catalogues and labels that an authority approved, then registries and gene records, then the web;
-- its strength: the evidence code behind its statements, or what kind of publication or trial it is, whichever is better;
+- its strength: the evidence code behind its statements or what kind of publication or trial it is, whichever is better;
 - its caveats: withdrawn, retracted or not yet reviewed, whatever else it is;
 - its journal, where `knowledge.journals` names a table of impacts and the document a journal.
 

@@ -1,7 +1,7 @@
 """Vectors in float16 on disk, and their products with a query in float32.
 
-They are widened a slice at a time, which stays in the processor's cache: ten times as fast as all at once, and no copy in
-float32 has to be kept. torch does it, as numpy widens one number after the other.
+They are widened a slice at a time, which stays in the processor's cache: ten times as fast as all at once, and no copy
+in float32 has to be kept. torch does it, as numpy widens one number after the other.
 """
 
 from collections.abc import Iterable

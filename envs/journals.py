@@ -1,7 +1,7 @@
 """How much a journal is read: a table that the user supplies, as impact factors are not free to pass on.
 
-Tab-separated lines, a journal's title or ISSN and its impact (a number of 0 or more: the impact factor, CiteScore or the
-like); a first line of headings may stand before them. Titles match whatever their case, accents and punctuation.
+Tab-separated lines, a journal's title or ISSN and its impact (a number of 0 or more: the impact factor, CiteScore or
+the like); a first line of headings may stand before them. Titles match whatever their case, accents and punctuation.
 """
 
 from math import log
@@ -46,8 +46,8 @@ class Journals:
         return cls(impacts)
 
     def standing(self, journal: str) -> float:
-        """log(1 + impact) / log(1 + 100), at most 1: a tenfold impact counts about as much at 1 as at 10. A journal that
-        the table does not name stands as its median does.
+        """log(1 + impact) / log(1 + 100), at most 1, so that a step from 1 to 10 counts about as much as one from 10 to
+        70. A journal that the table does not name stands as its median does.
         """
         impact = self._impacts.get(_key(journal), self._median)
         return min(1.0, log(1.0 + impact) / log(1.0 + _MOST))

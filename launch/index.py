@@ -29,7 +29,7 @@ _SHOWN = 10
 def build(files: Sequence[Path], to: Path, encoder: str | None) -> None:
     """Index the files into the folder `to`, which must be new, and print what came of it.
 
-    `encoder`: `knowledge.encoder`; None: by words alone, which takes a tenth of the time. Raises DataError, ConfigError.
+    `encoder`: `knowledge.encoder`; None: by words alone, in a tenth of the time. Raises DataError, ConfigError.
     """
     if to.exists():
         raise DataError(f"{to}: there already; delete it to build it again, or give another --to")
