@@ -78,9 +78,8 @@ def compare(index: Index, documents: Sequence[Document], queries: Sequence[str])
         first = np.lexsort((np.arange(expected.size), -expected))[:TOP]
         same += np.array_equal(found, first[expected[first] > 0])
         equal += np.array_equal(index.text.scores(asked), expected)
-    print(
-        f"{len(documents):,} documents, {len(queries):,} queries of {np.mean([len(words(q)) for q in queries]):.1f} words"
-    )
+    mean = np.mean([len(words(query)) for query in queries])
+    print(f"{len(documents):,} documents, {len(queries):,} queries of {mean:.1f} words")
     print(f"the first {TOP} as rank_bm25's, order included: {same:,}; all scores equal to the last bit: {equal:,}")
     print(f"queries a second: {len(queries) / ours:,.0f}, rank_bm25 {len(queries) / theirs:,.0f}")
     return ours, theirs
