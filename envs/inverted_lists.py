@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from numpy.lib.format import open_memmap
+from numpy.lib.format import write_array_header_1_0
 
 from envs.halves import Floats, Halves, open_halves, products
 from envs.lexical import Rows, best_rows
@@ -43,10 +43,11 @@ def build_lists(vectors: Halves, out: Path, seed: int) -> None:
     np.save(out / "bounds.npy", np.searchsorted(list_of[rows], np.arange(len(centroids) + 1)))
     np.save(out / "rows.npy", rows)
     np.save(out / "places.npy", places)
-    written = open_memmap(out / "vectors.npy", mode="w+", dtype=np.float16, shape=vectors.shape)
-    for block in _blocks(len(vectors)):
-        written[block] = vectors[rows[block]]
-    written.flush()
+    header = {"descr": "<f2", "fortran_order": False, "shape": vectors.shape}
+    with (out / "vectors.npy").open("wb") as written:
+        write_array_header_1_0(written, header)  # type: ignore[no-untyped-call]  # numpy leaves it without types
+        for block in _blocks(len(vectors)):
+            written.write(vectors[rows[block]].tobytes())
 
 
 def _centroids(vectors: Halves, count: int, rng: np.random.Generator) -> Floats:
@@ -64,7 +65,8 @@ def _centroids(vectors: Halves, count: int, rng: np.random.Generator) -> Floats:
 
 
 def _nearest(vectors: Floats | Halves, centroids: Floats) -> npt.NDArray[np.int32]:
-    return (np.asarray(vectors, np.float32) @ centroids.T).argmax(axis=1).astype(np.int32)
+    nearest: npt.NDArray[np.int32] = (np.asarray(vectors, np.float32) @ centroids.T).argmax(axis=1).astype(np.int32)
+    return nearest
 
 
 def _blocks(size: int) -> list[slice]:

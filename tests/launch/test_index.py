@@ -53,7 +53,7 @@ def test_files_of_both_kinds_become_one_index(tmp_path: Path, capsys: pytest.Cap
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["show", "nowhere"], "no index; `medrl index build CORPUS --to nowhere`"),
+        (["show", "nowhere"], "nowhere: no index; `medrl index build CORPUS --to nowhere`"),
         (["build", "a.csv", "--to", "new"], "a.csv: its format is not known"),
         (["build", "a.jsonl", "--no-vectors", "--to", "new"], "a.jsonl: No such file"),
         (["build", "a.jsonl", "--encoder", "nowhere", "--to", "new"], "knowledge.encoder='nowhere'"),
