@@ -1,6 +1,5 @@
 """`medrl index`: build an index over a corpus on disk, and look into one."""
 
-import asyncio
 import errno
 import time
 from collections.abc import Iterator, Sequence
@@ -73,10 +72,12 @@ def show(folder: Path, query: str | None) -> None:
         return
     knowledge = build_knowledge(config)
     own = Index.open(build_index(knowledge / "corpus.jsonl", Path(config.cache).expanduser(), config.encoder))
-    retriever = MedicalRetriever(own, Encoder(encoder_path(config.encoder)), config, sources=[index])
-    hits = asyncio.run(retriever.search_all(query, config.candidates, config.lam))
-    print(f"score = {config.lam:g}·relevance + {1 - config.lam:g}·authority, relevance from cosine and coverage")
-    for number, hit in enumerate([hit for hit in hits if hit.found_by == index.name][:_SHOWN], start=1):
+    encoder = Encoder(encoder_path(config.encoder))
+    vector = encoder.encode([query])[0]
+    found = [(index.name, candidate) for candidate in index.find(query, vector, config.candidates)]
+    hits = MedicalRetriever(own, encoder, config).score(query, vector, found, config.lam)
+    print(f"score = {config.lam:g}·relevance + {1 - config.lam:g}·authority; words weigh as in the ontology's documents")
+    for number, hit in enumerate(sorted(hits, key=lambda hit: -hit.score)[:_SHOWN], start=1):
         print(render(number, hit))
 
 

@@ -110,7 +110,7 @@ class MedicalRetriever:
                 if candidate.document.id not in known:
                     known.add(candidate.document.id)
                     found.append((source.name, candidate))
-        return _best(hits + self._theirs(query, vector, found, lam), k)
+        return _best(hits + self.score(query, vector, found, lam), k)
 
     async def call(self, arguments: Mapping[str, Any]) -> ToolResult:
         """The top documents, one a line, with the sections that serve the query."""
@@ -143,8 +143,11 @@ class MedicalRetriever:
             for row, cos, covered in zip(rows.tolist(), cosine.tolist(), coverage.tolist(), strict=True)
         ]
 
-    def _theirs(self, query: str, vector: Floats, found: list[tuple[str, Candidate]], lam: float) -> list[Hit]:
-        """Candidates of the sources, scored; those that bring no vector are encoded together."""
+    def score(self, query: str, vector: Floats, found: Sequence[tuple[str, Candidate]], lam: float) -> list[Hit]:
+        """Candidates, each with the name of its source, in their order; those without a vector are encoded together.
+
+        `vector`: the query's unit embedding [dimensions].
+        """
         vectors = [candidate.vector for _, candidate in found]
         bare = [place for place, each in enumerate(vectors) if each is None]
         made = document_vectors([found[place][1].document for place in bare], self._encoder)
