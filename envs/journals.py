@@ -47,7 +47,7 @@ class Journals:
 
     def standing(self, journal: str) -> float:
         """log(1 + impact) / log(1 + 100), at most 1, so that a step from 1 to 10 counts about as much as one from 10 to
-        70. A journal that the table does not name stands as its median does.
+        60. A journal that the table does not name stands as its median does.
         """
         impact = self._impacts.get(_key(journal), self._median)
         return min(1.0, log(1.0 + impact) / log(1.0 + _MOST))

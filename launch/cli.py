@@ -285,7 +285,7 @@ def _add_index(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     build.add_argument("--to", type=Path, required=True, metavar="DIR", help="the new folder")
     build.add_argument("--encoder", default="all-minilm-l6-v2", help="as knowledge.encoder (default: %(default)s)")
     build.add_argument(
-        "--no-vectors", dest="vectors", action="store_false", help="by words alone: a tenth of the time, finds less"
+        "--no-vectors", dest="vectors", action="store_false", help="by words alone: much faster to build, finds less"
     )
     show = actions.add_parser("show", help="what an index holds, and what it finds")
     show.add_argument("folder", type=Path, metavar="DIR", help="what `medrl index build` wrote")

@@ -28,7 +28,7 @@ _SHOWN = 10
 def build(files: Sequence[Path], to: Path, encoder: str | None) -> None:
     """Index the files into the folder `to`, which must be new, and print what came of it.
 
-    `encoder`: `knowledge.encoder`; None: by words alone, in a tenth of the time. Raises DataError, ConfigError.
+    `encoder`: `knowledge.encoder`; None: by words alone. Raises DataError, ConfigError.
     """
     if to.exists():
         raise DataError(f"{to}: there already; delete it to build it again, or give another --to")
@@ -76,7 +76,9 @@ def show(folder: Path, query: str | None) -> None:
     vector = encoder.encode([query])[0]
     found = [(index.name, candidate) for candidate in index.find(query, vector, config.candidates)]
     hits = MedicalRetriever(own, encoder, config).score(query, vector, found, config.lam)
-    print(f"score = {config.lam:g}·relevance + {1 - config.lam:g}·authority; words weigh as in the ontology's documents")
+    print(
+        f"score = {config.lam:g}·relevance + {1 - config.lam:g}·authority; words weigh as in the ontology's documents"
+    )
     for number, hit in enumerate(sorted(hits, key=lambda hit: -hit.score)[:_SHOWN], start=1):
         print(render(number, hit))
 
