@@ -46,7 +46,7 @@ SPREAD = (0.5, 1.5)
 PLACES = (
     ("torch, transformers", ("/torch/", "/transformers/", "torch._C", "torch.")),
     ("tokenizers", ("tokenizers",)),
-    ("numpy, bm25s", ("/numpy/", "/bm25s/", "/scipy/", "numpy.")),
+    ("numpy, scipy", ("/numpy/", "/scipy/", "numpy.")),
     ("schema checks", ("/jsonschema/", "/referencing/", "/rpds/", "/attr/")),
     ("pydantic", ("pydantic",)),
     ("rapidfuzz", ("rapidfuzz",)),

@@ -43,6 +43,21 @@ def encoder_path(name: str) -> Path:
     return Path(package.origin).parent / "model"
 
 
+def weights_digest(name: str) -> str:
+    """A hash of an encoder's weights: vectors of one are not to be compared with those of another.
+
+    Raises ConfigError, DataError.
+    """
+    digest = hashlib.blake2b(digest_size=8)
+    for path in sorted(encoder_path(name).glob("*.safetensors")):
+        try:
+            with path.open("rb") as opened:
+                digest.update(hashlib.file_digest(opened, "blake2b").digest())
+        except OSError as error:
+            raise DataError(f"{path}: {error.strerror}") from error
+    return digest.hexdigest()
+
+
 def encoder_dtype() -> torch.dtype:
     """bfloat16 where the processor multiplies it fast, else float32."""
     processor = torch.cpu.get_capabilities()

@@ -12,26 +12,24 @@ the index, so one is never stale.
 import hashlib
 import json
 import shutil
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import TypeAdapter, ValidationError
 
 from envs.corpus import Document
+from envs.document_file import LINES, OFFSETS, DocumentFile
+from envs.document_vectors import document_vectors
 from envs.embedding import Encoder, encoder_dtype, encoder_path
 from envs.folders import build_once
-from envs.lexical import LexicalIndex, Rows, build_lexical, top_rows
+from envs.halves import open_halves, products
+from envs.lexical import LexicalIndex, Rows, best_rows, build_lexical
 from envs.names import NameTable
 from envs.text import words
 from medrl.errors import DataError
 from medrl.records import read_jsonl, write_json
 
-#: Tokens that are embedded, of a document's name, and of its name and text.
-_NAME_TOKENS = 48
-_TEXT_TOKENS = 24
-_BUILDERS = ("corpus", "embedding", "index", "lexical", "text")
+_BUILDERS = ("corpus", "document_file", "document_vectors", "embedding", "index", "lexical", "text")
 
 Floats = npt.NDArray[np.float32]
 
@@ -70,29 +68,16 @@ def _write(corpus: Path, folder: Path, encoder: str | None) -> None:
     documents = list(read_jsonl(corpus, Document))
     if not any(words(document.text) for document in documents):
         raise DataError(f"{corpus}: no document with a word in it; build the knowledge folder again")
-    shutil.copyfile(corpus, folder / "documents.jsonl")
+    shutil.copyfile(corpus, folder / LINES)
     write_json(folder / "names.json", [[document.id, document.title, bare_name(document)] for document in documents])
     with corpus.open("rb") as lines:
         ends = np.cumsum([len(line) for line in lines])
-    np.save(folder / "offsets.npy", np.concatenate([[0], ends]).astype(np.int64))
+    np.save(folder / OFFSETS, np.concatenate([[0], ends]).astype(np.int64))
     build_lexical((words(document.title) for document in documents), folder / "title")
     build_lexical((words(document.text) for document in documents), folder / "text")
     if encoder is not None:
-        np.save(folder / "embeddings.npy", _embed(documents, Encoder(encoder_path(encoder))))
-
-
-def _embed(documents: list[Document], encoder: Encoder) -> npt.NDArray[np.float16]:
-    """The mean of two unit vectors, of the name and of the opening of the text, made unit length again.
-
-    The name's own vector keeps a document near its name however much text it has; the text's tells what it is about.
-    """
-    named = [each.title.removesuffix(f" ({each.id})") for each in documents]
-    names = encoder.encode(named, _NAME_TOKENS, progress="embedding names")
-    opened = [" ".join((f"{name}.", *each.sections)) for name, each in zip(named, documents, strict=True)]
-    texts = encoder.encode(opened, _TEXT_TOKENS, progress="embedding texts")
-    mean = names + texts
-    unit: npt.NDArray[np.float16] = (mean / np.linalg.norm(mean, axis=1, keepdims=True)).astype(np.float16)
-    return unit
+        vectors = document_vectors(documents, Encoder(encoder_path(encoder)), progress=True)
+        np.save(folder / "embeddings.npy", vectors.astype(np.float16))
 
 
 class Index:
@@ -104,9 +89,8 @@ class Index:
         self.text = LexicalIndex(path / "text")
         vectors = path / "embeddings.npy"
         self.embeddings: npt.NDArray[np.float16] | None = np.load(vectors, mmap_mode="r") if vectors.is_file() else None
-        self._offsets: Rows = np.load(path / "offsets.npy", mmap_mode="r")
-        self._lines = np.memmap(path / "documents.jsonl", np.uint8, mode="r")
-        self._adapter = TypeAdapter(Document)
+        self._halves = open_halves(vectors) if vectors.is_file() else None
+        self._documents = DocumentFile(path)
         self._names: NameTable | None = None
 
     @classmethod
@@ -118,15 +102,11 @@ class Index:
             raise DataError(f"{path}: unreadable ({error}); delete it to build it again") from error
 
     def __len__(self) -> int:
-        return self._offsets.size - 1
+        return len(self._documents)
 
     def document(self, row: int) -> Document:
         """Read one document. Raises DataError if the file was damaged."""
-        line = self._lines[self._offsets[row] : self._offsets[row + 1]].tobytes()
-        try:
-            return self._adapter.validate_json(line)
-        except ValidationError as error:
-            raise DataError(f"document {row} of the index is damaged; delete the index to build it again") from error
+        return self._documents[row]
 
     def candidates(self, query: list[str], count: int) -> Rows:
         """Up to `count` rows by BM25, ascending: a third by title alone, the others by the whole text.
@@ -153,15 +133,10 @@ class Index:
         return covered
 
     def nearest(self, vector: Floats, count: int) -> Rows:
-        """The `count` rows nearest to a unit vector, ascending: for queries with words that no document has."""
-        return np.sort(top_rows(self._whole @ vector + 1.0, count))
-
-    @cached_property
-    def _whole(self) -> Floats:
-        """All embeddings in float32, 4 bytes a number: made at the first misspelt query, it halves those after it."""
-        if self.embeddings is None:
+        """The `count` rows nearest to a unit vector, ascending: they need no word in common with the query."""
+        if self._halves is None:
             raise ValueError("this index was built without an encoder")
-        return np.asarray(self.embeddings, np.float32)
+        return np.sort(best_rows(products(self._halves, vector, [(0, len(self))]), count))
 
     def find(self, name: str) -> tuple[int, ...]:
         """Rows of the documents with this id, title or bare name, whatever its case."""

@@ -17,6 +17,8 @@ from envs.reading.pages import Pages
 from envs.reasoning.engine import ClinicalReasoningEngine
 from envs.search.opening import open_provider
 from envs.snippets import CountTokens
+from envs.sources.disk import DiskIndex
+from envs.sources.opening import open_sources
 from envs.text import estimate_tokens
 from envs.tools.base import Tool
 from envs.tools.clinical_reasoning import ClinicalReasoning
@@ -66,7 +68,9 @@ def open_toolbox(
         torch.set_num_threads(threads)
     encoder = Encoder(encoder_path(config.encoder))
     limit = config.tool_tokens
-    retriever = MedicalRetriever(medical, encoder, config, count_tokens)
+    disks = [DiskIndex.open(Path(each).expanduser(), config.encoder) for each in config.indexes]
+    sources = [*disks, *open_sources(config)]
+    retriever = MedicalRetriever(medical, encoder, config, count_tokens, sources)
     if expected:
         retriever.prepare(expected, encode_queries(expected, config))
     tools: list[Tool] = [
@@ -77,6 +81,7 @@ def open_toolbox(
             encoder,
             limit,
             count_tokens,
+            sources=sources,
             pages=Pages(config.pages) if config.read_web else None,
             reader=Condenser(config.reader) if config.reader else None,
         ),

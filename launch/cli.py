@@ -30,6 +30,8 @@ examples:
   medrl export qa medical --to qa.jsonl            its questions in the format of MedResearcher-R1
   medrl import qa qa.jsonl --to data/theirs        and back
   medrl count pubmed/*.xml.gz                      how rare entities are in a corpus, for knowledge.frequencies
+  medrl index build pubmed/*.xml.gz --to pubmed.index   a corpus on disk, for knowledge.indexes
+  medrl index show pubmed.index "Marfan syndrome"  what it finds, and how each score came about
 
 A RECIPE is a name (quickstart, cpu, medical, qwen2.5-7b, qwen2.5-32b) or a YAML file. Settings after it replace the
 recipe's: section.key=value.
@@ -91,6 +93,9 @@ def _run(options: argparse.Namespace) -> None:
         return
     if options.command == "count":
         _count(options)
+        return
+    if options.command == "index":
+        _index(options)
         return
     from launch.recipe import load_recipe
 
@@ -158,6 +163,15 @@ def _count(options: argparse.Namespace) -> None:
     count(options.files, options.ontology, options.to, options.workers)
 
 
+def _index(options: argparse.Namespace) -> None:
+    from launch import index
+
+    if options.action == "build":
+        index.build(options.files, options.to, options.encoder if options.vectors else None)
+    else:
+        index.show(options.folder, options.query)
+
+
 def _report(run_path: Path) -> None:
     from launch.report import write_report
 
@@ -213,6 +227,7 @@ def _parser() -> argparse.ArgumentParser:
     count.add_argument("--ontology", default="hpo", help="as knowledge.ontology: hpo, or a folder (default: hpo)")
     count.add_argument("--to", type=Path, default=Path("frequencies.json"), help="(default: frequencies.json)")
     count.add_argument("--workers", type=_positive, help="CPUs to take (default: all)")
+    _add_index(commands)
     report = commands.add_parser("report", help="write report.html of a run again")
     report.add_argument("recipe", metavar="RUN", help="a run directory, or a recipe")
     _add_settings(report)
@@ -253,6 +268,28 @@ def _add_exchange(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     _add_settings(messages)
     for command in (qa, messages):
         command.add_argument("--to", metavar="FOLDER", required=True, help="where to write")
+
+
+def _add_index(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    index = commands.add_parser("index", help="build an index over a large corpus on disk, or look into one")
+    actions = index.add_subparsers(dest="action", required=True, metavar="ACTION")
+    build = actions.add_parser(
+        "build",
+        help="index files of a corpus",
+        description="Index the documents of a corpus in one pass, whatever its size, in a folder that "
+        "knowledge.indexes takes. The folder appears whole or not at all.",
+    )
+    build.add_argument(
+        "files", nargs="+", type=Path, metavar="CORPUS", help="documents (.jsonl) or PubMed (.xml), plain or .gz"
+    )
+    build.add_argument("--to", type=Path, required=True, metavar="DIR", help="the new folder")
+    build.add_argument("--encoder", default="all-minilm-l6-v2", help="as knowledge.encoder (default: %(default)s)")
+    build.add_argument(
+        "--no-vectors", dest="vectors", action="store_false", help="by words alone: much faster to build, finds less"
+    )
+    show = actions.add_parser("show", help="what an index holds, and what it finds")
+    show.add_argument("folder", type=Path, metavar="DIR", help="what `medrl index build` wrote")
+    show.add_argument("query", nargs="?", help="print what it finds for this, and how each score came about")
 
 
 def _positive(text: str) -> int:

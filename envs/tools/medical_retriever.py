@@ -1,22 +1,34 @@
-"""Evidence from the medical corpus, ranked by Score(d, q) = λ·Rel(d, q) + (1 − λ)·Auth(d) (arXiv:2508.14880)."""
+"""Evidence from the medical corpus, ranked by Score(d, q) = λ·Rel(d, q) + (1 − λ)·Auth(d) (arXiv:2508.14880).
 
+The corpus is the ontology's own documents, in an index that is at hand, and whatever other sources are configured: live
+registries, corpora on disk. What all of them find is ranked by the one score.
+"""
+
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from envs.authority import authority
+from envs.authority import Part, parts, total
 from envs.corpus import Document
+from envs.document_vectors import document_vectors
 from envs.embedding import Encoder, Floats
 from envs.facts import facts_of
 from envs.index import Index
+from envs.journals import Journals
 from envs.lexical import LexicalIndex
 from envs.snippets import CountTokens, snippet, wanted
+from envs.sources.base import Candidate, Source
 from envs.text import content_words, estimate_tokens, name_words, words
 from envs.tools.arguments import check_arguments, object_schema, text_schema
 from envs.tools.base import ToolResult
 from medrl.sections.knowledge import KnowledgeConfig
+
+#: `Hit.found_by` of the ontology's own documents.
+KNOWLEDGE = "knowledge"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +37,7 @@ class Hit:
 
     `score` = λ·relevance + (1 − λ)·authority; `relevance` = share·cosine + (1 − share)·coverage, where `cosine` is
     that of the embeddings and `coverage` the idf-weighted part of the query's words that the document holds, in [0, 1].
+    `found_by`: the source that gave the document; `grounds`: what its authority is made of.
     """
 
     document: Document
@@ -33,6 +46,8 @@ class Hit:
     authority: float
     cosine: float
     coverage: float
+    found_by: str = KNOWLEDGE
+    grounds: tuple[Part, ...] = ()
 
 
 class MedicalRetriever:
@@ -43,12 +58,20 @@ class MedicalRetriever:
     parameters: Mapping[str, Any] = object_schema(query=text_schema("what to look for"))
 
     def __init__(
-        self, index: Index, encoder: Encoder, config: KnowledgeConfig, count_tokens: CountTokens = estimate_tokens
+        self,
+        index: Index,
+        encoder: Encoder,
+        config: KnowledgeConfig,
+        count_tokens: CountTokens = estimate_tokens,
+        sources: Sequence[Source] = (),
     ) -> None:
+        """`sources` are asked beside `index` at every call. Raises DataError if knowledge.journals cannot be read."""
         self._index = index
         self._encoder = encoder
         self._config = config
         self._count = count_tokens
+        self._sources = tuple(sources)
+        self._journals = Journals.read(Path(config.journals).expanduser()) if config.journals else None
         self._prepared: dict[str, Floats] = {}
 
     def prepare(self, queries: Sequence[str], vectors: Floats | None = None) -> None:
@@ -59,30 +82,36 @@ class MedicalRetriever:
         self._prepared.update(zip(queries, encoded, strict=True))
 
     def search(self, query: str, k: int, lam: float = 0.4) -> list[Hit]:
-        """The `k` best of the candidates, best first; ties go to the document that comes first in the corpus.
+        """The `k` best of the ontology's documents, best first; ties go to the one that comes first in the corpus.
 
         The paper's Rel is the cosine alone: `knowledge.dense_share` = 1. One vector for a document does not tell
-        which of its many findings are there, so half of Rel is lexical by default. Where a word of the query occurs
-        nowhere (a misspelt name), its nearest neighbours by embedding join the candidates.
+        which of its many findings are there, so half of Rel is lexical by default. Candidates are the best by BM25 and
+        the nearest by embedding, more of the latter where a word of the query occurs nowhere (a misspelt name).
         """
-        if not 0.0 <= lam <= 1.0:
-            raise ValueError(f"lam={lam}: must be within [0, 1]")
-        vector = self._prepared.get(query)
-        if vector is None:
-            vector = self._encoder.encode([query])[0]
-        names = name_words(query)
-        rows = self._index.candidates(content_words(query), max(k, self._config.candidates))
-        if not all(name in self._index.text for name in names):
-            rows = np.union1d(rows, self._index.nearest(vector, max(k, self._config.candidates)))
-        cosine, coverage = self._index.cosines(vector, rows), self._index.coverage(names, rows)
-        share = self._config.dense_share
-        hits = []
-        for row, cos, covered in zip(rows.tolist(), cosine.tolist(), coverage.tolist(), strict=True):
-            document = self._index.document(row)
-            relevance, weight = share * cos + (1.0 - share) * covered, authority(document)
-            score = lam * relevance + (1.0 - lam) * weight
-            hits.append(Hit(document, score, relevance, weight, cos, covered))
-        return sorted(hits, key=lambda hit: -hit.score)[:k]
+        return _best(self._own(query, self._encoded(query), k, lam), k)
+
+    async def search_all(self, query: str, k: int, lam: float = 0.4) -> list[Hit]:
+        """The `k` best of the ontology's documents and of those that the sources give, which are asked side by side.
+
+        A document that several give is scored as the first gave it, the ontology first. Raises ToolOutage if a source
+        cannot be reached: what is missing would look as if it did not exist.
+        """
+        vector = self._encoded(query)
+        wanted = max(k, self._config.candidates)
+        try:
+            async with asyncio.TaskGroup() as group:
+                asked = [group.create_task(each.candidates(query, vector, wanted)) for each in self._sources]
+        except ExceptionGroup as failed:
+            raise failed.exceptions[0] from failed
+        hits = self._own(query, vector, k, lam)
+        known = {hit.document.id for hit in hits}
+        found: list[tuple[str, Candidate]] = []
+        for source, task in zip(self._sources, asked, strict=True):
+            for candidate in task.result():
+                if candidate.document.id not in known:
+                    known.add(candidate.document.id)
+                    found.append((source.name, candidate))
+        return _best(hits + self.score(query, vector, found, lam), k)
 
     async def call(self, arguments: Mapping[str, Any]) -> ToolResult:
         """The top documents, one a line, with the sections that serve the query."""
@@ -92,8 +121,58 @@ class MedicalRetriever:
         query: str = arguments["query"]
         if not words(query):
             return ToolResult.mistake(f"{self.name}: `query` has no words. Name a disease, a gene or a finding.")
-        documents = [hit.document for hit in self.search(query, self._config.top_k, self._config.lam)]
+        hits = await self.search_all(query, self._config.top_k, self._config.lam)
+        documents = [hit.document for hit in hits]
         return render_hits(documents, query, self._index.text, self._config.tool_tokens, self._count)
+
+    def _encoded(self, query: str) -> Floats:
+        vector = self._prepared.get(query)
+        return self._encoder.encode([query])[0] if vector is None else vector
+
+    def _own(self, query: str, vector: Floats, k: int, lam: float) -> list[Hit]:
+        """The index's candidates, scored, in corpus order."""
+        if not 0.0 <= lam <= 1.0:
+            raise ValueError(f"lam={lam}: must be within [0, 1]")
+        names = name_words(query)
+        most = max(k, self._config.candidates)
+        known = all(name in self._index.text for name in names)
+        near = self._index.nearest(vector, self._config.dense_candidates if known else most)
+        rows = np.union1d(self._index.candidates(content_words(query), most), near)
+        cosine, coverage = self._index.cosines(vector, rows), self._index.coverage(names, rows)
+        return [
+            self._hit(self._index.document(row), cos, covered, lam, KNOWLEDGE)
+            for row, cos, covered in zip(rows.tolist(), cosine.tolist(), coverage.tolist(), strict=True)
+        ]
+
+    def score(self, query: str, vector: Floats, found: Sequence[tuple[str, Candidate]], lam: float) -> list[Hit]:
+        """Candidates, each with the name of its source, in their order; those without a vector are encoded together.
+
+        `vector`: the query's unit embedding [dimensions].
+        """
+        vectors = [candidate.vector for _, candidate in found]
+        bare = [place for place, each in enumerate(vectors) if each is None]
+        made = document_vectors([found[place][1].document for place in bare], self._encoder)
+        for place, each in zip(bare, made, strict=True):
+            vectors[place] = each
+        names = name_words(query)
+        hits = []
+        for (name, candidate), each in zip(found, vectors, strict=True):
+            covered = self._index.text.covered(names, frozenset(words(candidate.document.text)))
+            cosine = float(np.dot(vector, np.asarray(each, np.float32)))
+            hits.append(self._hit(candidate.document, cosine, covered, lam, name))
+        return hits
+
+    def _hit(self, document: Document, cosine: float, coverage: float, lam: float, found_by: str) -> Hit:
+        share = self._config.dense_share
+        relevance = share * cosine + (1.0 - share) * coverage
+        grounds = parts(document, self._journals)
+        weight = total(grounds)
+        score = lam * relevance + (1.0 - lam) * weight
+        return Hit(document, score, relevance, weight, cosine, coverage, found_by, grounds)
+
+
+def _best(hits: list[Hit], k: int) -> list[Hit]:
+    return sorted(hits, key=lambda hit: -hit.score)[:k]
 
 
 def heading(document: Document) -> str:

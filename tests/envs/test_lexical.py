@@ -1,5 +1,6 @@
 """BM25 against rank_bm25 and a scalar oracle."""
 
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rank_bm25 import BM25Okapi
 
-from envs.lexical import LexicalIndex, build_lexical, top_rows
+from envs.lexical import LexicalIndex, best_rows, build_lexical, top_rows
 from envs.text import words
 from tests.envs.small import DOCUMENTS
 from tests.oracles_retrieval import okapi
@@ -28,9 +29,39 @@ def lexical(tmp_path_factory: pytest.TempPathFactory) -> LexicalIndex:
 )
 def test_scores_are_those_of_rank_bm25_and_of_the_formula(lexical: LexicalIndex, query: str) -> None:
     scores = lexical.scores(query.split())
-    expected = BM25Okapi(TEXTS, epsilon=0.0).get_scores(query.split())
-    np.testing.assert_allclose(scores, expected, rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(scores, okapi(query.split(), TEXTS), rtol=1e-5, atol=1e-6)
+    assert scores.tolist() == BM25Okapi(TEXTS).get_scores(query.split()).tolist()  # to the last bit
+    np.testing.assert_allclose(scores, okapi(query.split(), TEXTS), rtol=1e-12, atol=1e-12)
+
+
+def test_a_word_of_most_documents_still_counts(lexical: LexicalIndex) -> None:
+    """ "gene" is in more than half: a plain idf would be below 0, and rank_bm25 puts a quarter of the average there."""
+    assert sum("gene" in text for text in TEXTS) > len(TEXTS) / 2
+    scores = lexical.scores(["gene"])
+    assert all((score > 0) == ("gene" in text) for score, text in zip(scores, TEXTS, strict=True))
+
+
+@given(
+    st.lists(st.lists(st.sampled_from("abcdef"), max_size=8), min_size=1, max_size=12).filter(any),
+    st.lists(st.sampled_from("abcdefg"), max_size=5),
+)
+def test_any_texts_score_as_in_rank_bm25(texts: list[list[str]], query: list[str]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        build_lexical(texts, Path(folder))
+        found = LexicalIndex(Path(folder))
+        expected = BM25Okapi(texts).get_scores(query)
+        assert found.scores(query).tolist() == expected.tolist()
+        ranked = sorted(np.flatnonzero(expected > 0).tolist(), key=lambda row: (-expected[row], row))
+        assert found.top(query, 5).tolist() == ranked[:5]
+        np.testing.assert_allclose(expected, okapi(query, texts), rtol=1e-9, atol=1e-9)
+
+
+def test_coverage_of_a_document_of_elsewhere_is_that_of_one_indexed(lexical: LexicalIndex) -> None:
+    query = ["marfan", "gene", "nowhere"]
+    weights = [lexical.idf(word) for word in query]
+    for row, text in enumerate(TEXTS):
+        held = lexical.holds(query, np.array([row]))[:, 0]
+        expected = sum(weight for weight, has in zip(weights, held, strict=True) if has) / sum(weights)
+        assert lexical.covered(query, set(text)) == pytest.approx(expected)
 
 
 def test_holds_and_idf_follow_the_texts(lexical: LexicalIndex) -> None:
@@ -50,6 +81,8 @@ def test_top_leaves_out_documents_without_a_word(lexical: LexicalIndex) -> None:
 def test_top_rows_is_a_stable_sort(values: list[int], count: int) -> None:
     expected = sorted((row for row, value in enumerate(values) if value > 0), key=lambda row: -values[row])[:count]
     assert top_rows(np.array(values, np.float32), count).tolist() == expected
+    every = sorted(range(len(values)), key=lambda row: -values[row])[:count]
+    assert best_rows(np.array(values, np.float32), count).tolist() == every
 
 
 def test_same_texts_give_the_same_bytes(tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ import torch
 from jsonschema import Draft202012Validator
 
 from envs.corpus import Document
+from envs.folders import build_once
+from envs.sources.disk import write_disk_index
 from envs.toolbox import open_toolbox
 from medrl.errors import DataError
 from medrl.sections.knowledge import KnowledgeConfig
@@ -63,3 +65,13 @@ def test_the_web_is_searched_by_the_provider_that_is_set(knowledge: Path, cache:
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"corpus\.jsonl"):
         open_toolbox(tmp_path, KnowledgeConfig(cache=str(tmp_path)))
+
+
+def test_indexes_on_disk_are_searched_beside_the_ontology(knowledge: Path, cache: Path, tmp_path: Path) -> None:
+    article = Document("PMID:5", "Aortic surgery", ("Valve-sparing surgery lasts.",), "pubmed", "", (), ("guideline",))
+    folder = build_once(tmp_path / "articles", lambda out: write_disk_index([article], out, None))
+    tools = open_toolbox(knowledge, KnowledgeConfig(cache=str(cache), indexes=(str(folder),)))
+    result = asyncio.run(tools["medical_retriever"].call({"query": "valve-sparing aortic surgery"}))
+    assert result.sources[0] == "PMID:5"
+    with pytest.raises(DataError, match="medrl index build"):
+        open_toolbox(knowledge, KnowledgeConfig(cache=str(cache), indexes=(str(tmp_path / "none"),)))

@@ -5,11 +5,15 @@ import asyncio
 import numpy as np
 import pytest
 
-from envs.authority import authority
-from envs.embedding import Encoder
+from envs.authority import authority, parts
+from envs.corpus import Document
+from envs.document_vectors import document_vectors
+from envs.embedding import Encoder, Floats
 from envs.index import Index, bare_name
+from envs.sources.base import Candidate
 from envs.text import estimate_tokens, name_words, words
 from envs.tools.medical_retriever import MedicalRetriever
+from medrl.errors import ToolOutage
 from medrl.sections.knowledge import KnowledgeConfig
 from tests.envs.small import DOCUMENTS
 
@@ -103,3 +107,90 @@ def test_prepared_queries_find_the_same(index: Index, encoder: Encoder) -> None:
         assert ids(together, query, 5) == ids(one_by_one, query, 5)
     together.prepare(queries[:1], -encoder.encode(queries[:1]))  # what is given is what is used
     assert together.search(queries[0], 1)[0].cosine < 0 < one_by_one.search(queries[0], 1)[0].cosine
+
+
+def test_dense_candidates_join_those_by_words(index: Index, encoder: Encoder) -> None:
+    """With as many as there are documents, all are scored, whatever words they have; with none, those with a word."""
+    query = "findings of marfan"
+    everything = MedicalRetriever(index, encoder, KnowledgeConfig(dense_candidates=12)).search(query, 12)
+    by_words = MedicalRetriever(index, encoder, KnowledgeConfig(dense_candidates=0, candidates=3)).search("marfan", 3)
+    assert len(everything) == len(DOCUMENTS) and len(by_words) == 3
+    assert all("marfan" in words(hit.document.text) for hit in by_words)
+
+
+class Shelf:
+    """A source in memory. `vectors`: whether it brings them."""
+
+    def __init__(self, name: str, documents: list[Document], vectors: Floats | None = None) -> None:
+        self.name = name
+        self._documents = documents
+        self._vectors = vectors
+        self.asked: list[tuple[str, int]] = []
+
+    async def candidates(self, query: str, vector: Floats, k: int) -> list[Candidate]:
+        self.asked.append((query, k))
+        await asyncio.sleep(0)
+        if self._vectors is None:
+            return [Candidate(document) for document in self._documents]
+        return [Candidate(document, each) for document, each in zip(self._documents, self._vectors, strict=True)]
+
+    async def document(self, id: str) -> Document | None:
+        return next((document for document in self._documents if document.id == id), None)
+
+
+class Closed(Shelf):
+    """A source that cannot be reached."""
+
+    async def candidates(self, query: str, vector: Floats, k: int) -> list[Candidate]:
+        raise ToolOutage(f"{self.name}: unreachable")
+
+
+GUIDELINE = Document(
+    "PMID:7",
+    "Aortic root surgery in Marfan syndrome",
+    ("Surgery is advised.",),
+    "pubmed",
+    "",
+    (),
+    ("practice guideline",),
+)
+RETRACTED = Document(
+    "PMID:8", "Marfan syndrome gene", ("Marfan syndrome gene.",), "pubmed", "", (), ("retracted publication",)
+)
+
+
+def test_documents_of_sources_are_ranked_by_the_same_score(index: Index, encoder: Encoder) -> None:
+    query = "aortic surgery in Marfan syndrome"
+    bare, brought = Shelf("bare", [GUIDELINE, DOCUMENTS[0]]), Shelf("brought", [RETRACTED, GUIDELINE], np.eye(2, 384))
+    config = KnowledgeConfig()
+    hits = asyncio.run(MedicalRetriever(index, encoder, config, sources=[bare, brought]).search_all(query, 40, 0.4))
+    by_id = {hit.document.id: hit for hit in hits}
+    assert len(by_id) == len(hits) and bare.asked == brought.asked == [(query, 40)]
+    # What several give is scored as the first gave it: the ontology first, then the sources in their order.
+    assert by_id["OMIM:154700"].found_by == "knowledge"
+    assert by_id["PMID:7"].found_by == "bare" and by_id["PMID:8"].found_by == "brought"
+    vector = encoder.encode([query])[0]
+    assert by_id["PMID:7"].cosine == pytest.approx(float(document_vectors([GUIDELINE], encoder)[0] @ vector), abs=1e-4)
+    assert by_id["PMID:8"].cosine == pytest.approx(float(vector[0]))
+    for hit in (by_id["PMID:7"], by_id["PMID:8"]):
+        held = [word for word in name_words(query) if word in words(hit.document.text)]
+        coverage = sum(map(index.text.idf, held)) / sum(map(index.text.idf, name_words(query)))
+        assert hit.coverage == pytest.approx(coverage) and hit.authority == authority(hit.document)
+        assert hit.score == pytest.approx(0.4 * (hit.cosine + hit.coverage) / 2 + 0.6 * hit.authority)
+        assert hit.grounds == parts(hit.document)
+    assert hits[0].document.id == "PMID:7" and hits[-1].document.id == "PMID:8"
+    own = [hit for hit in hits if hit.found_by == "knowledge"]
+    assert own == MedicalRetriever(index, encoder, config).search(query, 40)
+
+
+def test_the_policy_is_shown_what_sources_found(index: Index, encoder: Encoder) -> None:
+    retriever = MedicalRetriever(index, encoder, KnowledgeConfig(), sources=[Shelf("shelf", [GUIDELINE])])
+    result = asyncio.run(retriever.call({"query": "aortic root surgery in Marfan syndrome"}))
+    assert result.sources[0] == "PMID:7" and "(PMID:7): Surgery is advised." in result.text
+
+
+def test_an_outage_of_one_source_is_an_outage(index: Index, encoder: Encoder) -> None:
+    sources = [Shelf("shelf", [GUIDELINE]), Closed("pubmed", [])]
+    retriever = MedicalRetriever(index, encoder, KnowledgeConfig(), sources=sources)
+    with pytest.raises(ToolOutage, match="pubmed: unreachable"):
+        asyncio.run(retriever.call({"query": "Marfan syndrome"}))

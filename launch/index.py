@@ -1,0 +1,92 @@
+"""`medrl index`: build an index over a corpus on disk, and look into one."""
+
+import errno
+import time
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+from tqdm import tqdm
+
+from envs.corpus import Document
+from envs.document_vectors import document_vectors
+from envs.embedding import Encoder, encoder_path, weights_digest
+from envs.folders import build_once
+from envs.index import Index, build_index
+from envs.sources.disk import DiskIndex, write_disk_index
+from envs.tools.medical_retriever import Hit, MedicalRetriever
+from kisa.citations import documents_reader, read_documents
+from kisa.knowledge import build_knowledge
+from kisa.sources.skipped import Skipped
+from medrl.errors import DataError
+from medrl.sections.knowledge import KnowledgeConfig
+
+_NOT_WRITTEN = {errno.ENOSPC, errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EEXIST}
+_SHOWN = 10
+
+
+def build(files: Sequence[Path], to: Path, encoder: str | None) -> None:
+    """Index the files into the folder `to`, which must be new, and print what came of it.
+
+    `encoder`: `knowledge.encoder`; None: by words alone. Raises DataError, ConfigError.
+    """
+    if to.exists():
+        raise DataError(f"{to}: there already; delete it to build it again, or give another --to")
+    skipped = [Skipped(path) for path in files]
+    for path in files:
+        documents_reader(path)
+    embed = None if encoder is None else partial(document_vectors, encoder=Encoder(encoder_path(encoder)))
+    weights = "" if encoder is None else weights_digest(encoder)
+    started = time.perf_counter()
+    try:
+        build_once(to, lambda folder: write_disk_index(_stream(files, skipped), folder, embed, weights))
+    except OSError as error:
+        if error.errno not in _NOT_WRITTEN:
+            raise
+        raise DataError(f"{to}: {error.strerror}; make room there, or give another --to") from error
+    for each in skipped:
+        if each.count:
+            print(each.describe())
+    print(f"built in {time.perf_counter() - started:.0f} s")
+    show(to, None)
+    print(f"search it beside the ontology with knowledge.indexes='[{to.resolve()}]'")
+
+
+def _stream(files: Sequence[Path], skipped: Sequence[Skipped]) -> Iterator[Document]:
+    with tqdm(desc="indexed", unit="document", unit_scale=True) as bar:
+        for path, left_out in zip(files, skipped, strict=True):
+            for document in read_documents(path, left_out):
+                yield document
+                bar.update()
+
+
+def show(folder: Path, query: str | None) -> None:
+    """Print what an index holds and, for a query, what it finds and how each score came about. Raises DataError."""
+    config = KnowledgeConfig()
+    index = DiskIndex.open(folder, config.encoder if query else None)
+    if query is None:
+        size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        about = index.about
+        vectors = f"vectors of {about.dimensions} dimensions" if about.dimensions else "no vectors"
+        print(f"{folder}: {about.documents:,} documents, {size / 2**20:,.1f} MiB, {about.engine}, {vectors}")
+        return
+    knowledge = build_knowledge(config)
+    own = Index.open(build_index(knowledge / "corpus.jsonl", Path(config.cache).expanduser(), config.encoder))
+    encoder = Encoder(encoder_path(config.encoder))
+    vector = encoder.encode([query])[0]
+    found = [(index.name, candidate) for candidate in index.find(query, vector, config.candidates)]
+    hits = MedicalRetriever(own, encoder, config).score(query, vector, found, config.lam)
+    print(
+        f"score = {config.lam:g}·relevance + {1 - config.lam:g}·authority; words weigh as in the ontology's documents"
+    )
+    for number, hit in enumerate(sorted(hits, key=lambda hit: -hit.score)[:_SHOWN], start=1):
+        print(render(number, hit))
+
+
+def render(number: int, hit: Hit) -> str:
+    """A hit in two lines: its score with all parts, and what its authority is made of."""
+    return (
+        f"[{number}] {hit.document.title} ({hit.document.id})\n"
+        f"    {hit.score:.3f}: relevance {hit.relevance:.3f} (cosine {hit.cosine:.3f}, coverage {hit.coverage:.3f}), "
+        f"authority {hit.authority:.3f} ({', '.join(map(str, hit.grounds))})"
+    )
