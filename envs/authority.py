@@ -60,7 +60,7 @@ KIND_PENALTY = {
     "validation study": 0.03,
     "review": 0.04,
     "scoping review": 0.04,
-    "active, not recruiting": 0.04,
+    "active not recruiting": 0.04,
     "recruiting": 0.05,
     "enrolling by invitation": 0.05,
     "case reports": 0.06,

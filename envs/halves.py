@@ -25,7 +25,7 @@ def open_halves(path: Path) -> Tensor:
 
 def products(halves: Tensor, vector: Floats, spans: Iterable[tuple[int, int]]) -> Floats:
     """The products of the vectors from each start to each end with `vector` [dimensions], one span after the other."""
-    wide = torch.from_numpy(vector)
+    wide = torch.tensor(vector)  # a copy: a vector of a file is read-only, which torch warns of
     slices = [
         halves[at : min(at + _SLICE, end)].float() @ wide for start, end in spans for at in range(start, end, _SLICE)
     ]

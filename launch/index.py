@@ -15,7 +15,7 @@ from envs.folders import build_once
 from envs.index import Index, build_index
 from envs.sources.disk import DiskIndex, write_disk_index
 from envs.tools.medical_retriever import Hit, MedicalRetriever
-from kisa.citations import documents_reader, read_documents
+from kisa.corpus_files import documents_reader, read_documents
 from kisa.knowledge import build_knowledge
 from kisa.sources.skipped import Skipped
 from medrl.errors import DataError

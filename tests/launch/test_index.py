@@ -34,8 +34,8 @@ def test_files_of_both_kinds_become_one_index(tmp_path: Path, capsys: pytest.Cap
     assert [index.row(row) for row in range(len(DOCUMENTS))] == DOCUMENTS
     assert index.row(12) == Document(
         "PMID:11",
-        "Aortic surgery.",
-        ("It helps.", "It is safe.", "Topics: Aorta."),
+        "Aortic surgery",
+        ("It helps.", "It is safe.", "Topics: Aorta.", "Published in Journal of Tests, 2019."),
         "pubmed",
         "",
         ("PMID:11",),

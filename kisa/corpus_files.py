@@ -1,38 +1,16 @@
 """Files of a corpus as documents that can be indexed: PubMed citations, or documents as JSON lines."""
 
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
 from envs.corpus import Document
-from kisa.sources.pubmed import Citation, read_pubmed
+from envs.sources.pubmed import to_document
+from kisa.sources.pubmed import read_pubmed
 from kisa.sources.skipped import Skipped
 from kisa.sources.text_lines import text_lines
 from medrl.errors import DataError
-
-#: Between sentences of an abstract: a stop after a small letter, a figure or a bracket, before a capital.
-_BETWEEN = re.compile(r"(?<=[a-z0-9)\]%][.!?])\s+(?=[A-Z])")
-
-
-def citation_document(citation: Citation) -> Document:
-    """An article: its abstract by sentences, then its MeSH headings."""
-    sections = [sentence for sentence in _BETWEEN.split(citation.abstract) if sentence]
-    if citation.mesh:
-        sections.append(f"Topics: {'; '.join(citation.mesh)}.")
-    return Document(
-        f"PMID:{citation.pmid}",
-        citation.title,
-        tuple(sections),
-        "pubmed",
-        "",
-        (f"PMID:{citation.pmid}",),
-        tuple(kind.lower() for kind in citation.types),
-        citation.journal,
-        citation.date,
-        f"https://pubmed.ncbi.nlm.nih.gov/{citation.pmid}/",
-    )
 
 
 def read_documents(path: Path, skipped: Skipped) -> Iterator[Document]:
@@ -54,7 +32,7 @@ def documents_reader(path: Path) -> Callable[[Path, Skipped], Iterator[Document]
 
 
 def _pubmed(path: Path, skipped: Skipped) -> Iterator[Document]:
-    return map(citation_document, read_pubmed(path, skipped))
+    return map(to_document, read_pubmed(path, skipped))
 
 
 def _documents(path: Path, skipped: Skipped) -> Iterator[Document]:
