@@ -140,10 +140,8 @@ def encode_once(texts: Sequence[str], cache: Path, encoder: str, name: str) -> F
     """Unit vectors [texts, dimensions], kept under `cache` for the next time. `encoder`: `knowledge.encoder`; `name` is
     the progress bar's and the folder's. Raises ConfigError, DataError.
     """
-    digest = hashlib.blake2b("\x1f".join((str(encoder_dtype()), *texts)).encode(), digest_size=8)
-    for path in sorted(encoder_path(encoder).glob("*.safetensors")):
-        with path.open("rb") as opened:
-            digest.update(hashlib.file_digest(opened, "blake2b").digest())
+    parts = (weights_digest(encoder), str(encoder_dtype()), *texts)
+    digest = hashlib.blake2b("\x1f".join(parts).encode(), digest_size=8)
 
     def write(folder: Path) -> None:
         np.save(folder / "vectors.npy", Encoder(encoder_path(encoder)).encode(texts, progress=name))

@@ -229,6 +229,11 @@ class ProfileTable:
         return {disease_id: row for row, disease_id in enumerate(self.ids)}
 
     @cached_property
+    def disease_table(self) -> NameTable:
+        """Disease names -> row."""
+        return NameTable(zip(self.names, range(len(self.names)), strict=True))
+
+    @cached_property
     def finding_table(self) -> NameTable:
         """Finding ids, names and synonyms -> column."""
         return NameTable(

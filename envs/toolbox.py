@@ -12,6 +12,7 @@ import torch
 from envs.condensing import Condenser
 from envs.embedding import Encoder, Floats, encode_once, encoder_path
 from envs.index import Index, build_index
+from envs.library import Library
 from envs.profiles import ProfileTable, build_profiles
 from envs.reading.pages import Pages
 from envs.reasoning.engine import ClinicalReasoningEngine
@@ -70,18 +71,19 @@ def open_toolbox(
     limit = config.tool_tokens
     disks = [DiskIndex.open(Path(each).expanduser(), config.encoder) for each in config.indexes]
     sources = [*disks, *open_sources(config)]
+    library = Library(medical, sources)
     retriever = MedicalRetriever(medical, encoder, config, count_tokens, sources)
     if expected:
         retriever.prepare(expected, encode_queries(expected, config))
     tools: list[Tool] = [
         retriever,
-        ClinicalReasoning(ClinicalReasoningEngine(profiles), limit, count_tokens),
+        ClinicalReasoning(ClinicalReasoningEngine(profiles), limit, count_tokens, library=library),
         DocumentRead(
             medical,
             encoder,
             limit,
             count_tokens,
-            sources=sources,
+            library=library,
             pages=Pages(config.pages) if config.read_web else None,
             reader=Condenser(config.reader) if config.reader else None,
         ),

@@ -5,10 +5,12 @@
 Conditionals are in `envs.reasoning.conditionals`, priors in `envs.reasoning.context`.
 """
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
 
+from envs.corpus import Document
 from envs.profiles import Numbers, ProfileTable
 from envs.reasoning.conditionals import Conditionals
 from envs.reasoning.context import BadContext, Context, prior_factors
@@ -16,6 +18,8 @@ from envs.reasoning.evidence import Observation, read_observations
 from envs.reasoning.posterior import Posterior
 
 _SUGGESTIONS = 3
+#: Words of a disease's name.
+_LONGEST_NAME = 10
 
 
 class UnknownFinding(ValueError):
@@ -43,6 +47,21 @@ class ClinicalReasoningEngine:
             raise UnknownFinding(f"{finding!r} may mean {meant}")
         near = "; ".join(self._table.finding_table.nearest(finding, _SUGGESTIONS))
         raise UnknownFinding(f"unknown finding {finding!r}; nearest: {near}")
+
+    def about(self, document: Document) -> list[str]:
+        """Ids of the one disease that a document is about: itself, or what its title names, in every catalogue; [] if
+        that is none, or several."""
+        if document.id in self._table.row_of:
+            return [document.id]
+        pieces = re.findall(r"[^\s,.:;()\[\]]+", document.title)
+        named: dict[str, tuple[int, ...]] = {}
+        for start in range(len(pieces)):
+            for stop in range(start + 1, min(len(pieces), start + _LONGEST_NAME) + 1):
+                span = " ".join(pieces[start:stop])
+                if rows := self._table.disease_table.find(span):
+                    named[span.casefold()] = rows
+        longest = [each for each in named if not any(each != other and each in other for other in named)]
+        return [self._table.ids[row] for row in named[longest[0]]] if len(longest) == 1 else []
 
     def read(self, text: str, disease_id: str, findings: Sequence[str], source: str) -> tuple[Observation, ...]:
         """What a document about one disease says of how often it shows `findings`, under any of their names.

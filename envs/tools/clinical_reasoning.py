@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from envs.facts import ranking
+from envs.library import Library, UnknownDocument
 from envs.reasoning.context import BadContext, Context
 from envs.reasoning.engine import ClinicalReasoningEngine, UnknownFinding
+from envs.reasoning.evidence import Observation
 from envs.reasoning.posterior import Diagnosis, Posterior, figure_of_log
 from envs.snippets import CountTokens
 from envs.text import estimate_tokens
@@ -35,6 +37,7 @@ class ClinicalReasoning:
         findings=_names(1, "names or HPO ids"),
         optional={
             "absent": _names(0, "findings ruled out"),
+            "documents": _names(0, "ids of studies to pool"),
             "sex": {"type": "string", "enum": ["male", "female"]},
             "onset": {"type": ["string", "number"], "maxLength": 100, "minimum": 0, "description": "age or HPO class"},
             "inheritance": {"type": "string", "maxLength": 100, "description": "as HPO names it"},
@@ -42,32 +45,64 @@ class ClinicalReasoning:
     )
 
     def __init__(
-        self, engine: ClinicalReasoningEngine, tool_tokens: int, count_tokens: CountTokens = estimate_tokens
+        self,
+        engine: ClinicalReasoningEngine,
+        tool_tokens: int,
+        count_tokens: CountTokens = estimate_tokens,
+        *,
+        library: Library | None = None,
     ) -> None:
-        """`tool_tokens` bounds the text as `count_tokens` measures it."""
+        """`tool_tokens` bounds the text as `count_tokens` measures it. `library`: where evidence is read; None if there
+        are no documents."""
         self._engine = engine
+        self._library = library
         self._limit = tool_tokens
         self._count = count_tokens
 
     async def call(self, arguments: Mapping[str, Any]) -> ToolResult:
-        """The likeliest diseases, each with its probability and its factors; a mistake for what is not understood."""
+        """The likeliest diseases, each with its probability and its factors; a mistake for what is not understood.
+
+        Raises ToolOutage if a document's source cannot be reached.
+        """
         mistake = check_arguments(self, arguments)
         if mistake is not None:
             return mistake
-        onset = arguments.get("onset")
+        onset, findings = arguments.get("onset"), arguments["findings"]
+        try:
+            observations = await self._evidence(arguments.get("documents", ()), findings)
+        except (UnknownFinding, UnknownDocument) as error:
+            return ToolResult.mistake(f"{self.name}: {error}.")
         context = Context(
+            observations=observations,
             inheritance=arguments.get("inheritance"),
             onset=None if onset is None else str(onset),
             sex=arguments.get("sex"),
             absent=tuple(arguments.get("absent", ())),
         )
         try:
-            posterior = self._engine.posterior(arguments["findings"], context=context)
+            posterior = self._engine.posterior(findings, context=context)
         except (UnknownFinding, BadContext) as error:
             return ToolResult.mistake(f"{self.name}: {error}.")
         diagnoses = self._fitting(posterior.top(_SHOWN))
         text, sources = self._render(posterior, diagnoses), tuple(each.disease_id for each in diagnoses)
-        return ToolResult(text, sources, **ranking(text, arguments["findings"], sources))
+        return ToolResult(text, sources, **ranking(text, findings, sources))
+
+    async def _evidence(self, documents: Sequence[str], findings: Sequence[str]) -> tuple[Observation, ...]:
+        """What the documents count. Raises UnknownFinding, UnknownDocument, also for one that counts nothing."""
+        read: list[Observation] = []
+        for name in dict.fromkeys(each.strip() for each in documents):
+            if self._library is None:
+                raise UnknownDocument(f"no document {name!r}: there are none here")
+            document, _ = await self._library.find(name)
+            diseases = self._engine.about(document)
+            if not diseases:
+                raise UnknownDocument(f"{name} is not about one disease that is known; leave it out")
+            text = "\n".join(document.sections)
+            counted = [one for each in diseases for one in self._engine.read(text, each, findings, document.id)]
+            if not counted:
+                raise UnknownDocument(f"{name} counts none of these findings; leave it out")
+            read += counted
+        return tuple(read)
 
     def _fitting(self, diagnoses: Sequence[Diagnosis]) -> Sequence[Diagnosis]:
         """As many of the likeliest as can be named within the limit, one at least."""

@@ -5,7 +5,7 @@ nothing is said that the document does not say.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from math import fsum
 from typing import Any
 
@@ -18,9 +18,9 @@ from envs.embedding import Encoder, Floats
 from envs.facts import facts_in
 from envs.fetching import Unreadable
 from envs.index import Index
+from envs.library import Library, UnknownDocument
 from envs.reading.pages import Pages
 from envs.snippets import CountTokens, Wanted, fit, wanted
-from envs.sources.base import Source
 from envs.text import estimate_tokens
 from envs.tools.arguments import check_arguments, object_schema, text_schema
 from envs.tools.base import ToolResult
@@ -36,7 +36,6 @@ _DENSE_SHARE = 0.5
 _MOST_SECTIONS = 8
 #: Tokens of a section that are embedded: its label and first items.
 _SECTION_TOKENS = 24
-_SUGGESTIONS = 3
 #: Letters of a document that a reader is given; of a longer one, the sections with the most words of the goal.
 _READER_LETTERS = 20_000
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
@@ -58,17 +57,17 @@ class DocumentRead:
         tool_tokens: int,
         count_tokens: CountTokens = estimate_tokens,
         *,
-        sources: Sequence[Source] = (),
+        library: Library | None = None,
         pages: Pages | None = None,
         reader: Condenser | None = None,
     ) -> None:
-        """`tool_tokens` bounds the text as `count_tokens` measures it. `sources`: asked in turn for ids that the index
-        does not know. `pages`: None if no web address is read. `reader`: None for an extractive condensation."""
+        """`tool_tokens` bounds the text as `count_tokens` measures it. `library`: None for the documents of `index`
+        alone. `pages`: None if no web address is read. `reader`: None for an extractive condensation."""
         self._index = index
+        self._library = library or Library(index)
         self._encoder = encoder
         self._limit = tool_tokens
         self._count = count_tokens
-        self._sources = sources
         self._pages = pages
         self._reader = reader
 
@@ -81,20 +80,13 @@ class DocumentRead:
         if mistake is not None:
             return mistake
         asked, goal = arguments["document"].strip(), arguments["goal"]
-        rows = self._index.find(asked)
-        if len(rows) > 1:
-            titles = "; ".join(self._index.document(row).title for row in rows[:_SUGGESTIONS])
-            return ToolResult.mistake(f"{self.name}: {asked!r} is the name of {len(rows)} documents: {titles}.")
-        if rows:
-            return await self._show(self._index.document(rows[0]), goal, "")
-        if _ADDRESS.match(asked):
+        if _ADDRESS.match(asked) and asked not in self._library:
             return await self._read_page(asked, goal)
-        for source in self._sources:
-            document = await source.document(asked)
-            if document is not None:
-                return await self._show(document, goal, UNTRUSTED)
-        near = self._index.suggest(asked, _SUGGESTIONS)
-        return ToolResult.mistake(f"{self.name}: no document {asked!r}. Nearest: {'; '.join(near)}.")
+        try:
+            document, is_own = await self._library.find(asked)
+        except UnknownDocument as error:
+            return ToolResult.mistake(f"{self.name}: {error}.")
+        return await self._show(document, goal, "" if is_own else UNTRUSTED)
 
     async def _read_page(self, address: str, goal: str) -> ToolResult:
         if self._pages is None:

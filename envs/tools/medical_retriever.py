@@ -7,6 +7,7 @@ registries, corpora on disk. What all of them find is ranked by the one score.
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ from medrl.sections.knowledge import KnowledgeConfig
 
 #: `Hit.found_by` of the ontology's own documents.
 KNOWLEDGE = "knowledge"
+#: Queries whose vectors are kept, 1.5 kB each.
+_REMEMBERED = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,8 @@ class MedicalRetriever:
         self._sources = tuple(sources)
         self._journals = Journals.read(Path(config.journals).expanduser()) if config.journals else None
         self._prepared: dict[str, Floats] = {}
+        # Episodes of one question ask much the same, and to encode a query takes longer than the rest of a search.
+        self._encode = lru_cache(_REMEMBERED)(lambda query: encoder.encode([query])[0])
 
     def prepare(self, queries: Sequence[str], vectors: Floats | None = None) -> None:
         """Encode queries that will be searched for together, which takes a twentieth of the time that they take one by
@@ -127,7 +132,7 @@ class MedicalRetriever:
 
     def _encoded(self, query: str) -> Floats:
         vector = self._prepared.get(query)
-        return self._encoder.encode([query])[0] if vector is None else vector
+        return self._encode(query) if vector is None else vector
 
     def _own(self, query: str, vector: Floats, k: int, lam: float) -> list[Hit]:
         """The index's candidates, scored, in corpus order."""

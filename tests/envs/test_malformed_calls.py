@@ -194,7 +194,9 @@ def tools(knowledge: Path, cache: Path, index: Any, encoder: Any, web: SmallWeb)
     """The four, and document_read with all that it can have."""
     opened = open_toolbox(knowledge, KnowledgeConfig(cache=str(cache), read_web=True))
     pages = Pages(QUICK, reach=web.reach)
-    return opened | {"document_read": DocumentRead(index, encoder, 150, sources=[_Nobody()], pages=pages)}
+    return opened | {
+        "document_read": DocumentRead(index, encoder, 150, library=Library(index, [_Nobody()]), pages=pages)
+    }
 
 
 @pytest.mark.contract("7 four kinds of failure", "malformed calls: each is told to the policy, none is an outage")

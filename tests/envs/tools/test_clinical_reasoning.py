@@ -6,12 +6,19 @@ from typing import Any
 
 import pytest
 
+from envs.corpus import Document
+from envs.embedding import Floats
+from envs.index import Index
+from envs.library import Library
 from envs.profiles import ProfileTable
 from envs.reasoning.engine import ClinicalReasoningEngine
+from envs.sources.base import Candidate
 from envs.text import estimate_tokens
+from envs.tools.base import ToolResult
 from envs.tools.clinical_reasoning import ClinicalReasoning
 from kisa.observations import read_diagnosis
 from medrl.chat import system_prompt
+from medrl.errors import ToolOutage
 from tests.envs.reasoning.family import CONSTANTS
 from tests.envs.small import FINDINGS, PROFILES
 from tests.oracles_diagnosis import DiagnosisOracle
@@ -61,6 +68,66 @@ def test_context_changes_the_answer(engine: ClinicalReasoningEngine) -> None:
     assert call(engine, ["Ectopia lentis"], absent=["Seizure", "fit, convulsive"])[2]
 
 
+class Journal:
+    """Studies by id; one that is asked for and is not there is an outage."""
+
+    name = "journal"
+
+    def __init__(self, **studies: tuple[str, str]) -> None:
+        self._studies = {f"PMID:{number[1:]}": said for number, said in studies.items()}
+
+    async def candidates(self, query: str, vector: Floats, k: int) -> list[Candidate]:
+        return []
+
+    async def document(self, id: str) -> Document | None:
+        if id == "PMID:0":
+            raise ToolOutage("journal: no connection")
+        title, text = self._studies.get(id, ("", ""))
+        return Document(id, title, (text,), "pubmed", "") if title else None
+
+
+STUDIES = Journal(
+    p11=("Ocular signs of Homocystinuria", "Ectopia lentis was seen in 20 of 40 patients."),
+    p12=("Homocystinuria and Marfan syndrome", "Ectopia lentis was seen in 20 of 40 patients."),
+    p13=("Course of homocystinuria", "Nothing is counted here."),
+    p14=("Neonatal care", "Ectopia lentis was seen in 20 of 40 patients."),
+)
+
+
+def with_studies(engine: ClinicalReasoningEngine, index: Index, *documents: str) -> ToolResult:
+    tool = ClinicalReasoning(engine, 400, library=Library(index, [STUDIES]))
+    return asyncio.run(tool.call({"findings": ["Dislocated lens"], "documents": list(documents)}))
+
+
+def test_a_study_that_was_retrieved_updates_its_disease(engine: ClinicalReasoningEngine, index: Index) -> None:
+    before, after = with_studies(engine, index), with_studies(engine, index, "PMID:11", " PMID:11 ")
+    assert before.sources[0] == "OMIM:236200" and after.sources[0] == "OMIM:154700"
+    # 0.8 annotated, which counts for two patients, and twenty of forty: (1.6 + 20) / 42.
+    line = next(each for each in after.text.splitlines() if "OMIM:236200" in each)
+    assert "Ectopia lentis 0.51" in line and "PMID:11 20/40" in line
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        ("PMID:12", "PMID:12 is not about one disease that is known; leave it out"),
+        ("PMID:13", "PMID:13 counts none of these findings; leave it out"),
+        ("PMID:14", "PMID:14 is not about one disease that is known; leave it out"),
+        ("PMID:15", "no document 'PMID:15'"),
+    ],
+)
+def test_a_document_that_is_no_evidence(
+    engine: ClinicalReasoningEngine, index: Index, document: str, said: str
+) -> None:
+    result = with_studies(engine, index, document)
+    assert result.is_mistake and said in result.text
+
+
+def test_evidence_that_cannot_be_reached_is_an_outage(engine: ClinicalReasoningEngine, index: Index) -> None:
+    with pytest.raises(ToolOutage):
+        with_studies(engine, index, "PMID:0")
+
+
 @pytest.mark.parametrize(("limit", "named"), [(40, 1), (60, 2), (100, 3), (150, 3)])
 def test_text_keeps_to_the_limit(engine: ClinicalReasoningEngine, limit: int, named: int) -> None:
     names = ["Ectopia lentis", "Pectus carinatum", "Arachnodactyly", "Seizure"]
@@ -97,6 +164,5 @@ def test_each_fault_is_told(engine: ClinicalReasoningEngine, more: dict[str, Any
 
 def test_the_system_prompt_stays_short(engine: ClinicalReasoningEngine) -> None:
     line = system_prompt([ClinicalReasoning(engine, 150)]).splitlines()[-1]
-    assert line == (
-        "clinical_reasoning(findings, absent, sex, onset, inheritance): Rank diseases by the findings they show."
-    )
+    arguments = "findings, absent, documents, sex, onset, inheritance"
+    assert line == f"clinical_reasoning({arguments}): Rank diseases by the findings they show."

@@ -7,6 +7,7 @@ import pytest
 from envs.corpus import Document
 from envs.embedding import Encoder, Floats
 from envs.index import Index
+from envs.library import Library
 from envs.reading.pages import Pages
 from envs.sources.base import Candidate
 from envs.text import estimate_tokens
@@ -73,7 +74,7 @@ class Registry:
 
 def test_sources_are_asked_in_turn_after_the_index(index: Index, encoder: Encoder) -> None:
     first, second = Registry("a", "PMID:1", "On lenses."), Registry("b", "NCT2", "On hearts.", "On aortas.")
-    tool = DocumentRead(index, encoder, 150, sources=[first, second])
+    tool = DocumentRead(index, encoder, 150, library=Library(index, [first, second]))
 
     def ask(document: str) -> ToolResult:
         return asyncio.run(tool.call({"document": document, "goal": "aorta"}))
@@ -88,7 +89,7 @@ def test_sources_are_asked_in_turn_after_the_index(index: Index, encoder: Encode
 
 
 def test_a_document_without_sections_says_so_by_its_title(index: Index, encoder: Encoder) -> None:
-    tool = DocumentRead(index, encoder, 150, sources=[Registry("a", "PMID:1")])
+    tool = DocumentRead(index, encoder, 150, library=Library(index, [Registry("a", "PMID:1")]))
     result = asyncio.run(tool.call({"document": "PMID:1", "goal": "x"}))
     assert result.text == "[untrusted text] a record:" and not result.is_mistake
 
@@ -109,6 +110,6 @@ def test_a_page_of_the_web_is_read_for_the_goal_and_marked(index: Index, encoder
 
 
 def test_text_without_blanks_is_cut_by_letters(index: Index, encoder: Encoder) -> None:
-    tool = DocumentRead(index, encoder, 60, len, sources=[Registry("a", "PMID:1", "字" * 400)])
+    tool = DocumentRead(index, encoder, 60, len, library=Library(index, [Registry("a", "PMID:1", "字" * 400)]))
     text = asyncio.run(tool.call({"document": "PMID:1", "goal": "x"})).text
     assert text.startswith("[untrusted text] a record: 字") and text.endswith("字…") and len(text) <= 61
