@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from envs.corpus import Document
+from envs.library import Library
 from envs.react import ReactEnv, run_episode
 from envs.reading.pages import Pages
 from envs.toolbox import open_toolbox
@@ -194,9 +195,8 @@ def tools(knowledge: Path, cache: Path, index: Any, encoder: Any, web: SmallWeb)
     """The four, and document_read with all that it can have."""
     opened = open_toolbox(knowledge, KnowledgeConfig(cache=str(cache), read_web=True))
     pages = Pages(QUICK, reach=web.reach)
-    return opened | {
-        "document_read": DocumentRead(index, encoder, 150, library=Library(index, [_Nobody()]), pages=pages)
-    }
+    library = Library(index, [_Nobody()])
+    return opened | {"document_read": DocumentRead(index, encoder, 150, library=library, pages=pages)}
 
 
 @pytest.mark.contract("7 four kinds of failure", "malformed calls: each is told to the policy, none is an outage")
