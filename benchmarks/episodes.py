@@ -6,7 +6,7 @@ codec and the worker's Ray actor are the real ones.
 
 Printed: episodes/s and calls/s with all episodes under way at once, then with a policy that takes no time, so that
 the worker is busy with nothing but tools and environment; the worker's memory; and, profiled in this process, what the
-time goes into. "Ours" is the Python of medrl, envs and kisa, with the built-in functions that it calls itself.
+time goes into. "Ours" is the code of medrl and envs, with what it calls in the standard library.
 """
 
 import argparse
@@ -40,6 +40,10 @@ from medrl.chat import ChatCodec
 from medrl.config import Config, parse
 from medrl.types import Completion, Question, Rollout, Sampling
 
+Code = tuple[str, int, str]
+"""A function in a profile: file ("~" for a built-in one), line, name."""
+DEEPEST = 6
+"""Calls within the standard library that are followed upwards."""
 SPREAD = (0.5, 1.5)
 """A turn takes from half to one and a half times as long as the mean."""
 #: Where time goes, by a part of the path of the code that runs; the first that fits.
@@ -129,20 +133,31 @@ def profile(config: Config, model: Path, knowledge: Path, policy: ScriptedPolicy
 
     with cProfile.Profile() as profiler:
         asyncio.run(play())
+    functions: dict[Code, Any] = pstats.Stats(profiler).stats  # type: ignore[attr-defined]
     spent: Counter[str] = Counter()
-    for (path, _, function), (_, _, seconds, _, callers) in pstats.Stats(profiler).stats.items():  # type: ignore[attr-defined]
-        place = _place(path if path != "~" else function)
-        if place is not None or not callers:
-            spent[place or "other"] += seconds
-            continue
-        for (caller_path, _, caller), (_, _, seconds_here, _) in callers.items():
-            spent[_place(caller_path if caller_path != "~" else caller) or "other"] += seconds_here
+    for code, (_, _, seconds, _, _) in functions.items():
+        for place, share in _places(code, functions, frozenset()).items():
+            spent[place] += seconds * share
     total = spent.total()
     return "\n".join(f"{place:22}{seconds / total:6.1%}" for place, seconds in spent.most_common())
 
 
-def _place(code: str) -> str | None:
-    return next((name for name, marks in PLACES if any(mark in code for mark in marks)), None)
+def _places(code: Code, functions: dict[Code, Any], below: frozenset[Code]) -> dict[str, float]:
+    """Whose time a function's is, as shares: that of built-in functions and of the standard library is their callers'."""
+    path, _, function = code
+    where = function if path == "~" else path
+    place = next((name for name, marks in PLACES if any(mark in where for mark in marks)), None)
+    if place is not None:
+        return {place: 1.0}
+    callers = {caller: calls[2] for caller, calls in functions[code][4].items() if caller not in below}
+    whole = sum(callers.values())
+    if not whole or len(below) == DEEPEST:
+        return {"other": 1.0}
+    shares: Counter[str] = Counter()
+    for caller, seconds in callers.items():
+        for name, share in _places(caller, functions, below | {code}).items():
+            shares[name] += share * seconds / whole
+    return shares
 
 
 def main() -> None:

@@ -75,6 +75,17 @@ class Config(Section):
         return self
 
     @model_validator(mode="after")
+    def _rates(self) -> "Config":
+        knowledge = self.knowledge
+        asks = set(knowledge.sources) - {"orange_book"} or knowledge.web.provider in ("serper", "tavily")
+        if asks and knowledge.network.processes < self.rollout.workers:
+            raise ValueError(
+                f"knowledge.network.processes={knowledge.network.processes}, but {self.rollout.workers} rollout workers "
+                "ask at once, and services refuse who asks too often: set it to rollout.workers"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _folders(self) -> "Config":
         if self.out and self.data_path.resolve() == self.run_path.resolve():
             raise ValueError(f"out={self.out} is run_dir itself: give a folder of its own, or leave it empty")

@@ -144,6 +144,10 @@ def test_a_recipe_s_own_mistake_names_its_file(tmp_path: Path) -> None:
         (["learner.sequence_parallel=2", "learner.ranks=4"], "learner.sequence_parallel=2 is for device=cuda: .* to 1"),
         (["grpo.dual_clip=0.5"], "grpo.dual_clip=0.5: "),
         (
+            ["knowledge.sources=[pubmed]", "rollout.workers=4"],
+            "network.processes=1, but 4 rollout workers ask at once.*: set it to rollout.workers",
+        ),
+        (
             ["grpo.groups_in_flight=9", "grpo.refill=2"],
             "a step could never fill; use groups_per_step . refill = 10 or more",
         ),
