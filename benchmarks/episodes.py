@@ -143,7 +143,7 @@ def profile(config: Config, model: Path, knowledge: Path, policy: ScriptedPolicy
 
 
 def _places(code: Code, functions: dict[Code, Any], below: frozenset[Code]) -> dict[str, float]:
-    """Whose time a function's is, as shares: that of built-in functions and of the standard library is their callers'."""
+    """Whose time a function's is, as shares: of built-in functions and of the standard library, their callers'."""
     path, _, function = code
     where = function if path == "~" else path
     place = next((name for name, marks in PLACES if any(mark in where for mark in marks)), None)

@@ -80,8 +80,8 @@ class Config(Section):
         asks = set(knowledge.sources) - {"orange_book"} or knowledge.web.provider in ("serper", "tavily")
         if asks and knowledge.network.processes < self.rollout.workers:
             raise ValueError(
-                f"knowledge.network.processes={knowledge.network.processes}, but {self.rollout.workers} rollout workers "
-                "ask at once, and services refuse who asks too often: set it to rollout.workers"
+                f"knowledge.network.processes={knowledge.network.processes}, but {self.rollout.workers} rollout "
+                "workers ask at once, and services refuse who asks too often: set it to rollout.workers"
             )
         return self
 
