@@ -1,16 +1,12 @@
 """The texts of a file's documents, read as a stream: PubMed, PubTator, or documents as kisa writes them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
-
-from envs.corpus import Document
+from kisa.corpus_files import Reader, read_documents, reader_by_name
 from kisa.sources.pubmed import read_pubmed
 from kisa.sources.pubtator import read_pubtator
 from kisa.sources.skipped import Skipped
-from kisa.sources.text_lines import text_lines
-from medrl.errors import DataError
 
 
 def read_texts(path: Path, skipped: Skipped) -> Iterator[str]:
@@ -21,15 +17,9 @@ def read_texts(path: Path, skipped: Skipped) -> Iterator[str]:
     return reader_of(path)(path, skipped)
 
 
-def reader_of(path: Path) -> Callable[[Path, Skipped], Iterator[str]]:
+def reader_of(path: Path) -> Reader[str]:
     """What reads such a file, by its name. Raises DataError."""
-    suffix = Path(path.name.removesuffix(".gz")).suffix
-    if suffix not in _READERS:
-        raise DataError(
-            f"{path}: its format is not known; give PubMed (.xml), PubTator (.txt) or kisa's documents (.jsonl), each "
-            "plain or gzipped (.gz)"
-        )
-    return _READERS[suffix]
+    return reader_by_name(path, _READERS, "PubMed (.xml), PubTator (.txt) or kisa's documents (.jsonl)")
 
 
 def _pubmed(path: Path, skipped: Skipped) -> Iterator[str]:
@@ -41,12 +31,7 @@ def _pubtator(path: Path, skipped: Skipped) -> Iterator[str]:
 
 
 def _documents(path: Path, skipped: Skipped) -> Iterator[str]:
-    adapter = TypeAdapter(Document)
-    for number, line in text_lines(path, whole=True):
-        try:
-            yield adapter.validate_json(line).text
-        except ValidationError:
-            skipped.add("no document in it", f"line {number}")
+    return (document.text for document in read_documents(path, skipped))
 
 
-_READERS = {".xml": _pubmed, ".txt": _pubtator, ".jsonl": _documents}
+_READERS: dict[str, Reader[str]] = {".xml": _pubmed, ".txt": _pubtator, ".jsonl": _documents}
