@@ -7,7 +7,7 @@ a completion                   InferencePool.generate, within pool.request_timeo
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from envs.tools.base import Tool
 from envs.tools.selector import Advisor, Selector
 from medrl.chat import ChatCodec
 from medrl.config import Config
-from medrl.errors import InfrastructureError, Stalled
+from medrl.errors import InfrastructureError, NotRecorded, Stalled
 from medrl.sections.knowledge import KnowledgeConfig
 from medrl.seeds import derive_seed
 from medrl.types import Question, Rollout, RolloutGroup, Sampling
@@ -99,18 +99,30 @@ class RolloutWorker:
     async def _play(
         self, question: Question, sample: int, temperature: float, seed: int
     ) -> Rollout | InfrastructureError:
-        """One episode, tried again when infrastructure fails under it; the last failure is returned, not scored."""
+        """One episode, tried again when infrastructure fails under it."""
         limits, max_length = self._config.env, self._config.model.max_length
         sampling = Sampling(temperature, limits.max_turn_tokens, seed=seed)
-        for attempt in range(self._config.rollout.attempts):
-            name = f"{question.id}-{sample}-{seed}-{attempt}"
+
+        async def play(attempt: int) -> Rollout:
             async with self._places:
                 env = ReactEnv(question, self._tools, self._codec, limits, max_length, sample, self._advisor)
-                try:
-                    return await run_episode(env, self._pool.generate, sampling, name)
-                except InfrastructureError as error:
-                    failure = error
-        return failure
+                name = f"{question.id}-{sample}-{seed}-{attempt}"
+                return await run_episode(env, self._pool.generate, sampling, name)
+
+        return await persist(play, self._config.rollout.attempts)
+
+
+async def persist(play: Callable[[int], Awaitable[Rollout]], attempts: int) -> Rollout | InfrastructureError:
+    """The episode that `play` brings, given the number of the attempt, from 0; after `attempts` the last failure, which
+    is never scored. What a replay lacks it would lack again, so that is not asked for twice."""
+    for attempt in range(attempts):
+        try:
+            return await play(attempt)
+        except NotRecorded as error:
+            return error
+        except InfrastructureError as error:
+            failure = error
+    return failure
 
 
 class RolloutWorkers:

@@ -21,7 +21,7 @@ SUGGESTS = "suggests"
 ABSENT = "absent"
 
 _LABEL = r"[A-Z][^.;:]{0,59}"
-_SECTION = re.compile(rf"(?P<label>{_LABEL}): (?P<items>\S.*?)\.?", re.DOTALL)
+_SECTION = re.compile(rf"(?P<label>{_LABEL}): (?=\S)")
 _SENTENCE = re.compile(r"(?<=[.…]) (?=[A-Z])")
 _NEXT_SECTION = re.compile(rf"(?<=[.…]) (?={_LABEL}: )")
 _RANKED = re.compile(r"^\d+\. (?P<name>.+?) \([A-Z]+:\d+\) P=(?P<probability>[\d.e-]+)", re.MULTILINE)
@@ -38,9 +38,10 @@ def facts_in(document: Document, shown: str) -> tuple[Fact, ...]:
     subject = bare_name(document)
     return tuple(
         Fact(subject, _predicate(label), item, document.id)
-        for label, items in _lists(document.sections)
-        for item in items
-        if _is_shown(label, item, shown)
+        for label, said in _labelled(document.sections)
+        if (parts := list(_under(label, shown)))
+        for item in _items(said)
+        if any(_holds(part, item) for part in parts)
     )
 
 
@@ -76,14 +77,19 @@ def read_facts(observation: str, sources: Sequence[str]) -> tuple[Fact, ...]:
     return facts_of(documents, lines)
 
 
-def _lists(sections: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
-    """Label and items of every section that is a list."""
+def _labelled(sections: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Label, and what stands behind it without its full stop, of every section that begins with one."""
     for section in sections:
-        found = _SECTION.fullmatch(section)
+        found = _SECTION.match(section)
         if found is not None:
-            items = [each for each in found["items"].split("; ") if not each.endswith("…") and each != _NOT_KNOWN]
-            if all(len(item) <= _ITEM_CHARACTERS for item in items):
-                yield found["label"], items
+            said = section[found.end() :]
+            yield found["label"], said if said == "." else said.removesuffix(".")
+
+
+def _items(said: str) -> list[str]:
+    """The items of a list; none where one is so long that it is prose."""
+    items = [each for each in said.split("; ") if not each.endswith("…") and each != _NOT_KNOWN]
+    return items if all(len(item) <= _ITEM_CHARACTERS for item in items) else []
 
 
 def _predicate(label: str) -> str:
@@ -92,10 +98,22 @@ def _predicate(label: str) -> str:
     return "gene" if name == "genes" else name
 
 
-def _is_shown(label: str, item: str, shown: str) -> bool:
-    """Whether the whole item stands under its label."""
-    for lead in re.finditer(rf"(?:^|(?<= )){re.escape(label)}: ", shown):
-        under = _NEXT_SECTION.split(shown[lead.end() :], maxsplit=1)[0]
-        if re.search(rf"(?:^|; ){re.escape(item)}(?:; |\.(?: |$)|$)", under):
+def _under(label: str, shown: str) -> Iterator[str]:
+    """What stands under each `label` that is shown, up to the next label."""
+    lead = f"{label}: "
+    at = shown.find(lead)
+    while at >= 0:
+        if at == 0 or shown[at - 1] == " ":
+            yield _NEXT_SECTION.split(shown[at + len(lead) :], maxsplit=1)[0]
+        at = shown.find(lead, at + len(lead))
+
+
+def _holds(part: str, item: str) -> bool:
+    """Whether the whole item stands in that part of a list."""
+    at = part.find(item)
+    while at >= 0:
+        before, after = part[:at], part[at + len(item) :]
+        if (not before or before.endswith("; ")) and (not after or after == "." or after.startswith(("; ", ". "))):
             return True
+        at = part.find(item, at + 1)
     return False

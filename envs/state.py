@@ -25,7 +25,7 @@ def observe(state: State, turn: int, call: ToolCall, told: Sequence[Fact], ranke
     """The state after a call, number `turn` of the episode from 1, whose observation showed `told` and `ranked`."""
     asked = "\n".join(_texts(call.arguments.values()))
     known = set(map(_key, state.facts))
-    fresh = {_key(fact): replace(fact, turn=turn) for fact in reversed(told) if _key(fact) not in known}
+    fresh = {key: replace(fact, turn=turn) for fact in reversed(told) if (key := _key(fact)) not in known}
     hypotheses = {normalise(each.name): each for each in state.hypotheses}
     paths = list(state.paths)
     for name in _visited(asked, told):

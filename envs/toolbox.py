@@ -28,6 +28,7 @@ from envs.tools.medical_retriever import MedicalRetriever
 from envs.tools.replay import recorded
 from envs.tools.selector import MedicalVocabulary
 from envs.tools.web_search import SearchProvider, WebSearch
+from medrl.sections.endpoint import ASKING
 from medrl.sections.knowledge import KnowledgeConfig
 
 
@@ -113,6 +114,13 @@ def build_indexes(knowledge: Path, config: KnowledgeConfig) -> tuple[Path, Path,
     )
 
 
+#: Settings that no answer depends on.
+_NO_ANSWERS: Any = {
+    **dict.fromkeys(("ontology", "cache", "frequencies", "network", "recording"), True),
+    "reader": ASKING,
+}
+
+
 def answers_version(built: Sequence[Path], config: KnowledgeConfig) -> str:
     """The version of what the tools answer: a hash of all that their answers depend on.
 
@@ -127,7 +135,7 @@ def answers_version(built: Sequence[Path], config: KnowledgeConfig) -> str:
         code.update(f"{path.relative_to(here)}\n".encode() + path.read_bytes())
     parts = {
         "of": [code.hexdigest(), *(folder.name for folder in built)] if named is None else named,
-        "settings": config.model_dump(exclude={"ontology", "cache", "frequencies", "network", "recording"}),
+        "settings": config.model_dump(exclude=_NO_ANSWERS),
     }
     digest = hashlib.blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=8).hexdigest()
     return digest if named is None else f"{named}-{digest}"

@@ -15,6 +15,7 @@ from kisa.versions import code_hash
 from kisa.workshop import Made
 from medrl.config import Config
 from medrl.journal import Journal
+from medrl.sections.endpoint import ASKING
 from medrl.types import Entity
 
 
@@ -30,10 +31,11 @@ _LATER = set(
     "workers benchmarks closed_book_sample significance wording teacher solvers policy_solves solver_samples too_easy "
     "regenerations".split()
 )
-#: Where things are; what is in them counts otherwise.
+#: Where things are, whose content counts otherwise, and how services are asked.
 _ELSEWHERE: Any = {
-    **dict.fromkeys(("cache", "ontology", "frequencies"), True),
+    **dict.fromkeys(("cache", "ontology", "frequencies", "network"), True),
     "recording": {"mode", "path", "most_mb"},
+    "reader": ASKING,
 }
 
 
@@ -41,11 +43,12 @@ def key_of(config: Config, knowledge: Path, seeds: Sequence[Entity] = ()) -> str
     """A hash of all settings and code that the questions depend on, the number of processes not among them."""
     sections = {
         "sources": code_hash(),
-        "kisa": config.kisa.model_dump(exclude=_LATER),
+        "kisa": config.kisa.model_dump(exclude={*_LATER, "tool_choice"}),
         "seeds": [seed.id for seed in seeds],
         "env": config.env.model_dump(),
         "knowledge": config.knowledge.model_dump(exclude=_ELSEWHERE),
         "frequencies": _content(config.knowledge.frequencies),
+        "tool_choice": _content(config.kisa.tool_choice),
         "model": config.model.model_dump(),
         "seed": config.seed,
         "folder": knowledge.name,

@@ -14,6 +14,7 @@ from actors import placement
 from envs.embedding import encoder_path
 from envs.search.opening import live_provider
 from envs.sources.opening import open_sources
+from envs.tools.replay import open_answers
 from envs.tools.selector import Selector
 from kisa.sources import hpo
 from kisa.sources.prevalence import read_prevalence
@@ -36,6 +37,8 @@ def check(config: Config) -> Path:
     check_writable(cache, "knowledge.cache")
     open_sources(config.knowledge)  # these two want keys and files, and ask nothing of the network
     live_provider(config.knowledge)
+    if config.knowledge.recording.mode != "off":
+        open_answers(config.knowledge.recording).close()
     if config.out:
         check_writable(config.data_path, "out")
     check_benchmarks(config.kisa.benchmarks)

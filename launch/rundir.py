@@ -13,6 +13,7 @@ from launch.checkpoints import Checkpoints
 from medrl.config import Config, load
 from medrl.errors import ConfigError, DataError
 from medrl.records import write_json, write_text
+from medrl.sections.endpoint import ASKING
 
 
 class RunDirectory:
@@ -116,21 +117,20 @@ def _own(folder: Path, run: Path) -> None:
     write_text(note, f"{mine}\n")
 
 
-_ASKING = {"url", "timeout_s", "attempts", "backoff_s", "concurrency", "key_variable"}
 #: Settings that change how a run is carried out, not what comes out of it; a run may go on with other ones.
 _FREE: Any = {
     "kisa": {
         **dict.fromkeys(("workers", "benchmarks", "closed_book_sample"), True),
-        **dict.fromkeys(("significance", "wording", "teacher"), _ASKING),
-        "solvers": {"__all__": _ASKING},
+        **dict.fromkeys(("significance", "wording", "teacher"), ASKING),
+        "solvers": {"__all__": ASKING},
     },
-    "knowledge": {"recording": {"mode", "path", "most_mb"}},
+    "knowledge": {"recording": {"mode", "path", "most_mb"}, "reader": ASKING, "network": True},
     "pool": True,
     "rollout": True,
     "tracking": True,
     "env": {"timeout_s"},
     "learner": {"step_timeout_s", "threads"},
-    "reward": {"judge": _ASKING, "efficiency_judge": _ASKING},
+    "reward": {"judge": ASKING, "efficiency_judge": ASKING},
     "checkpoint": True,
     "cluster": True,
     "resume": True,

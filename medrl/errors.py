@@ -29,6 +29,10 @@ class ToolOutage(InfrastructureError):
     """A tool could not be reached, as opposed to having been called wrongly."""
 
 
+class NotRecorded(ToolOutage):
+    """A replay holds no answer to a call: dropped at once, as no second try would find one."""
+
+
 class Stalled(InfrastructureError):
     """A deadline passed. The message names the actor that blocks."""
 

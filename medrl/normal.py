@@ -24,6 +24,7 @@ _LETTERS = str.maketrans(
     | dict.fromkeys("’‘ʼ`´", "'")
     | {"≤": "<=", "≥": ">="}
 )
+_POSSESSIVE = re.compile(r"(?<=\w)'s\b", re.I)
 _TOKEN = re.compile(r"\d+(?:\.\d+)+|[^\W_]+|(?<=\d)/(?=\d)|(?<=\w)[+-](?!\w)|<=?|>=?|%")
 _WORDS = {"+": "plus", "-": "minus", "%": "percent", "<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
 _TYPE_WORDS = {"type", "subtype", "factor", "class", "stage", "grade", "phase", "group", "complex", "category"}
@@ -43,9 +44,12 @@ def normalise(text: str) -> str:
 
         "The Ehlers–Danlos syndromes, type IV" -> "ehlers danlos syndrome type 4"
     """
-    text = unicodedata.normalize("NFKC", text).translate(_LETTERS)
-    text = "".join(char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char))
-    text = re.sub(r"(?<=\w)'s\b", "", text, flags=re.I).replace("'", "")
+    if text.isascii():  # as most is, and then nothing else below could change
+        text = text.replace("`", "'")
+    else:
+        text = unicodedata.normalize("NFKC", text).translate(_LETTERS)
+        text = "".join(char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char))
+    text = _POSSESSIVE.sub("", text).replace("'", "")
     tokens: list[str] = []
     for match in _TOKEN.finditer(text):
         token = match.group()
@@ -99,9 +103,20 @@ def mentions(text: str, name: str) -> bool:
     """
     symbol = name.strip()
     if symbol.isupper() and symbol.isalnum():
-        return re.search(rf"(?<![^\W_]){re.escape(symbol)}(?![^\W_])", text) is not None
+        return _has_word(text, symbol)
     normal = normalise(name)
     return bool(normal) and f" {normal} " in f" {normalise(text)} "
+
+
+def _has_word(text: str, word: str) -> bool:
+    """Whether `word` stands in `text` as it is written, with no letter or digit before or after it."""
+    at = text.find(word)
+    while at >= 0:
+        end = at + len(word)
+        if not text[at - 1 : at].isalnum() and not text[end : end + 1].isalnum():
+            return True
+        at = text.find(word, at + 1)
+    return False
 
 
 _SCHEMES = (
@@ -119,15 +134,18 @@ _SCHEMES = (
     ("MESH", re.compile(r"\bMeSH[\s:#]*([CD]\d{6,9})\b", re.I)),
     ("DOI", re.compile(r"\b(10\.\d{4,9}/[^\s,;)\]]+[^\s,;.)\]])", re.I)),
 )
+#: Each with the link that it may be a part of.
+_LINKED = tuple(re.compile(rf"(?:https?://\S*?)?{pattern.pattern}/?", re.I) for _, pattern in _SCHEMES)
 
 
 def identifiers(text: str) -> tuple[frozenset[str], str]:
     """The identifiers in `text` as "SCHEME:number", and the text without them (links to them go, too)."""
     found: set[str] = set()
-    for scheme, pattern in _SCHEMES:
-        for match in pattern.finditer(text):
-            found.add(f"{scheme}:{match[1].upper()}")
-        text = re.sub(rf"(?:https?://\S*?)?{pattern.pattern}/?", " ", text, flags=re.I)
+    for (scheme, pattern), linked in zip(_SCHEMES, _LINKED, strict=True):
+        numbers = pattern.findall(text)
+        if numbers:
+            found.update(f"{scheme}:{number.upper()}" for number in numbers)
+            text = linked.sub(" ", text)
     return frozenset(found), text.strip(" .,:;()[]#/-")
 
 

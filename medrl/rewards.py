@@ -7,12 +7,13 @@ ways to game them (tests/medrl/test_gaming.py): a guess, a spam of queries, a ci
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from medrl.matching import answers
 from medrl.normal import identifiers, mentions, normalise
+from medrl.state import Fact
 from medrl.types import Ending, Entity, Question, Reward, Rollout, Step
 
 SUPPORT_WEIGHT, CHAIN_WEIGHT, CITATION_WEIGHT = 0.5, 0.3, 0.2
@@ -57,7 +58,8 @@ class RubricScore:
 
     supported  0.5  the answer is correct, and an observation shows it together with the entity before it in the chain
     chain      0.3  share of the chain's intermediate entities that the agent found or asked about (of the anchor, for
-                    one hop); None where the question has no chain, and then the other two fill the score
+                    one hop), in calls that were not refused; None where the question has no chain, and then the other
+                    two fill the score
     cited      0.2  of what the final turn names as its source, the share that showed the supported answer or is the
                     entity it is about; naming all that was found is no citation
     """
@@ -77,7 +79,8 @@ class RubricScore:
 def expert_rubric(rollout: Rollout, question: Question) -> RubricScore:
     """Score an episode by what it retrieved. A correct guess without evidence earns no support and no citation; a spam
     of queries earns at most the chain's share."""
-    visited = [any(_names(_calls_and_observations(step), each) for step in rollout.steps) for each in _stops(question)]
+    said = [_calls_and_observations(step) for step in rollout.steps if step.status == "ok"]
+    visited = [any(_names(text, each) for text in said) for each in _stops(question)]
     chain = sum(visited) / len(visited) if visited else None
     evidence = _evidence(rollout, question) if _is_correct(rollout, question) else []
     if not evidence:
@@ -221,10 +224,11 @@ def _before_answer(question: Question) -> Entity | None:
 
 
 def _evidence(rollout: Rollout, question: Question) -> list[Step]:
-    """Successful calls whose documents show the gold answer, and which concern the entity before it.
+    """Successful calls whose documents show the gold answer and the entity before it.
 
-    The second half matters: "autosomal dominant" stands in half of all documents, and only one of them is evidence. An
-    observation without a document ("No results for …") may repeat the query, and is none.
+    The second half matters: "autosomal dominant" stands in half of all documents, and only one of them is evidence. To
+    ask about the entity is not enough, nor is an observation without a document ("No results for …"), which may repeat
+    the query.
     """
     names = (question.answer, *question.aliases)
     before = _before_answer(question)
@@ -234,7 +238,7 @@ def _evidence(rollout: Rollout, question: Question) -> list[Step]:
         if step.status == "ok"
         and step.sources
         and any(mentions(step.observation, name) for name in names)
-        and (before is None or _names(_calls_and_observations(step), before))
+        and (before is None or _names("\n".join((step.observation, *step.sources)), before))
     ]
 
 
@@ -252,9 +256,18 @@ def _cited(rollout: Rollout, question: Question, evidence: Sequence[Step]) -> fl
         right |= {before.id.casefold()}
         wrong -= {before.id.casefold()}
     expected = [question.answer, *question.aliases, *([before.name] if before is not None else [])]
-    subjects = {normalise(fact.subject): fact.subject for fact in rollout.state.facts}.values()
-    wrong |= {each for each in subjects if mentions(final, each) and not any(mentions(name, each) for name in expected)}
+    others = _others(rollout.state.facts, before)
+    wrong |= {each for each in others if mentions(final, each) and not any(mentions(name, each) for name in expected)}
     return len(right) / (len(right) + len(wrong)) if right else 0.0
+
+
+def _others(facts: Sequence[Fact], before: Entity | None) -> Collection[str]:
+    """What an answer may be said to rest on: every entity that something is known of, and those listed beside
+    `before`."""
+    named = normalise(before.name) if before is not None else ""
+    lists = {(fact.subject, fact.predicate) for fact in facts if normalise(fact.object) == named}
+    listed = [fact.object for fact in facts if (fact.subject, fact.predicate) in lists]
+    return {normalise(each): each for each in (*(fact.subject for fact in facts), *listed)}.values()
 
 
 def _names(text: str, entity: Entity) -> bool:

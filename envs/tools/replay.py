@@ -3,7 +3,7 @@
     answered from the store     what was recorded, `cached`
     under way already           the answer of the call that is, `cached`: of identical calls at once one is made
     new                         the tool's own answer, then kept; an outage is not
-    new, in a replay            ToolOutage
+    new, in a replay            NotRecorded
 
 Two calls are identical if they have the same tool, version and arguments; the order of an object's keys and blanks
 between them do not count. Blanks within a string do: a tool may tell them apart, and some repeat what they were asked.
@@ -19,7 +19,7 @@ from typing import Any
 
 from envs.store import AnswerFile, Call, Store
 from envs.tools.base import Tool, ToolResult
-from medrl.errors import ToolOutage
+from medrl.errors import NotRecorded
 from medrl.sections.recording import RecordingConfig
 
 _QUOTED = 200
@@ -47,13 +47,13 @@ class Recorded:
         self._under_way: dict[Call, asyncio.Task[ToolResult]] = {}
 
     async def call(self, arguments: Mapping[str, Any]) -> ToolResult:
-        """Raises ToolOutage, DataError, and what the tool raises."""
+        """Raises NotRecorded, ToolOutage, DataError, and what the tool raises."""
         call = Call(self.name, self._version, canonical(arguments))
         known = self._store.get(call)
         if known is not None:
             return replace(known, cached=True)
         if self._replay_from is not None:
-            raise ToolOutage(
+            raise NotRecorded(
                 f"{self.name}: no answer to {call.arguments[:_QUOTED]} of version {self._version} is recorded in "
                 f"{self._replay_from}; play it once with knowledge.recording.mode=cache"
             )
@@ -79,8 +79,12 @@ def recorded(tools: Mapping[str, Tool], config: RecordingConfig, version: str) -
     """The tools, with their answers kept as `config` says. Raises DataError."""
     if config.mode == "off":
         return dict(tools)
-    path = Path(config.path).expanduser()
-    replays = config.mode == "replay"
-    store = AnswerFile(path, most_bytes=config.most_mb * 1_000_000, writable=not replays)
-    replay_from = path if replays else None
+    store = open_answers(config)
+    replay_from = Path(config.path).expanduser() if config.mode == "replay" else None
     return {name: Recorded(tool, store, version, replay_from=replay_from) for name, tool in tools.items()}
+
+
+def open_answers(config: RecordingConfig) -> AnswerFile:
+    """The file that `config` names; in a replay it must be there. Raises DataError."""
+    writable = config.mode == "cache"
+    return AnswerFile(Path(config.path).expanduser(), most_bytes=config.most_mb * 1_000_000, writable=writable)

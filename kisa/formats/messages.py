@@ -40,13 +40,14 @@ _ENDINGS = {said: ending for ending, said in _TERMINATIONS.items()} | {"Abnormal
 @dataclass(frozen=True, slots=True)
 class _StepNote:
     """`as_is`: the turn is written as the agent wrote it. `response_ids`: all ids between it and the next turn, where
-    the text alone gives others. `corruption`: as in `Step`."""
+    the text alone gives others. `corruption`, `choice`: as in `Step`."""
 
     status: StepStatus
     sources: tuple[str, ...] = ()
     as_is: bool = False
     response_ids: list[Annotated[int, Field(ge=0)]] | None = None
     corruption: str = ""
+    choice: Annotated[float, Field(ge=0, le=1)] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,8 @@ def messages_line(question: Question, rollout: Rollout, codec: ChatCodec, system
             note["response_ids"] = response
         if step.corruption:
             note["corruption"] = step.corruption
+        if step.choice is not None:
+            note["choice"] = step.choice
         notes.append(note)
         messages.append(Message("assistant", text))
         if response is not None or step.observation:
@@ -166,8 +169,8 @@ def _play(line: _Line, codec: ChatCodec, observation_tokens: int) -> Rollout:
                 token_ids += kept
                 action_mask += [False] * len(kept)
         status = note.status if note else _status(action)
-        sources, corruption = (note.sources, note.corruption) if note else ((), "")
-        steps.append(Step(text, action.call, shown, status, sources, corruption=corruption))
+        sources, corruption, choice = (note.sources, note.corruption, note.choice) if note else ((), "", None)
+        steps.append(Step(text, action.call, shown, status, sources, choice=choice, corruption=corruption))
     if action.answer is not None and response is not None:
         raise DataError("messages: a tool responds to the answer")
     return Rollout(

@@ -11,6 +11,8 @@ from medrl.sections.network import split_address
 
 LONGEST_WAIT_S = 60.0
 """Between two attempts at an endpoint, whatever it asks for."""
+ASKING = frozenset(("url", "timeout_s", "attempts", "backoff_s", "concurrency", "key_variable"))
+"""Settings of how a model is asked, which are not of what it answers."""
 
 
 class EndpointConfig(Section):

@@ -65,6 +65,23 @@ def test_the_key_is_of_what_the_questions_depend_on(tmp_path: Path) -> None:
     assert key_of(config, tmp_path) != key_of(config, tmp_path / "knowledge-2")
 
 
+def test_the_key_is_of_the_weights_that_the_teacher_goes_by_and_not_of_how_services_are_asked(tmp_path: Path) -> None:
+    def key(weights: str | None, name: str = "tool_choice.json", **knowledge: object) -> str:
+        path = tmp_path / name
+        path.write_text(weights or "", encoding="utf-8")
+        values = _config(tmp_path, tmp_path).model_dump()
+        values["kisa"]["tool_choice"] = weights and str(path)
+        values["knowledge"] |= knowledge
+        return key_of(Config.model_validate(values), tmp_path)
+
+    assert len({key(None), key("one"), key("other")}) == 3
+    assert key("one", "elsewhere.json") == key("one")
+    reader = {"url": "http://127.0.0.1:8000/v1", "model": "reader"}
+    assert key(None, network={"attempts": 9}) == key(None)
+    assert key(None, reader=reader | {"attempts": 9}) == key(None, reader=reader) != key(None)
+    assert key(None, reader=reader | {"model": "other"}) != key(None, reader=reader)
+
+
 def test_the_key_is_of_what_a_corpus_s_counts_say_not_of_where_they_are(tmp_path: Path) -> None:
     def key(path: Path | None) -> str:
         values = _config(tmp_path, tmp_path).model_dump()

@@ -1,4 +1,5 @@
 import json
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -6,7 +7,7 @@ import pytest
 from launch.footprint import disk_bytes, host_memory
 from launch.preflight import check, check_fits, check_trainable, check_writable, memory_limit
 from launch.recipe import load_recipe
-from medrl.errors import ConfigError, UserError
+from medrl.errors import ConfigError, DataError, UserError
 from tests.launch.test_footprint import SHAPE
 
 CONFIG = load_recipe("quickstart", ["model.max_length=512"])
@@ -104,4 +105,15 @@ def test_what_a_live_source_lacks_is_said_before_a_run(
     monkeypatch.delenv("TAVILY_API_KEY", raising=False)
     config = load_recipe("quickstart", [f"run_dir={tmp_path}", f"knowledge.cache={tmp_path}", setting])
     with pytest.raises(ConfigError, match=said):
+        check(config)
+
+
+@pytest.mark.parametrize(("mode", "said"), [("replay", "nothing was recorded there"), ("cache", "not a record of")])
+def test_a_recording_that_cannot_be_used_is_said_before_a_run(tmp_path: Path, mode: str, said: str) -> None:
+    path = tmp_path / "answers.sqlite"
+    if mode == "cache":
+        sqlite3.connect(path).execute("CREATE TABLE mine (a)").connection.close()
+    recording = [f"knowledge.recording.mode={mode}", f"knowledge.recording.path={path}"]
+    config = load_recipe("quickstart", [f"run_dir={tmp_path}", f"knowledge.cache={tmp_path}", *recording])
+    with pytest.raises(DataError, match=said):
         check(config)

@@ -62,6 +62,16 @@ def test_a_run_may_go_on_with_a_more_patient_judge_and_not_with_another(tmp_path
             RunDirectory(config(tmp_path, reward=other))
 
 
+def test_a_run_may_go_on_with_a_more_patient_network_and_reader_and_not_with_another_reader(tmp_path: Path) -> None:
+    reader = {"url": "http://127.0.0.1:8000/v1", "model": "reader"}
+    RunDirectory(config(tmp_path, knowledge={"reader": reader})).close()
+    patient = {"reader": reader | {"timeout_s": 300.0}, "network": {"attempts": 9}}
+    RunDirectory(config(tmp_path, knowledge=patient)).close()
+    for other in ({"reader": reader | {"model": "other"}}, {"reader": reader | {"temperature": 0.1}}, {}):
+        with pytest.raises(ConfigError, match=r"other settings \(knowledge\)"):
+            RunDirectory(config(tmp_path, knowledge=other))
+
+
 def test_two_commands_do_not_work_in_one_folder(tmp_path: Path) -> None:
     with RunDirectory(config(tmp_path)), pytest.raises(ConfigError, match="another medrl is at work"):
         RunDirectory(config(tmp_path))

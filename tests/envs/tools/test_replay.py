@@ -16,8 +16,9 @@ from envs.toolbox import answers_version, open_toolbox
 from envs.tools.base import Tool, ToolResult
 from envs.tools.replay import Recorded, canonical, recorded
 from medrl.chat import ChatCodec, render_answer, render_call
-from medrl.errors import DataError, ToolOutage
+from medrl.errors import DataError, NotRecorded, ToolOutage
 from medrl.records import to_jsonl
+from medrl.sections.endpoint import EndpointConfig
 from medrl.sections.episodes import EnvConfig
 from medrl.sections.knowledge import KnowledgeConfig
 from medrl.sections.recording import RecordingConfig
@@ -138,9 +139,9 @@ def test_a_replay_makes_no_call(tmp_path: Path) -> None:
     assert [each.cached for each in made] == [False, False]
     replayed = recorded({"echo": echo}, recording(path, "replay"), "v1")["echo"]
     assert ask(replayed, {"query": "a"}, {}) == [replace(each, cached=True) for each in made]
-    with pytest.raises(ToolOutage, match=r'no answer to {"query":"b"} of version v1 .*mode=cache'):
+    with pytest.raises(NotRecorded, match=r'no answer to {"query":"b"} of version v1 .*mode=cache'):
         ask(replayed, {"query": "b"})
-    with pytest.raises(ToolOutage, match="version v2"):
+    with pytest.raises(NotRecorded, match="version v2"):
         ask(recorded({"echo": echo}, recording(path, "replay"), "v2")["echo"], {"query": "a"})
     assert echo.calls == 2
     assert recorded({"echo": echo}, recording(path, "off"), "v1") == {"echo": echo}
@@ -201,7 +202,12 @@ def test_the_version_is_of_documents_settings_and_code(knowledge: Path, tmp_path
     same = version()
     elsewhere = [Path("b/index-1"), Path("b/index-2")]
     assert version(elsewhere, cache="b", recording=recording(tmp_path / "x", "replay", most_mb=1)) == same
+    reader = EndpointConfig(url="http://127.0.0.1:8000/v1", model="reader")
+    patient = reader.model_copy(update={"timeout_s": 300.0, "attempts": 9, "url": "http://127.0.0.1:9000/v1"})
+    assert version(reader=patient) == version(reader=reader)
     different = [
+        version(reader=reader),
+        version(reader=reader.model_copy(update={"model": "other"})),
         version([Path("a/index-1"), Path("a/index-3")]),
         *(version(**{name: value}) for name, value in (("lam", 0.5), ("top_k", 4), ("tool_tokens", 9))),
         version(encoder="other"),

@@ -148,6 +148,17 @@ def test_any_episode_comes_back_equal(
     assert back == rollout
 
 
+def test_what_the_fitted_choice_gave_a_call_comes_back(codec: ChatCodec) -> None:
+    call = render_call("", ToolCall("medical_retriever", {"query": "q"}))
+    rollout = play(codec, [call, call], "text", EnvConfig())
+    rollout.steps[0] = replace(rollout.steps[0], choice=0.0)
+    line = messages_line(QUESTION, rollout, codec, SYSTEM)
+    assert through_file(codec, [line]) == [rollout]
+    line["medrl"]["steps"][0]["choice"] = 1.5
+    with pytest.raises(DataError, match="choice"):
+        through_file(codec, [line])
+
+
 def test_ids_are_kept_only_where_text_does_not_give_them(codec: ChatCodec) -> None:
     call = render_call("", ToolCall("medical_retriever", {"query": "q"}))
     shown, kept = [], []
