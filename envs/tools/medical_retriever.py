@@ -102,13 +102,13 @@ class MedicalRetriever:
         cannot be reached: what is missing would look as if it did not exist.
         """
         vector = self._encoded(query)
+        hits = self._own(query, vector, k, lam)
         most = max(k, self._config.candidates)
         try:
             async with asyncio.TaskGroup() as group:
                 asked = [group.create_task(each.candidates(query, vector, most)) for each in self._sources]
         except ExceptionGroup as failed:
             raise failed.exceptions[0] from failed
-        hits = self._own(query, vector, k, lam)
         known = {hit.document.id for hit in hits}
         found: list[tuple[str, Candidate]] = []
         for source, task in zip(self._sources, asked, strict=True):
