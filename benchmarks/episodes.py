@@ -174,7 +174,7 @@ def main() -> None:
     played = {each.question_id for each in dataset.trajectories}
     known = [each for each in dataset.train if each.id in played]
     questions = list(islice(cycle(known), options.episodes))
-    model = resolve_model(config.model, Path(config.knowledge.cache))
+    model = resolve_model(config.model, Path(config.knowledge.cache).expanduser())
     knowledge = build_knowledge(config.knowledge)
     with connected():
         for turn_s in (options.turn, 0.0):

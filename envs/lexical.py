@@ -83,9 +83,13 @@ class LexicalIndex:
         return float(np.log1p((self.num_documents - count + 0.5) / (count + 0.5)))
 
     def covered(self, query: Sequence[str], held: Collection[str]) -> float:
-        """The idf-weighted part of the query's words that are among those that a document of any kind holds, [0, 1]."""
+        """The idf-weighted part of the query's words that are among those that a document of any kind holds, in [0, 1];
+        0 of no words."""
         weights = [self.idf(word) for word in query]
-        return fsum(weight for weight, word in zip(weights, query, strict=True) if word in held) / fsum(weights)
+        total = fsum(weights)
+        return (
+            fsum(weight for weight, word in zip(weights, query, strict=True) if word in held) / total if total else 0.0
+        )
 
     def holds(self, query: Sequence[str], rows: Rows) -> npt.NDArray[np.bool_]:
         """Which of `rows` have which word of the query, bool [words, rows]."""

@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import TypeAdapter
 
-from envs import hierarchy
+from envs import corpus, hierarchy
 from envs.corpus import DiseaseProfile, FindingName
 from envs.folders import build_once
 from envs.names import NameTable
@@ -52,7 +52,7 @@ def build_profiles(knowledge: Path, out: Path) -> Path:
     Raises DataError, also if a profile has a finding that findings.jsonl does not name.
     """
     digest = hashlib.blake2b(digest_size=8)
-    sources = (Path(__file__), Path(hierarchy.__file__))
+    sources = (Path(__file__), Path(hierarchy.__file__), Path(corpus.__file__))
     for path in (knowledge / "profiles.jsonl", knowledge / "findings.jsonl", *sources):
         try:
             digest.update(hashlib.blake2b(path.read_bytes()).digest())

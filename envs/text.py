@@ -3,8 +3,15 @@
 import re
 import unicodedata
 
-_WORD = re.compile(r"[a-z0-9]+")
-_PIECE = re.compile(r"[A-Za-z]+|\d|[^\w\s]")
+#: Letters of scripts that write no blanks between words: kana, Bopomofo, Hangul, Han.
+_IDEOGRAPHS = (
+    "\u3005-\u3007\u3041-\u3096\u30a1-\u30fa\u30fc\u3105-\u312f\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff"
+    "\U00020000-\U0003ffff"
+)
+_WORD = re.compile(rf"[a-z0-9]+|[{_IDEOGRAPHS}]")
+_PIECE = re.compile(rf"[A-Za-z]+|\d|[^\w\s]|[{_IDEOGRAPHS}]")
+#: Of the marks that decompose from a letter those that make another one: か, が.
+_VOICED = "\u3099\u309a"
 
 #: Words of a query that say nothing about its subject.
 STOPWORDS = frozenset(
@@ -21,16 +28,20 @@ KIND_WORDS = frozenset(
 
 
 def fold(text: str) -> str:
-    """Lower case without accents: "Sjögren" -> "sjogren"."""
+    """Lower case without accents: "Sjögren" -> "sjogren". The marks of kana stay, and Hangul stays in syllables."""
     if text.isascii():
         return text.lower()
     # Twice, as a decomposed letter may be a capital, and a lowered one may have an accent to lose.
     decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).lower())
-    return "".join(character for character in decomposed if not unicodedata.combining(character))
+    bare = (each for each in decomposed if each in _VOICED or not unicodedata.combining(each))
+    return unicodedata.normalize("NFC", "".join(bare))
 
 
 def words(text: str) -> list[str]:
-    """The words of a text in order, folded, plural s removed: "Renal cysts" -> ["renal", "cyst"]."""
+    """The words of a text in order, folded, plural s removed: "Renal cysts" -> ["renal", "cyst"].
+
+    A letter of Chinese, Japanese or Korean is a word of its own, as nothing parts words there.
+    """
     return [_singular(word) for word in _WORD.findall(fold(text))]
 
 
@@ -55,12 +66,13 @@ def _singular(word: str) -> str:
 def estimate_tokens(text: str) -> int:
     """About how many tokens a byte-pair tokenizer of 50k pieces makes of medical English.
 
-    One for a digit or a mark, one for a word and a tenth for each letter beyond the fourth, a quarter for a capital.
+    One for a digit, a mark, or a letter of Chinese, Japanese or Korean; one for a word and a tenth for each letter
+    beyond the fourth, a quarter for a capital.
     Fitted on titles and findings with SmolLM2's tokenizer, and 5% added: few texts are underestimated.
     """
     total = 0.0
     for piece in _PIECE.findall(text):
-        if piece[0].isalpha():
+        if piece.isascii() and piece[0].isalpha():
             capitals = sum(letter.isupper() for letter in piece)
             total += 0.95 + 0.105 * max(0, len(piece) - 4) + 0.28 * capitals
         else:

@@ -12,14 +12,16 @@ import torch
 from envs.condensing import Condenser
 from envs.embedding import Encoder, Floats, encode_once, encoder_path
 from envs.index import Index, build_index
+from envs.journals import Journals
 from envs.library import Library
 from envs.profiles import ProfileTable, build_profiles
 from envs.reading.pages import Pages
 from envs.reasoning.engine import ClinicalReasoningEngine
 from envs.search.opening import open_provider
 from envs.snippets import CountTokens
-from envs.sources.disk import DiskIndex
+from envs.sources.disk import DiskIndex, read_about
 from envs.sources.opening import open_sources
+from envs.sources.orange_book import contents_digest
 from envs.text import estimate_tokens
 from envs.tools.base import Tool
 from envs.tools.clinical_reasoning import ClinicalReasoning
@@ -124,21 +126,36 @@ _NO_ANSWERS: Any = {
 def answers_version(built: Sequence[Path], config: KnowledgeConfig) -> str:
     """The version of what the tools answer: a hash of all that their answers depend on.
 
-    `built`: of `build_indexes`; the folders are named by what is in them. `knowledge.recording.version` stands for them
-    and for the code, so that a recording can be played where the encoder computes in another precision; settings count
-    in any case. A `provider` and a `count_tokens` of the caller's are not seen here: name a version with them.
+    `built`: of `build_indexes`; the folders are named by what is in them. `knowledge.recording.version` stands for
+    them, for the files that settings name and for the code, so that a recording can be played where the encoder
+    computes in another precision; settings count in any case. A `provider` and a `count_tokens` of the caller's are not
+    seen here: name a version with them. Raises DataError.
     """
     named = config.recording.version
-    here = Path(__file__).parent
-    code = hashlib.blake2b(digest_size=8)
-    for path in sorted(here.rglob("*.py")):
-        code.update(f"{path.relative_to(here)}\n".encode() + path.read_bytes())
     parts = {
-        "of": [code.hexdigest(), *(folder.name for folder in built)] if named is None else named,
+        "of": [_code_digest(), *(folder.name for folder in built), *_contents(config)] if named is None else named,
         "settings": config.model_dump(exclude=_NO_ANSWERS),
     }
     digest = hashlib.blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=8).hexdigest()
     return digest if named is None else f"{named}-{digest}"
+
+
+def _code_digest() -> str:
+    here = Path(__file__).parent
+    code = hashlib.blake2b(digest_size=8)
+    for path in sorted(here.rglob("*.py")):
+        code.update(f"{path.relative_to(here)}\n".encode() + path.read_bytes())
+    return code.hexdigest()
+
+
+def _contents(config: KnowledgeConfig) -> list[str]:
+    """Hashes of what is in the folders and files that settings name by their place alone. Raises DataError."""
+    found = [read_about(Path(each).expanduser()).digest for each in config.indexes]
+    if "orange_book" in config.sources and config.orange_book:
+        found.append(contents_digest(Path(config.orange_book).expanduser()))
+    if config.journals:
+        found.append(Journals.read(Path(config.journals).expanduser()).digest)
+    return found
 
 
 def encode_queries(queries: Sequence[str], config: KnowledgeConfig) -> Floats:

@@ -20,6 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 from tqdm import tqdm
 
 import kisa
+from envs import corpus
 from envs.folders import build_once
 from kisa.build import build_graph
 from kisa.documents import finding_names, medical_documents, profiles, web_documents
@@ -46,8 +47,8 @@ def load_graph(config: KnowledgeConfig, *, context: bool = True) -> KnowledgeGra
 def knowledge_path(config: KnowledgeConfig) -> Path:
     """Where the knowledge folder of this ontology and this builder is, or will be. Raises DataError."""
     digest = hashlib.blake2b(content_hash(locate(config.ontology)).encode(), digest_size=6)
-    for name in _BUILDERS:
-        digest.update((Path(kisa.__path__[0]) / f"{name}.py").read_bytes())
+    for path in (*(Path(kisa.__path__[0]) / f"{name}.py" for name in _BUILDERS), Path(corpus.__file__)):
+        digest.update(path.read_bytes())
     if config.prevalence:
         digest.update(repr(sorted(read_prevalence(Path(config.prevalence).expanduser()).items())).encode())
     return Path(config.cache).expanduser() / f"knowledge-{digest.hexdigest()}"
@@ -70,13 +71,13 @@ def _write(folder: Path, graph: KnowledgeGraph | None, config: KnowledgeConfig) 
             return result
 
         whole: KnowledgeGraph = step(lambda: graph or load_graph(config))
-        corpus = list(medical_documents(whole))
-        step(lambda: write_jsonl(folder / "corpus.jsonl", corpus))
+        documents = list(medical_documents(whole))
+        step(lambda: write_jsonl(folder / "corpus.jsonl", documents))
         step(lambda: write_jsonl(folder / "web.jsonl", web_documents(whole)))
         prevalence = known_prevalence(whole, config)
         step(lambda: write_jsonl(folder / "profiles.jsonl", profiles(whole, prevalence)))
         step(lambda: write_jsonl(folder / "findings.jsonl", finding_names(whole)))
-        frequency = step(lambda: count_mentions(whole, corpus))
+        frequency = step(lambda: count_mentions(whole, documents))
         write_frequencies(folder / "frequencies.json", frequency)
 
 

@@ -169,7 +169,7 @@ def _index(options: argparse.Namespace) -> None:
     if options.action == "build":
         index.build(options.files, options.to, options.encoder if options.vectors else None)
     else:
-        index.show(options.folder, options.query)
+        index.show(options.folder, options.query, options.encoder)
 
 
 def _report(run_path: Path) -> None:
@@ -283,13 +283,14 @@ def _add_index(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "files", nargs="+", type=Path, metavar="CORPUS", help="documents (.jsonl) or PubMed (.xml), plain or .gz"
     )
     build.add_argument("--to", type=Path, required=True, metavar="DIR", help="the new folder")
-    build.add_argument("--encoder", default="all-minilm-l6-v2", help="as knowledge.encoder (default: %(default)s)")
     build.add_argument(
         "--no-vectors", dest="vectors", action="store_false", help="by words alone: much faster to build, finds less"
     )
     show = actions.add_parser("show", help="what an index holds, and what it finds")
     show.add_argument("folder", type=Path, metavar="DIR", help="what `medrl index build` wrote")
     show.add_argument("query", nargs="?", help="print what it finds for this, and how each score came about")
+    for action in (build, show):
+        action.add_argument("--encoder", default="all-minilm-l6-v2", help="as knowledge.encoder (default: %(default)s)")
 
 
 def _positive(text: str) -> int:

@@ -10,10 +10,11 @@ from tqdm import tqdm
 
 from envs.corpus import Document
 from envs.document_vectors import document_vectors
-from envs.embedding import Encoder, encoder_path, weights_digest
+from envs.embedding import PACKAGED, Encoder, encoder_path, weights_digest
 from envs.folders import build_once
 from envs.index import Index, build_index
 from envs.sources.disk import DiskIndex, write_disk_index
+from envs.text import words
 from envs.tools.medical_retriever import Hit, MedicalRetriever
 from kisa.corpus_files import documents_reader, read_documents
 from kisa.knowledge import build_knowledge
@@ -48,7 +49,7 @@ def build(files: Sequence[Path], to: Path, encoder: str | None) -> None:
         if each.count:
             print(each.describe())
     print(f"built in {time.perf_counter() - started:.0f} s")
-    show(to, None)
+    show(to, None, encoder or PACKAGED)
     print(f"search it beside the ontology with knowledge.indexes='[{to.resolve()}]'")
 
 
@@ -60,22 +61,27 @@ def _stream(files: Sequence[Path], skipped: Sequence[Skipped]) -> Iterator[Docum
                 bar.update()
 
 
-def show(folder: Path, query: str | None) -> None:
-    """Print what an index holds and, for a query, what it finds and how each score came about. Raises DataError."""
-    config = KnowledgeConfig()
-    index = DiskIndex.open(folder, config.encoder if query else None)
+def show(folder: Path, query: str | None, encoder: str) -> None:
+    """Print what an index holds and, for a query, what it finds and how each score came about.
+
+    `encoder`: `knowledge.encoder`. Raises DataError, ConfigError.
+    """
+    config = KnowledgeConfig(encoder=encoder)
+    index = DiskIndex.open(folder, None if query is None else encoder)
     if query is None:
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         about = index.about
         vectors = f"vectors of {about.dimensions} dimensions" if about.dimensions else "no vectors"
         print(f"{folder}: {about.documents:,} documents, {size / 2**20:,.1f} MiB, {about.engine}, {vectors}")
         return
+    if not words(query):
+        raise DataError(f"{query!r} has no words to look for; name a disease, a gene or a finding")
     knowledge = build_knowledge(config)
-    own = Index.open(build_index(knowledge / "corpus.jsonl", Path(config.cache).expanduser(), config.encoder))
-    encoder = Encoder(encoder_path(config.encoder))
-    vector = encoder.encode([query])[0]
+    own = Index.open(build_index(knowledge / "corpus.jsonl", Path(config.cache).expanduser(), encoder))
+    embedding = Encoder(encoder_path(encoder))
+    vector = embedding.encode([query])[0]
     found = [(index.name, candidate) for candidate in index.find(query, vector, config.candidates)]
-    hits = MedicalRetriever(own, encoder, config).score(query, vector, found, config.lam)
+    hits = MedicalRetriever(own, embedding, config).score(query, vector, found, config.lam)
     print(
         f"score = {config.lam:g}·relevance + {1 - config.lam:g}·authority; words weigh as in the ontology's documents"
     )

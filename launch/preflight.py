@@ -12,7 +12,9 @@ from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
 
 from actors import placement
 from envs.embedding import encoder_path
+from envs.journals import Journals
 from envs.search.opening import live_provider
+from envs.sources.disk import DiskIndex
 from envs.sources.opening import open_sources
 from envs.tools.replay import open_answers
 from envs.tools.selector import Selector
@@ -32,6 +34,10 @@ def check(config: Config) -> Path:
     placement.require_here(config)
     hpo.locate(config.knowledge.ontology)
     encoder_path(config.knowledge.encoder)
+    for folder in config.knowledge.indexes:
+        DiskIndex.open(Path(folder).expanduser(), config.knowledge.encoder)
+    if config.knowledge.journals:
+        Journals.read(Path(config.knowledge.journals).expanduser())
     run_path, cache = config.run_path, Path(config.knowledge.cache).expanduser()
     check_writable(run_path, "run_dir")
     check_writable(cache, "knowledge.cache")

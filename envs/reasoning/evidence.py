@@ -13,12 +13,19 @@ PRIOR_PATIENTS = 2.0
 _NUMBERS = "zero one two three four five six seven eight nine ten eleven twelve".split()
 _NUMBER = rf"(\d+|none|{'|'.join(_NUMBERS)})"
 _COUNT = re.compile(
-    rf"(?<![\w/.%-]){_NUMBER}\s*(?:/|out of|of)\s*(?:the\s+|all\s+)?(\d+|{'|'.join(_NUMBERS)})(?![\w/%]|[.,]\d)",
+    rf"(?<![\w/.%-])(?<!\d,){_NUMBER}\s*(?:/|out of|of)\s*(?:the\s+|all\s+)?"
+    rf"(\d+|{'|'.join(_NUMBERS)})(?![\w/%]|[.,]\d)",
     re.IGNORECASE,
 )
-_PERCENT = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)\s*(?:%|percent\b)", re.IGNORECASE)
+_PERCENT = re.compile(r"(?<![\w.])(?<!\d,)(\d+(?:\.\d+)?)\s*(?:%|percent\b)", re.IGNORECASE)
 _COHORT = re.compile(
-    r"\bn\s*=\s*(\d+)\b|\bof\s+(?:the\s+)?(\d+)\s+(?:affected\s+)?(?:patients|individuals|cases|subjects)\b"
+    r"\bn\s*=\s*(\d+)\b(?![.,]\d)|\bof\s+(?:the\s+)?(\d+)\s+(?:affected\s+)?(?:patients|individuals|cases|subjects)\b"
+)
+#: A bound or a range, which is no count: "at least 6 of 10", "> 90%", "10-20%".
+_BOUND = re.compile(
+    r"[<>≤≥±]\s*\d+(?:\.\d+)?\s*(?:%|percent\b|/|of\b|out of\b)"
+    r"|\d\s*%?\s*(?:[-–—]|to\b)\s*\d+(?:\.\d+)?\s*(?:%|percent\b)"
+    rf"|\b(?:(?:less|more|fewer|greater|higher|lower) than|at least|at most|up to)\s+{_NUMBER}\b"
 )
 _SENTENCE = re.compile(r"(?<=[.;!?])\s+|\n+")
 _DENIAL = re.compile(r"\b(?:no|not|without|never|absent|absence|lack(?:s|ed|ing)?|excluded|free of)\b")
@@ -47,7 +54,7 @@ def read_observations(text: str, disease_id: str, findings: Mapping[str, str], s
 
     Understood are counts ("6/10", "six of ten", "none of 12") and percentages where the sentence says of how many
     ("60% of 25 patients", "60% (n = 25)"). A sentence counts if it names as many findings as it has figures, in turn,
-    and denies nothing; what may be meant otherwise is left out, never guessed.
+    denies nothing and gives no bound or range; what may be meant otherwise is left out, never guessed.
     """
     names = {" ".join(fold(name).split()): identifier for name, identifier in findings.items() if name.strip()}
     if not names:
@@ -57,7 +64,7 @@ def read_observations(text: str, disease_id: str, findings: Mapping[str, str], s
     found: list[Observation] = []
     for sentence in _SENTENCE.split(text):
         folded = " ".join(fold(sentence).split())
-        if _DENIAL.search(folded):
+        if _DENIAL.search(folded) or _BOUND.search(folded):
             continue
         figures = _figures(folded)
         named = [(each.start(), each[0]) for each in naming.finditer(folded)]

@@ -33,7 +33,8 @@ ONSET_RANGES: dict[str, Range] = {
 }
 _BY_NAME = {fold(name): span for name, span in ONSET_RANGES.items()}
 _YEARS = {"d": _DAY, "w": _WEEK, "m": 1 / 12, "y": 1.0}
-_AGE = re.compile(r"(\d{1,3}(?:\.\d+)?)\s*(?:(d|w|m|y)(?:\w*)?)?(?: old| of age)?")
+_UNIT = "d|days?|w|wks?|weeks?|m|mos?|mths?|months?|y|yo|yrs?|years?"
+_AGE = re.compile(rf"(\d{{1,3}}(?:\.\d+)?)\s*({_UNIT})?(?: old| of age)?")
 
 
 def onset_range(stated: str) -> Range | None:
@@ -48,7 +49,7 @@ def onset_range(stated: str) -> Range | None:
     age = _AGE.fullmatch(text)
     if age is None:
         return None
-    years = float(age[1]) * _YEARS[age[2] or "y"]
+    years = float(age[1]) * _YEARS[(age[2] or "y")[0]]
     return (years, years + _DAY) if years < ONSET_RANGES["Late onset"][1] else None
 
 

@@ -10,6 +10,7 @@ operating system keeps in memory while there is room, for all processes at once.
 """
 
 import asyncio
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -20,6 +21,7 @@ import numpy as np
 import tantivy
 from pydantic import TypeAdapter, ValidationError
 
+from envs import corpus, document_file, document_vectors, embedding, inverted_lists, text
 from envs.corpus import Document
 from envs.document_file import LINES, OFFSETS, DocumentFile
 from envs.embedding import Floats, weights_digest
@@ -37,17 +39,30 @@ _HEAP = 256_000_000
 #: Rows are asked for twice over, as the engine breaks ties by segment and we by row.
 _SPARE = 2
 
+#: The source of what an index is made by.
+_BUILDERS = (
+    __file__,
+    corpus.__file__,
+    document_file.__file__,
+    document_vectors.__file__,
+    embedding.__file__,
+    inverted_lists.__file__,
+    text.__file__,
+)
+
 Embed = Callable[[Sequence[Document]], Floats]
 
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What an index is. `dimensions` 0 and `encoder` "" where it has no vectors; `encoder`: `weights_digest`."""
+    """What an index is. `dimensions` 0 and `encoder` "" where it has no vectors; `encoder`: `weights_digest`. `digest`:
+    a hash of the documents and of all that turned them into the index."""
 
     documents: int
     dimensions: int
     encoder: str
     engine: str
+    digest: str
 
 
 def write_disk_index(documents: Iterable[Document], folder: Path, embed: Embed | None, encoder: str = "") -> None:
@@ -62,6 +77,10 @@ def write_disk_index(documents: Iterable[Document], folder: Path, embed: Embed |
     raw = folder / "vectors.raw"
     ends = [np.zeros(1, np.int64)]
     dimensions = 0
+    engine = f"tantivy {version('tantivy')}"
+    digest = hashlib.blake2b(f"{encoder} {engine}".encode(), digest_size=8)
+    for module in _BUILDERS:
+        digest.update(hashlib.blake2b(Path(module).read_bytes()).digest())
     # One thread, so that the same documents give the same segments.
     writer = tantivy.Index(schema, path=str(folder / "words")).writer(heap_size=_HEAP, num_threads=1)
     with (folder / LINES).open("wb") as lines, raw.open("wb") as vectors:
@@ -70,6 +89,7 @@ def write_disk_index(documents: Iterable[Document], folder: Path, embed: Embed |
             first = sum(map(len, ends)) - 1
             ends.append(ends[-1][-1] + np.cumsum([len(line) for line in written]))
             lines.writelines(written)
+            digest.update(b"".join(written))
             for row, document in enumerate(block, start=first):
                 writer.add_document(_words_of(row, document))
             if embed is not None:
@@ -85,7 +105,7 @@ def write_disk_index(documents: Iterable[Document], folder: Path, embed: Embed |
     if embed is not None:
         build_lists(np.memmap(raw, np.float16, mode="r", shape=(offsets.size - 1, dimensions)), folder / "vectors", 0)
     raw.unlink()
-    about = About(offsets.size - 1, dimensions, encoder, f"tantivy {version('tantivy')}")
+    about = About(offsets.size - 1, dimensions, encoder, engine, digest.hexdigest())
     write_json(folder / "about.json", asdict(about))
 
 
@@ -109,13 +129,24 @@ def _words_of(row: int, document: Document) -> tantivy.Document:
     return tantivy.Document(row=row, id=document.id, title=title, text=text)
 
 
+def read_about(path: Path) -> About:
+    """What the index of the folder `path` says of itself. Raises DataError if there is none."""
+    try:
+        return TypeAdapter(About).validate_json((path / "about.json").read_bytes())
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise DataError(f"{path}: no index; `medrl index build CORPUS --to {path}` makes one") from error
+    except (OSError, ValidationError) as error:
+        reason = fault(error) if isinstance(error, ValidationError) else error.strerror
+        raise DataError(f"{path}: unreadable ({reason}); delete it and build it again") from error
+
+
 class DiskIndex:
     """An open index: a `Source`, and the same without waiting (`find`)."""
 
     def __init__(self, path: Path) -> None:
         self.name = path.name
         self.path = path
-        self.about = TypeAdapter(About).validate_json((path / "about.json").read_bytes())
+        self.about = read_about(path)
         self._documents = DocumentFile(path)
         self._schema = _schema()
         self._words = tantivy.Index.open(str(path / "words")).searcher()
@@ -127,12 +158,10 @@ class DiskIndex:
 
         Raises DataError.
         """
-        if not (path / "about.json").is_file():
-            raise DataError(f"{path}: no index; `medrl index build CORPUS --to {path}` makes one")
         try:
             index = cls(path)
-        except (OSError, ValueError, KeyError, EOFError, ValidationError) as error:
-            reason = fault(error) if isinstance(error, ValidationError) else " ".join(str(error).split())
+        except (OSError, ValueError, KeyError, EOFError) as error:
+            reason = " ".join(str(error).split())
             raise DataError(f"{path}: unreadable ({reason}); delete it and build it again") from error
         if encoder is not None and index.about.dimensions and index.about.encoder != weights_digest(encoder):
             raise DataError(f"{path}: its vectors are of another encoder than knowledge.encoder; build it again")
@@ -171,7 +200,10 @@ class DiskIndex:
         return await asyncio.to_thread(self.find, query, vector, k)
 
     async def document(self, id: str) -> Document | None:
-        """The first document with this id."""
+        """The first document with this id; in a thread, as for `candidates`."""
+        return await asyncio.to_thread(self._called, id)
+
+    def _called(self, id: str) -> Document | None:
         query = tantivy.Query.term_query(self._schema, "id", id, "basic")
         hits = self._words.search(query, 1, count=False, order_by_field="row", order=tantivy.Order.Asc).hits
         rows = self._words.fast_field_values("row", [address for _, address in hits])

@@ -13,11 +13,13 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from envs import corpus
 from envs.corpus import Document
 from envs.embedding import Floats
 from envs.folders import build_once
 from envs.index import Index, build_index
 from envs.names import NameTable
+from envs.sources import dates
 from envs.sources.base import Candidate
 from envs.sources.dates import iso_date
 from envs.tools.web_search import LocalProvider
@@ -51,13 +53,7 @@ class OrangeBook:
         """Index the three files of `folder` under `cache`, or open the finished index of the same bytes.
 
         Raises DataError if a file is missing or malformed."""
-        digest = hashlib.blake2b(Path(__file__).read_bytes(), digest_size=8)
-        for name in ("products.txt", "patent.txt", "exclusivity.txt"):
-            try:
-                digest.update(hashlib.blake2b((folder / name).read_bytes()).digest())
-            except OSError as error:
-                raise DataError(f"{folder / name}: {error.strerror}; {_GET_THEM}") from error
-        built = build_once(cache / f"orange-book-{digest.hexdigest()}", lambda out: _write(folder, out))
+        built = build_once(cache / f"orange-book-{contents_digest(folder)}", lambda out: _write(folder, out))
         try:
             names = TypeAdapter(list[tuple[str, int]]).validate_json((built / "names.json").read_bytes())
         except (OSError, ValidationError) as error:
@@ -78,6 +74,19 @@ class OrangeBook:
         rows = self._index.find(id)
         document = self._index.document(rows[0]) if rows else None
         return document if document is not None and document.id == id else None
+
+
+def contents_digest(folder: Path) -> str:
+    """A hash of the three files and of the source of what reads them. Raises DataError if one is missing."""
+    digest = hashlib.blake2b(digest_size=8)
+    for module in (__file__, corpus.__file__, dates.__file__):
+        digest.update(hashlib.blake2b(Path(module).read_bytes()).digest())
+    for name in ("products.txt", "patent.txt", "exclusivity.txt"):
+        try:
+            digest.update(hashlib.blake2b((folder / name).read_bytes()).digest())
+        except OSError as error:
+            raise DataError(f"{folder / name}: {error.strerror}; {_GET_THEM}") from error
+    return digest.hexdigest()
 
 
 def _write(folder: Path, out: Path) -> None:

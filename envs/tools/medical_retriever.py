@@ -102,13 +102,13 @@ class MedicalRetriever:
         cannot be reached: what is missing would look as if it did not exist.
         """
         vector = self._encoded(query)
-        wanted = max(k, self._config.candidates)
+        hits = self._own(query, vector, k, lam)
+        most = max(k, self._config.candidates)
         try:
             async with asyncio.TaskGroup() as group:
-                asked = [group.create_task(each.candidates(query, vector, wanted)) for each in self._sources]
+                asked = [group.create_task(each.candidates(query, vector, most)) for each in self._sources]
         except ExceptionGroup as failed:
             raise failed.exceptions[0] from failed
-        hits = self._own(query, vector, k, lam)
         known = {hit.document.id for hit in hits}
         found: list[tuple[str, Candidate]] = []
         for source, task in zip(self._sources, asked, strict=True):
@@ -116,7 +116,8 @@ class MedicalRetriever:
                 if candidate.document.id not in known:
                     known.add(candidate.document.id)
                     found.append((source.name, candidate))
-        return _best(hits + self.score(query, vector, found, lam), k)
+        # In a thread: dozens may have to be encoded, a tenth of a second in which other episodes go on.
+        return _best(hits + (await asyncio.to_thread(self.score, query, vector, found, lam) if found else []), k)
 
     async def call(self, arguments: Mapping[str, Any]) -> ToolResult:
         """The top documents, one a line, with the sections that serve the query."""

@@ -1,12 +1,14 @@
 """The encoder: pooling against an oracle, order, cutting, refusals."""
 
+import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from envs.embedding import PACKAGED, Encoder, encoder_path
+from envs.embedding import PACKAGED, Encoder, Floats, encoder_path, weights_digest
 from medrl.errors import ConfigError, DataError
 from tests.oracles_retrieval import mean_pooled
 
@@ -75,3 +77,33 @@ def test_unknown_encoder_names_the_key(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(DataError, match="not a sentence encoder"):
         Encoder(encoder_path(str(tmp_path)))
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.json"])
+def test_the_digest_is_of_all_that_an_encoder_is_read_from(name: str, tmp_path: Path) -> None:
+    packaged = encoder_path(PACKAGED)
+    for each in packaged.iterdir():
+        if each.is_file() and each.suffix != ".safetensors":
+            shutil.copyfile(each, tmp_path / each.name)
+    (tmp_path / "model.safetensors").write_bytes(b"weights")
+    before = weights_digest(str(tmp_path))
+    assert weights_digest(str(tmp_path)) == before
+    with (tmp_path / name).open("ab") as file:
+        file.write(b" ")
+    assert weights_digest(str(tmp_path)) != before
+
+
+def test_threads_that_cut_otherwise_do_not_disturb_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the tokenizer cuts is a state that it has once, and it lets other threads run while it works."""
+    encoder = Encoder(encoder_path(PACKAGED))
+
+    def lengths(token_ids: list[list[int]]) -> Floats:
+        return np.repeat(np.array([[len(ids)] for ids in token_ids], np.float32), encoder.dimensions, axis=1)
+
+    monkeypatch.setattr(encoder, "_forward", lengths)
+    texts = ["Ectopia lentis is a dislocated lens of the eye, seen in Marfan syndrome. " * 10] * 50
+    limits = [4, 8, 16, 32, 64] * 20
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda limit: encoder.encode(texts, limit), limits))
+    for limit, vectors in zip(limits, found, strict=True):
+        assert (vectors == limit).all()

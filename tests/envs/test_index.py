@@ -74,6 +74,9 @@ def test_unusable_files_are_named(tmp_path: Path) -> None:
     write_jsonl(tmp_path / "blank.jsonl", [Document("x", "…", (), "omim", "")])
     with pytest.raises(DataError, match="no document with a word"):
         build_index(tmp_path / "blank.jsonl", tmp_path, None)
+    write_jsonl(tmp_path / "blank.jsonl", [Document("x", "…", ("A word.",), "omim", "")])
+    with pytest.raises(DataError, match="no document with a word in its title"):
+        build_index(tmp_path / "blank.jsonl", tmp_path, None)
     (tmp_path / "bad.jsonl").write_text('{"id": 1}\n')
     with pytest.raises(DataError, match=r"bad\.jsonl:1"):
         build_index(tmp_path / "bad.jsonl", tmp_path, None)

@@ -1,5 +1,7 @@
 """Words, content words, token estimates."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -47,3 +49,33 @@ def test_estimate_is_near_a_real_tokenizer(text: str, tokens: int) -> None:
 @given(st.text(), st.text())
 def test_estimate_grows_with_the_text(start: str, end: str) -> None:
     assert estimate_tokens(start) <= estimate_tokens(f"{start} {end}") + 1
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("马凡综合征 FBN1", "马 凡 综 合 征 fbn1"),
+        ("マルファン症候群", "マ ル フ ァ ン 症 候 群"),
+        ("がん、か", "が ん か"),  # the voiced letter is another one
+        ("ｶﾞﾝ", "ガ ン"),  # of half width
+        ("마르팡 증후군", "마 르 팡 증 후 군"),
+        ("aortic 大動脈 dissections", "aortic 大 動 脈 dissection"),
+        ("𠀀", "𠀀"),
+    ],
+)
+def test_letters_of_scripts_without_blanks_are_words(text: str, expected: str) -> None:
+    assert words(text) == expected.split() and content_words(text) == list(dict.fromkeys(expected.split()))
+
+
+def test_letters_of_scripts_without_blanks_are_about_a_token_each() -> None:
+    assert 10 <= estimate_tokens("马凡综合征马凡综合征") <= 12
+    assert estimate_tokens("마르팡 FBN1") == estimate_tokens("马凡综 FBN1") > estimate_tokens("FBN1") + 2
+
+
+@given(st.text(st.characters(max_codepoint=127)))
+def test_english_is_split_as_ever(text: str) -> None:
+    singular = [
+        word[:-1] if len(word) > 3 and word.endswith("s") and word[-2:] not in ("ss", "us", "is") else word
+        for word in re.findall("[a-z0-9]+", text.lower())
+    ]
+    assert fold(text) == text.lower() and words(text) == singular

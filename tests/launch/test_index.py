@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from envs.authority import parts
 from envs.corpus import Document
-from envs.sources.disk import DiskIndex
+from envs.folders import build_once
+from envs.sources.disk import DiskIndex, write_disk_index
 from envs.tools.medical_retriever import Hit
 from launch import cli
 from launch.index import render
@@ -75,3 +77,21 @@ def test_a_hit_shows_all_that_its_score_is_made_of() -> None:
         "    0.750: relevance 0.500 (cosine 0.600, coverage 0.400), authority 0.940 (strength IEA −0.04, source "
         "decipher −0.02)",
     ]
+
+
+def test_a_query_needs_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_jsonl(tmp_path / "some.jsonl", DOCUMENTS)
+    folder = str(tmp_path / "new")
+    assert cli.main(["index", "build", str(tmp_path / "some.jsonl"), "--to", folder, "--no-vectors"]) == 0
+    for query in ("???", ""):
+        capsys.readouterr()
+        assert cli.main(["index", "show", folder, query]) == 2
+        assert f"medrl: {query!r} has no words to look for" in capsys.readouterr().err
+
+
+def test_an_index_is_shown_by_the_encoder_it_was_built_with(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    build_once(tmp_path / "new", lambda out: write_disk_index(DOCUMENTS, out, lambda b: np.eye(len(b), 8), "another"))
+    assert cli.main(["index", "show", str(tmp_path / "new"), "lens"]) == 2
+    assert "its vectors are of another encoder" in capsys.readouterr().err
+    assert cli.main(["index", "show", str(tmp_path / "new"), "lens", "--encoder", "nowhere"]) == 2
+    assert "knowledge.encoder='nowhere'" in capsys.readouterr().err

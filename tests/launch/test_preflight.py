@@ -1,9 +1,14 @@
 import json
+import re
 import sqlite3
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from envs.corpus import Document
+from envs.folders import build_once
+from envs.sources.disk import write_disk_index
 from launch.footprint import disk_bytes, host_memory
 from launch.preflight import check, check_fits, check_trainable, check_writable, memory_limit
 from launch.recipe import load_recipe
@@ -117,3 +122,19 @@ def test_a_recording_that_cannot_be_used_is_said_before_a_run(tmp_path: Path, mo
     config = load_recipe("quickstart", [f"run_dir={tmp_path}", f"knowledge.cache={tmp_path}", *recording])
     with pytest.raises(DataError, match=said):
         check(config)
+
+
+def test_indexes_and_journals_are_opened_before_a_run(tmp_path: Path) -> None:
+    article = Document("PMID:5", "Aortic surgery", ("It lasts.",), "pubmed", "")
+    build_once(tmp_path / "other", lambda out: write_disk_index([article], out, lambda b: np.eye(len(b), 8), "another"))
+    (tmp_path / "bad.tsv").write_text("Journal\tImpact\nLancet\thigh\n")
+    for setting, said in (
+        (f"knowledge.indexes=[{tmp_path}/none]", "none: no index; `medrl index build"),
+        (f"knowledge.indexes=[{tmp_path}/other]", "other: its vectors are of another encoder than knowledge.encoder"),
+        (f"knowledge.journals={tmp_path}/none", "none: No such file or directory; knowledge.journals names"),
+        (f"knowledge.journals={tmp_path}/bad.tsv", "bad.tsv:2: give a title or ISSN"),
+    ):
+        config = load_recipe("quickstart", [f"run_dir={tmp_path}/run", f"knowledge.cache={tmp_path}/cache", setting])
+        with pytest.raises(DataError, match=re.escape(said)):
+            check(config)
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["bad.tsv", "other"]  # and nothing was written

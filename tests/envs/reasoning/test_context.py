@@ -59,7 +59,8 @@ def test_onset(table: ProfileTable) -> None:
     no, unknown = CONTRADICTED, UNSTATED
     for stated in ("Childhood onset", "childhood", "3 years", "3", "2.5", "18 months", "60 weeks"):
         assert weights(table, onset=stated) == [1.0, no, unknown, no, unknown, 1.0, unknown, unknown], stated
-    assert weights(table, onset="5 days") == [no, 1.0, unknown, no, unknown, no, unknown, unknown]
+    for stated in ("5 days", "5d", "2 wks", "0.5 mos"):
+        assert weights(table, onset=stated) == [no, 1.0, unknown, no, unknown, no, unknown, unknown], stated
     assert weights(table, onset="70 years old") == [no, 1.0, unknown, 1.0, unknown, no, unknown, unknown]
 
 
@@ -97,6 +98,8 @@ def test_no_context_leaves_nothing(table: ProfileTable) -> None:
         (Context(onset="middle age onst"), "neither an age such as '3 years' nor a class; nearest: Middle age onset"),
         (Context(onset="131"), "neither an age"),
         (Context(onset="-3"), "neither an age"),
+        (Context(onset="2 decades"), "neither an age"),  # no days
+        (Context(onset="5 minutes"), "neither an age"),  # no months
         (Context(onset=""), "neither an age"),
         (Context(sex="unknown"), "'unknown' is neither male nor female"),
     ],

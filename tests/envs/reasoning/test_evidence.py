@@ -29,6 +29,7 @@ def read(text: str) -> list[tuple[str, int, int]]:
         ("Seizures in 6/10. Hypotonia in 2/3; later he walked.", [("HP:1", 6, 10), ("HP:4", 2, 3)]),
         ("60% of 25 patients had seizures.", [("HP:1", 15, 25)]),
         ("Seizures (33.3%, n = 12).", [("HP:1", 4, 12)]),
+        ("Seizures in 6/10 (p < 0.05).", [("HP:1", 6, 10)]),
     ],
 )  # fmt: skip
 def test_read(text: str, expected: list[tuple[str, int, int]]) -> None:
@@ -51,6 +52,14 @@ def test_read(text: str, expected: list[tuple[str, int, int]]) -> None:
         "Seizures, hypotonia (6/10, 7/10).",
         "Seizures since 3/7/2020.",
         "Seizures at 10.6/12 doses.",
+        "Seizures in 1,200 of 3000.",
+        "Seizures in 60% (n = 1,200).",
+        "Seizures in 1,5% (n = 200).",
+        "Seizures in 10-20% of 25 patients.",
+        "Seizures in 10% to 20% of 25 patients.",
+        "Seizures in >90% of 20 patients.",
+        "Seizures in at least 6 of 10.",
+        "Seizures in less than 50% of 10 patients.",
         "The seizurelike 6/10.",
         "Ataxia in 6/10.",
         "",

@@ -2,8 +2,9 @@
 
 import asyncio
 import math
+import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from envs.document_vectors import document_vectors
 from envs.embedding import PACKAGED, Encoder, weights_digest
 from envs.folders import build_once
 from envs.fusion import reciprocal_ranks
-from envs.sources.disk import DiskIndex, write_disk_index
+from envs.sources.disk import DiskIndex, read_about, write_disk_index
 from envs.text import content_words, words
 from medrl.errors import DataError
 from tests.envs.small import DOCUMENTS
@@ -124,3 +125,37 @@ def test_what_cannot_be_opened_is_named(disk: DiskIndex, tmp_path: Path) -> None
     (folder / "about.json").write_text('{"documents": "many"}')
     with pytest.raises(DataError, match="unreadable"):
         DiskIndex.open(folder)
+
+
+def test_the_event_loop_does_not_wait_for_the_disk(disk: DiskIndex, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = set()
+    for name in ("find", "_called"):
+        real = getattr(DiskIndex, name)
+
+        def seen(self: DiskIndex, *arguments: object, real: Callable[..., object] = real) -> object:
+            threads.add(threading.get_ident())
+            return real(self, *arguments)
+
+        monkeypatch.setattr(DiskIndex, name, seen)
+    asyncio.run(disk.candidates("lens", np.zeros(384, np.float32), 3))
+    asyncio.run(disk.document("OMIM:154700"))
+    assert threads and threading.get_ident() not in threads
+
+
+def test_the_digest_is_of_documents_and_encoder(tmp_path: Path) -> None:
+    made = {
+        "one": (DOCUMENTS, "e"),
+        "same": (iter(DOCUMENTS), "e"),
+        "fewer": (DOCUMENTS[1:], "e"),
+        "turned": (DOCUMENTS[::-1], "e"),
+        "encoder": (DOCUMENTS, "f"),
+    }
+    digests = {
+        name: read_about(build_once(tmp_path / name, partial(_write, documents, encoder))).digest
+        for name, (documents, encoder) in made.items()
+    }
+    assert digests["one"] == digests["same"] and len(set(digests.values())) == 4
+
+
+def _write(documents: Iterable[Document], encoder: str, out: Path) -> None:
+    write_disk_index(documents, out, lambda block: np.eye(len(block), 8, dtype=np.float32), encoder)

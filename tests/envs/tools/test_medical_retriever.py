@@ -1,6 +1,8 @@
 """The score, its parts and its order; what the policy is shown."""
 
 import asyncio
+import threading
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from envs.embedding import Encoder, Floats
 from envs.index import Index, bare_name
 from envs.sources.base import Candidate
 from envs.text import estimate_tokens, name_words, words
-from envs.tools.medical_retriever import MedicalRetriever
+from envs.tools.medical_retriever import Hit, MedicalRetriever
 from medrl.errors import ToolOutage
 from medrl.sections.knowledge import KnowledgeConfig
 from tests.envs.small import DOCUMENTS
@@ -194,3 +196,29 @@ def test_an_outage_of_one_source_is_an_outage(index: Index, encoder: Encoder) ->
     retriever = MedicalRetriever(index, encoder, KnowledgeConfig(), sources=sources)
     with pytest.raises(ToolOutage, match="pubmed: unreachable"):
         asyncio.run(retriever.call({"query": "Marfan syndrome"}))
+
+
+def test_what_sources_found_is_encoded_beside_the_event_loop(index: Index, encoder: Encoder) -> None:
+    threads: list[int] = []
+
+    class Watched(MedicalRetriever):
+        def score(self, *arguments: Any) -> list[Hit]:
+            threads.append(threading.get_ident())
+            return super().score(*arguments)
+
+    shelf = Shelf("shelf", [GUIDELINE])
+    asyncio.run(Watched(index, encoder, KnowledgeConfig(), sources=[shelf]).search_all("Marfan syndrome", 3))
+    assert len(threads) == 1 and threads[0] != threading.get_ident()
+    asyncio.run(Watched(index, encoder, KnowledgeConfig()).search_all("Marfan syndrome", 3))
+    assert len(threads) == 1  # nothing found elsewhere, nothing to score
+
+
+@pytest.mark.parametrize("lam", [-0.1, 1.1])
+def test_lam_is_a_share(index: Index, encoder: Encoder, lam: float) -> None:
+    shelf = Shelf("shelf", [GUIDELINE])
+    retriever = MedicalRetriever(index, encoder, KnowledgeConfig(), sources=[shelf])
+    with pytest.raises(ValueError, match="must be within"):
+        asyncio.run(retriever.search_all("Marfan syndrome", 3, lam))
+    with pytest.raises(ValueError, match="must be within"):
+        retriever.search("Marfan syndrome", 3, lam)
+    assert shelf.asked == []

@@ -1,6 +1,7 @@
 """A recorded tool answers as the tool did, calls it once, and in a replay not at all."""
 
 import asyncio
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from envs.corpus import Document
+from envs.folders import build_once
 from envs.react import ReactEnv, run_episode
+from envs.sources.disk import write_disk_index
 from envs.store import Memory
 from envs.toolbox import answers_version, open_toolbox
 from envs.tools.base import Tool, ToolResult
@@ -217,3 +221,31 @@ def test_the_version_is_of_documents_settings_and_code(knowledge: Path, tmp_path
     named = recording(tmp_path, "cache", version="2026-11")
     assert version([Path("a/index-3")], recording=named) == version(recording=named) == different[-1]
     assert version(recording=named, top_k=4) != different[-1] and different[-1].startswith("2026-11-")
+
+
+def test_the_version_is_of_what_named_files_hold(tmp_path: Path) -> None:
+    """The same path with other contents is another version; a version that the user names stands for contents too."""
+    article = Document("PMID:5", "Aortic surgery", ("It lasts.",), "pubmed", "")
+    index, journals, book = tmp_path / "index", tmp_path / "journals.tsv", tmp_path / "book"
+    settings = {
+        "indexes": (str(index),),
+        "journals": str(journals),
+        "sources": ("orange_book",),
+        "orange_book": str(book),
+    }
+    config = KnowledgeConfig.model_validate(settings)
+    named = config.model_copy(update={"recording": recording(tmp_path, "cache", version="2026-11")})
+
+    def write(title: str = "Aortic surgery", impact: int = 3, products: str = "products") -> tuple[str, str]:
+        shutil.rmtree(index, ignore_errors=True)
+        build_once(index, lambda out: write_disk_index([replace(article, title=title)], out, None))
+        journals.write_text(f"Lancet\t{impact}\n")
+        book.mkdir(exist_ok=True)
+        for name, text in (("products", products), ("patent", "p"), ("exclusivity", "e")):
+            (book / f"{name}.txt").write_text(text)
+        return answers_version([Path("i")], config), answers_version([Path("i")], named)
+
+    first, second = write(), write()
+    others = [write(title="Other surgery"), write(impact=4), write(products="other")]
+    assert first == second and len({first[0], *(each for each, _ in others)}) == 4
+    assert {each for _, each in (first, *others)} == {first[1]}
