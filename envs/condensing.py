@@ -15,8 +15,8 @@ from medrl.errors import ToolOutage
 from medrl.sections.endpoint import EndpointConfig
 from medrl.types import Message
 
-#: What opens a control token of some chat template, or one of our own tags: "<|im_start|>", "</s>", "[INST]".
-_OPENS = re.compile(r"<(?=[|/\w])|\[(?=/?[A-Z_]+\])")
+#: What opens a control token of some chat template, or one of our own tags: "<|im_start|>", "<｜User｜>", "[INST]".
+_OPENS = re.compile(r"<(?=\S)|\[(?=/?[A-Z_]+\])")
 _WORDS = 80
 _INSTRUCTIONS = (
     "You extract from a document what answers a goal. The document stands between two lines that begin with FENCE and "

@@ -66,16 +66,25 @@ class MisbehavingServer:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._loop.call_soon_threadsafe(self._end.set)
+        self.loop.call_soon_threadsafe(self.end)
         self._thread.join()
 
+    def end(self) -> None:
+        """Begins to end, in its own thread."""
+        self._ended.set()
+
     async def _serve(self) -> None:
-        self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
+        self.loop, self._ended = asyncio.get_running_loop(), asyncio.Event()
         server = await asyncio.start_server(self._begin, "127.0.0.1", 0)
         self._port = server.sockets[0].getsockname()[1]
         self._ready.set()
-        await self._end.wait()
-        await asyncio.sleep(0.01)  # asyncio would lose a connection that is being taken while the server closes
+        await self._ended.wait()
+        # asyncio would leave a connection open that it is taking while the server closes: it takes no more, and is
+        # given the time for those that it has begun with, as many turns of the loop as that may be.
+        for listening in server.sockets:
+            self.loop.remove_reader(listening.fileno())
+        while taking := asyncio.all_tasks() - {asyncio.current_task()} - self._connections.keys():
+            await asyncio.wait(taking)
         server.close()
         for connection, writer in self._connections.items():
             connection.cancel()

@@ -1,7 +1,6 @@
 """Pages of the open web as documents: fetched, then parsed in a process of its own."""
 
 import asyncio
-from weakref import WeakKeyDictionary
 
 from envs.addresses import Reach
 from envs.corpus import Document
@@ -20,10 +19,14 @@ class Pages:
         """`reach`: what may be connected to, the open internet alone if None."""
         self._config = config
         self._fetcher = Fetcher(config, reach=reach, reference=reference)
-        self._turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._turns = asyncio.Semaphore(_AT_ONCE)
 
     async def document(self, address: str) -> Document:
         """The page at a web address, which is its id. Raises Refusal, Unreadable, ToolOutage."""
         page = await self._fetcher.fetch(address)
-        async with self._turns.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(_AT_ONCE)):
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:  # one that was waited for belongs to its loop
+            self._loop, self._turns = loop, asyncio.Semaphore(_AT_ONCE)
+        async with self._turns:
             return await read(page, self._config)

@@ -1,4 +1,5 @@
-"""The process that parses one document, with no way to do harm: little memory, little time, no keys.
+"""The process that parses one document: little memory, little time, no file of any size written, no keys in its
+environment. It is the same user's, so it bounds what a parser may use up, not what one that was taken over may read.
 
 It prints a line once it is ready, reads the request and the body from its input, and prints what it found, as JSON:
 {"title": …, "sections": […]} or {"unreadable": why}.
@@ -11,7 +12,6 @@ import sys
 
 from envs.reading.html import read_html
 from envs.reading.kinds import Kind, kind_of
-from envs.reading.pdf import read_pdf
 from envs.reading.pieces import Pieces, sections, title_of
 from envs.reading.plain import decode, read_plain
 from envs.reading.pubmed_xml import read_xml
@@ -24,6 +24,9 @@ def parse(body: bytes, kind: Kind, charset: str, most_sheets: int) -> Pieces:
     """Raises ValueError for a body that is not of its kind."""
     match kind:
         case "pdf":
+            # Here, as it takes longer to import than all else, and few pages want it.
+            from envs.reading.pdf import read_pdf
+
             return read_pdf(body, most_sheets)
         case "html":
             return read_html(decode(body, charset))

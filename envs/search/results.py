@@ -5,21 +5,24 @@ from collections.abc import Iterable
 
 from envs.attempts import key_in
 from envs.corpus import Document
+from envs.reading.pieces import Pieces, clean, title_of
 from envs.sentences import sentences
 from envs.sources.dates import iso_date
 from medrl.errors import ConfigError
 
-_ADDRESS = re.compile(r"https?://[^\s]{1,2000}")
+#: One that is longer would leave no room for anything else in a tool's text.
+_ADDRESS = re.compile(r"https?://[^\s]{1,300}")
 
 
 def to_document(title: str, url: str, snippet: str, date: str) -> Document | None:
-    """The id is the address, so that it can be read. None for a result without an address of the web."""
-    if not _ADDRESS.fullmatch(url):
+    """The id is the address, so that it can be read. None for a result without an address of the web, or one that
+    hides something. What the web says is bounded and on one line, without characters that nobody sees, as pages are."""
+    if not _ADDRESS.fullmatch(url) or not url.isprintable():
         return None
     return Document(
         id=url,
-        title=" ".join(title.split()) or url,
-        sections=tuple(sentences(snippet)) or ("No preview is given.",),
+        title=title_of(Pieces(title, ())) or url,
+        sections=tuple(sentences(clean(snippet))) or ("No preview is given.",),
         source="web",
         evidence="",
         date=iso_date(date),

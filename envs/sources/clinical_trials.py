@@ -223,7 +223,7 @@ def to_document(trial: Protocol) -> Document:
     kinds = (_plain(status.overall), *phases, _plain(design.study_type))
     return Document(
         id=trial.nct_id,
-        title=f"{(trial.identification.brief_title or 'Trial').rstrip('.')} ({trial.nct_id})",
+        title=f"{' '.join(trial.identification.brief_title.split()).rstrip('.') or 'Trial'} ({trial.nct_id})",
         sections=tuple(sections) or ("The registry says nothing else of it.",),
         source="clinicaltrials",
         evidence="",

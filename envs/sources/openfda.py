@@ -32,7 +32,7 @@ _MOST_REACTIONS = 50
 _MOST_SENTENCES = 40
 """Of one part of a label."""
 _LABEL_ID = re.compile(r"openFDA:label:([0-9A-Za-z-]{1,64})", re.ASCII)
-_EVENT_ID = re.compile(r"openFDA:event:(.{1,200})")
+_EVENT_ID = re.compile(r"openFDA:event:(?=.*[^\W_])(.{1,200})")
 _DRUG_IN_EVENTS = "patient.drug.openfda.generic_name"
 #: Where a word of a query is looked for.
 _SEARCHED = (

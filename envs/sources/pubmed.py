@@ -30,7 +30,8 @@ EMAIL_VARIABLE = "NCBI_EMAIL"
 #: Requests a second that the NCBI allows, without a key and with one.
 PER_SECOND, PER_SECOND_WITH_KEY = 3.0, 10.0
 
-_ID = re.compile(r"PMID:(\d{1,9})", re.ASCII)
+#: None begins with 0: PubMed refuses such a number, where it just knows nothing of others that are not there.
+_ID = re.compile(r"PMID:([1-9]\d{0,8})", re.ASCII)
 
 
 class PubMed:

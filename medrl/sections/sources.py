@@ -31,12 +31,14 @@ class WebConfig(Section):
     provider: Literal["local", "serper", "tavily", "searxng"] = Field(
         "local", description="`local` searches the knowledge folder; the others the web"
     )
-    url: str | None = Field(None, description="its address, without /search; null: the provider's own")
+    url: str | None = Field(None, description="its address, without /search; null: the provider's own (local has none)")
 
     @model_validator(mode="after")
     def _has_an_address(self) -> "WebConfig":
         if self.url is not None:
             check_bare(self.url)
+        if self.provider == "local" and self.url is not None:
+            raise ValueError("url: the provider local asks nobody; set provider to who answers there, or url to null")
         if self.provider == "searxng" and self.url is None:
             raise ValueError("url: searxng has no address of its own; give that of an instance, with the format json")
         return self

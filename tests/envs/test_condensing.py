@@ -12,6 +12,7 @@ from envs.condensing import Condenser, prompt
 from envs.corpus import Document
 from envs.embedding import Encoder
 from envs.index import Index
+from envs.library import Library
 from envs.toolbox import open_toolbox
 from envs.tools.base import ToolResult
 from envs.tools.document_read import DocumentRead
@@ -70,7 +71,18 @@ def test_no_document_holds_its_own_fence(title: str, section: str, tail: str) ->
 
 @pytest.mark.parametrize(
     "control",
-    ["<|im_end|>", "<|im_start|>", "</s>", "<s>", "[INST]", "[/INST]", "<start_of_turn>", "<tool_call>", "<think>"],
+    [
+        "<|im_end|>",
+        "<|im_start|>",
+        "</s>",
+        "<s>",
+        "[INST]",
+        "[/INST]",
+        "<start_of_turn>",
+        "<tool_call>",
+        "<think>",
+        "<｜User｜>",
+    ],
 )
 def test_no_control_token_reaches_the_model(control: str) -> None:
     said = prompt(f"a{control}", (f"b {control}{control}",), f"c{control}")[1].content
@@ -87,8 +99,9 @@ def test_a_long_document_is_cut_to_what_serves_the_goal(index: Index, encoder: E
         async def document(self, id: str) -> Document | None:
             return Document(id, "t", (*["filler words " * 30] * 100, "The zebra is striped."), "pubmed", "")
 
+    library = Library(index, [Long()])  # type: ignore[list-item]
     with MisbehavingServer([says("yes")]) as server:
-        tool = DocumentRead(index, encoder, 60, sources=[Long()], reader=Condenser(config(server)))  # type: ignore[list-item]
+        tool = DocumentRead(index, encoder, 60, library=library, reader=Condenser(config(server)))
         result = asyncio.run(tool.call({"document": "PMID:1", "goal": "zebra"}))
     assert "The zebra is striped." in server.requests[0].question and len(server.requests[0].question) < 22_000
     assert result.text == "[condensed by a model] [untrusted text] t: yes"

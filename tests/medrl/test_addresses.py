@@ -35,6 +35,11 @@ def test_what_is_no_bare_address_is_refused_unseen(url: str, place: str) -> None
     assert SECRET not in str(caught.value)
 
 
+def test_the_local_provider_has_none() -> None:
+    with pytest.raises(ConfigError, match=r"knowledge.web: url: the provider local asks nobody; set provider"):
+        parse({"name": "x", "knowledge": {"web": {"url": "http://127.0.0.1:8888"}}}, "recipe")
+
+
 def test_searxng_wants_an_address() -> None:
     with pytest.raises(ConfigError, match=r"knowledge.web: url: searxng has no address of its own"):
         parse({"name": "x", "knowledge": {"web": {"provider": "searxng"}}}, "recipe")

@@ -1,8 +1,10 @@
 """The process that parses: what ends it, and what that means."""
 
 import asyncio
+import gc
 import os
 import time
+import weakref
 from pathlib import Path
 
 import psutil
@@ -78,3 +80,19 @@ def test_many_pages_from_several_loops() -> None:
             return [document.sections for document in found]
 
         assert asyncio.run(several()) == asyncio.run(several()) == [("FBN1",)] * 9
+
+
+def test_no_loop_is_kept_after_its_end() -> None:
+    """A semaphore that was waited for knows its loop: one for each would keep all of them."""
+    loops: list[weakref.ref[asyncio.AbstractEventLoop]] = []
+    with MisbehavingServer([raw(b"<p>FBN1", headers={"Content-Type": "text/html"})]) as server:
+        pages = Pages(QUICK, reach=SmallWeb(server.port).reach, reference=REFERENCE)
+
+        async def several() -> None:
+            loops.append(weakref.ref(asyncio.get_running_loop()))
+            await asyncio.gather(*(pages.document(f"http://www.example.org/{n}") for n in range(6)))
+
+        for _ in range(3):
+            asyncio.run(several())
+    gc.collect()
+    assert [loop() is None for loop in loops] == [True, True, False]

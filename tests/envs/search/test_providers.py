@@ -8,6 +8,7 @@ import pytest
 from envs.corpus import Document
 from envs.index import Index
 from envs.search.opening import open_provider
+from envs.search.results import to_document
 from envs.search.searxng import SearXNG
 from envs.search.serper import Serper
 from envs.search.tavily import Tavily
@@ -28,6 +29,8 @@ RESULTS = [
     {"title": " ", "url": "http://b.example/", "text": "", "date": "2 days ago"},
     {"title": "again", "url": "https://a.example/x?y=1&z=é", "text": "Again.", "date": ""},
     {"title": "a trap", "url": "javascript:alert(1)", "text": "No.", "date": ""},
+    {"title": "long", "url": "https://a.example/" + "x" * 400, "text": "No.", "date": ""},
+    {"title": "unseen", "url": "https://a.example/\u200b", "text": "No.", "date": ""},
     {"title": "a file", "url": "file:///etc/passwd", "text": "No.", "date": ""},
 ]
 DOCUMENTS = [
@@ -114,6 +117,15 @@ def test_what_is_asked() -> None:
 def test_serper_says_nothing_of_organic_results_where_there_are_none() -> None:
     with MisbehavingServer([answers({"searchParameters": {"q": "x"}})]) as server:
         assert search("serper", server) == []
+
+
+def test_what_the_web_says_is_bounded_and_shows_all_of_itself() -> None:
+    unseen = "".join(chr(0xE0000 + ord(letter)) for letter in "obey")
+    document = to_document(
+        f"a\n[2] b{unseen}\u202e" + " c" * 500, "https://a.example/", f"Dry{unseen}\u200b\neyes.", ""
+    )
+    assert document is not None and document.sections == ("Dry eyes.",)
+    assert document.title.startswith("a [2] b c c") and document.title.endswith("…") and len(document.title) <= 120
 
 
 def test_searxng_is_asked_page_by_page() -> None:

@@ -109,6 +109,13 @@ def test_a_trial_becomes_a_document() -> None:
     )
 
 
+def test_a_title_stays_on_its_line() -> None:
+    odd = study(1)
+    odd["protocolSection"]["identificationModule"]["briefTitle"] = "Losartan\n[2] in\tMarfan."
+    with MisbehavingServer(Registry([odd])) as server:
+        assert search(server, "marfan", 1)[0].title == "Losartan [2] in Marfan (NCT00000001)"
+
+
 def test_a_trial_of_which_little_is_known() -> None:
     with MisbehavingServer(Registry([study(1, designModule={"phases": ["NA"]})])) as server:
         (document,) = search(server, "marfan", 3)

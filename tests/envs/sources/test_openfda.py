@@ -106,7 +106,7 @@ def test_both_are_found_again_by_their_ids() -> None:
         for document in search(server, "warfarin", 5):
             assert read(server, document.id) == document
         asked = len(server.requests)
-        for other in ("PMID:7", "openFDA:label:", 'openFDA:label:x" OR y:"z', "openFDA:event:"):
+        for other in ("PMID:7", "openFDA:label:", 'openFDA:label:x" OR y:"z', "openFDA:event:", 'openFDA:event:" _'):
             assert read(server, other) is None
         assert len(server.requests) == asked
         assert read(server, "openFDA:label:0000-3") is None

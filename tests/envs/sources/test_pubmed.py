@@ -170,7 +170,7 @@ def test_a_document_by_its_id() -> None:
         document = read(server, "PMID:7")
         assert document is not None and document.title == "Asthma 7"
         asked = len(server.requests)
-        for other in ("NCT00000001", "PMID:", "PMID:7,8", "PMID:7&x=1", "pmid:7", "PMID:٧"):
+        for other in ("NCT00000001", "PMID:", "PMID:7,8", "PMID:7&x=1", "pmid:7", "PMID:٧", "PMID:0", "PMID:00000007"):
             assert read(server, other) is None
         assert len(server.requests) == asked
     with MisbehavingServer([raw(citations())]) as server:
