@@ -50,6 +50,7 @@ class ReactEnv:
         self._max_length = max_length
         self._sample = sample
         self._advisor = advisor
+        self._advice: ToolChoice | None = None  # for the next turn, once it was asked for
         self._started = time.monotonic()
         self._tools_s = 0.0
         asked = f"{question.text}\n{self.hint}" if self.hint else question.text
@@ -119,6 +120,7 @@ class ReactEnv:
             whole = shown == result.text  # of what was cut, only the part that was shown is known
             told, ranked = (result.facts, result.hypotheses) if whole else read_step(self.steps[-1], action.call)
             self.state = observe(self.state, len(self.steps), action.call, told, ranked)
+        self._advice = None
         if hint := self.hint:
             token_ids, _ = self._codec.response(result.text, limit, turn_ended=turn_ended, note=hint)
         if len(self.steps) >= self._limits.max_turns:
@@ -135,9 +137,9 @@ class ReactEnv:
     @property
     def advice(self) -> ToolChoice | None:
         """P of each class of tool for the next turn; None where no advisor is asked."""
-        if self._advisor is None:
-            return None
-        return self._advisor.advise(self.question.text, self.state, self.steps)
+        if self._advisor is not None and self._advice is None:
+            self._advice = self._advisor.advise(self.question.text, self.state, self.steps)
+        return self._advice
 
     @property
     def hint(self) -> str:

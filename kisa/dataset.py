@@ -118,13 +118,14 @@ def _significant(seeds: list[Entity], model: EndpointConfig, out: Path) -> list[
 
 
 def load_dataset(out: Path) -> Dataset:
-    """Read what `synthesize` wrote. Raises DataError."""
+    """Read what `synthesize` wrote. Raises DataError, also if a trajectory is of no training question."""
     questions = list(read_jsonl(out / "questions.jsonl", Question))
-    return Dataset(
-        [question for question in questions if question.split == "train"],
-        [question for question in questions if question.split == "heldout"],
-        list(read_jsonl(out / "trajectories.jsonl", Rollout)),
-    )
+    train = [question for question in questions if question.split == "train"]
+    trajectories = list(read_jsonl(out / "trajectories.jsonl", Rollout))
+    strange = {each.question_id for each in trajectories} - {question.id for question in train}
+    if strange:
+        raise DataError(f"{out}/trajectories.jsonl: {min(strange)} is no training question of questions.jsonl there")
+    return Dataset(train, [question for question in questions if question.split == "heldout"], trajectories)
 
 
 def select(

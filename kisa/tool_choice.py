@@ -6,10 +6,8 @@ from typing import Any
 from envs.toolbox import open_vocabulary
 from envs.tools.selector import decisions, fit
 from kisa.dataset import load_dataset
-from medrl.config import Config
+from medrl.config import TOOL_CHOICE, Config
 from medrl.matching import answers
-
-FILE = "tool_choice.json"
 
 
 def learn_tool_choice(config: Config, knowledge: Path, out: Path) -> dict[str, Any]:
@@ -26,5 +24,5 @@ def learn_tool_choice(config: Config, knowledge: Path, out: Path) -> dict[str, A
         if answers(rollout.answer or "", questions[rollout.question_id])
         for decision in decisions(questions[rollout.question_id].text, rollout.steps, vocabulary)
     )
-    selector.save(out / FILE)
+    selector.save(out / TOOL_CHOICE)
     return {"decisions": selector.decisions}

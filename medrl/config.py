@@ -26,6 +26,9 @@ from medrl.sections.machines import (
     TrackingConfig,
 )
 
+TOOL_CHOICE = "tool_choice.json"
+"""The fitted choice of tools, beside the questions."""
+
 
 class Config(Section):
     """A recipe, resolved."""
@@ -122,7 +125,7 @@ class Config(Section):
     def tool_choice_path(self) -> Path:
         """The weights of the choice of tools that this run goes by (`envs.tools.selector`)."""
         given = self.kisa.tool_choice
-        return Path(given).expanduser() if given else self.data_path / "tool_choice.json"
+        return Path(given).expanduser() if given else self.data_path / TOOL_CHOICE
 
     @property
     def uses_tool_choice(self) -> bool:
