@@ -11,6 +11,7 @@ from typing import TypedDict
 
 from envs.corpus import Document
 from envs.index import bare_name
+from envs.tools.base import UNTRUSTED
 from medrl.state import Candidate, Fact
 
 #: Predicates that give an entity another name.
@@ -72,7 +73,8 @@ def read_facts(observation: str, sources: Sequence[str]) -> tuple[Fact, ...]:
     """The facts of an observation of which only the text was kept: `sources` are its documents, a line each."""
     documents, lines = [], observation.split("\n")[: len(sources)]
     for line, source in zip(lines, sources, strict=False):
-        head, found, body = re.sub(r"^\[\d+\] ", "", line).partition("): ")
+        said = re.sub(r"^\[\d+\] ", "", line).removeprefix(UNTRUSTED)
+        head, found, body = said.partition("): ")
         documents.append(Document(source, head + ")" * bool(found), tuple(_SENTENCE.split(body)), "", ""))
     return facts_of(documents, lines)
 

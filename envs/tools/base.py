@@ -6,6 +6,9 @@ from typing import Any, Protocol
 
 from medrl.state import Candidate, Fact
 
+UNTRUSTED = "[untrusted text] "
+"""Before what somebody else wrote: a registry, a corpus of the user's, a page of the web."""
+
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:

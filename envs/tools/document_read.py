@@ -23,11 +23,9 @@ from envs.reading.pages import Pages
 from envs.snippets import CountTokens, Wanted, fit, wanted
 from envs.text import estimate_tokens
 from envs.tools.arguments import check_arguments, object_schema, text_schema
-from envs.tools.base import ToolResult
+from envs.tools.base import UNTRUSTED, ToolResult
 from envs.tools.medical_retriever import heading
 
-UNTRUSTED = "[untrusted text] "
-"""Before what comes from the network."""
 CONDENSED = "[condensed by a model] "
 """Before what a reader wrote."""
 #: Share of a section's merit that is the embedding's; the rest is lexical overlap with the goal.

@@ -5,7 +5,7 @@ registries, corpora on disk. What all of them find is ranked by the one score.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -25,7 +25,8 @@ from envs.snippets import CountTokens, snippet, wanted
 from envs.sources.base import Candidate, Source
 from envs.text import content_words, estimate_tokens, name_words, words
 from envs.tools.arguments import check_arguments, object_schema, text_schema
-from envs.tools.base import ToolResult
+from envs.tools.base import UNTRUSTED, ToolResult
+from medrl.errors import ConfigError
 from medrl.sections.knowledge import KnowledgeConfig
 
 #: `Hit.found_by` of the ontology's own documents.
@@ -107,8 +108,8 @@ class MedicalRetriever:
         try:
             async with asyncio.TaskGroup() as group:
                 asked = [group.create_task(each.candidates(query, vector, most)) for each in self._sources]
-        except ExceptionGroup as failed:
-            raise failed.exceptions[0] from failed
+        except ExceptionGroup as failed:  # what no further try will mend is told before what may pass
+            raise min(failed.exceptions, key=lambda error: not isinstance(error, ConfigError)) from failed
         known = {hit.document.id for hit in hits}
         found: list[tuple[str, Candidate]] = []
         for source, task in zip(self._sources, asked, strict=True):
@@ -129,7 +130,8 @@ class MedicalRetriever:
             return ToolResult.mistake(f"{self.name}: `query` has no words. Name a disease, a gene or a finding.")
         hits = await self.search_all(query, self._config.top_k, self._config.lam)
         documents = [hit.document for hit in hits]
-        return render_hits(documents, query, self._index.text, self._config.tool_tokens, self._count)
+        strangers = {hit.document.id for hit in hits if hit.found_by != KNOWLEDGE}
+        return render_hits(documents, query, self._index.text, self._config.tool_tokens, self._count, strangers)
 
     def _encoded(self, query: str) -> Floats:
         vector = self._prepared.get(query)
@@ -187,16 +189,22 @@ def heading(document: Document) -> str:
 
 
 def render_hits(
-    documents: list[Document], query: str, lexical: LexicalIndex, limit: int, count: CountTokens
+    documents: list[Document],
+    query: str,
+    lexical: LexicalIndex,
+    limit: int,
+    count: CountTokens,
+    strangers: Collection[str] = (),
 ) -> ToolResult:
-    """One line each, "[1] Title (ID): snippet", within `limit` tokens.
+    """One line each, "[1] Title (ID): snippet", within `limit` tokens; `strangers`: ids of those marked UNTRUSTED.
 
     The best document takes what it needs, the next what is left; those whose heading does not fit are left out.
     """
     lines: list[str] = []
     left = limit
     for number, document in enumerate(documents, start=1):
-        lead = f"[{number}] {heading(document)}"
+        mark = UNTRUSTED if document.id in strangers else ""
+        lead = f"[{number}] {mark}{heading(document)}"
         room = left - count(lead) - 2
         if lines and room < 0:
             break

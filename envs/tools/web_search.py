@@ -72,4 +72,5 @@ class WebSearch:
         results = await self._provider.search(query, self._top_k)
         if not results:
             return ToolResult(f"No results for {query!r}.")
-        return render_hits(results, query, self._lexical, self._limit, self._count)
+        strangers = () if isinstance(self._provider, LocalProvider) else [result.id for result in results]
+        return render_hits(results, query, self._lexical, self._limit, self._count, strangers)

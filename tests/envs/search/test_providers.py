@@ -230,5 +230,5 @@ def test_the_tool_shows_what_the_web_says(web: Index) -> None:
         config = KnowledgeConfig.model_validate({"web": {"provider": "searxng", "url": server.url + "/"}})
         tool = WebSearch(open_provider(config, web), web.text, 3, 150)
         result = asyncio.run(tool.call({"query": "dry mouth"}))
-    assert result.text.startswith("[1] Sjögren – a review (https://a.example/x?y=1&z=é): Dry mouth.")
+    assert result.text.startswith("[1] [untrusted text] Sjögren – a review (https://a.example/x?y=1&z=é): Dry mouth.")
     assert result.sources == tuple(each.id for each in DOCUMENTS)
