@@ -1,10 +1,10 @@
-"""Raters that are language models. Prompts and parsing are pure (`medrl.judge`); `envs.endpoint` asks."""
+"""Raters that are language models. Prompts and parsing are pure (`medrl.judge`); `envs.network.endpoint` asks."""
 
 import asyncio
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from envs.endpoint import Endpoint
+from envs.network.endpoint import Endpoint
 from medrl.errors import InfrastructureError
 from medrl.judge import parse_rating, parse_waste, render_rating, render_waste
 from medrl.rewards import WASTED_CALLS_AT_FULL_PENALTY, Expert

@@ -21,10 +21,10 @@ import numpy as np
 import torch
 
 from envs.corpus import Document
-from envs.embedding import PACKAGED, Encoder, Floats, encoder_path, weights_digest
 from envs.folders import build_once
-from envs.index import Index, bare_name, build_index
-from envs.inverted_lists import InvertedLists
+from envs.retrieval.embedding import PACKAGED, Encoder, Floats, encoder_path, weights_digest
+from envs.retrieval.index import Index, bare_name, build_index
+from envs.retrieval.inverted_lists import InvertedLists
 from envs.sources.disk import DiskIndex, write_disk_index
 from envs.text import content_words
 from medrl.sections.knowledge import KnowledgeConfig

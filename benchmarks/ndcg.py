@@ -23,8 +23,8 @@ import numpy as np
 import torch
 import yaml
 
-from envs.embedding import Encoder, encoder_path
-from envs.index import Index, build_index
+from envs.retrieval.embedding import Encoder, encoder_path
+from envs.retrieval.index import Index, build_index
 from envs.tools.medical_retriever import MedicalRetriever
 from medrl.records import read_jsonl
 from medrl.sections.knowledge import KnowledgeConfig

@@ -20,8 +20,8 @@ import torch
 from rank_bm25 import BM25Okapi
 
 from envs.corpus import Document
-from envs.embedding import Encoder, encoder_path
-from envs.index import Index, bare_name, build_index
+from envs.retrieval.embedding import Encoder, encoder_path
+from envs.retrieval.index import Index, bare_name, build_index
 from envs.text import content_words, words
 from envs.tools.medical_retriever import MedicalRetriever
 from medrl.records import read_jsonl

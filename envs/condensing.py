@@ -7,8 +7,8 @@ import hashlib
 import re
 from collections.abc import Sequence
 
-from envs.endpoint import Endpoint
-from envs.outcomes import SetAside
+from envs.network.endpoint import Endpoint
+from envs.network.outcomes import SetAside
 from envs.reading.pieces import clean
 from medrl.chat import without_thought
 from medrl.errors import ToolOutage

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TypedDict
 
 from envs.corpus import Document
-from envs.index import bare_name
+from envs.retrieval.index import bare_name
 from envs.tools.base import UNTRUSTED
 from medrl.state import Candidate, Fact
 

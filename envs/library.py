@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from envs.corpus import Document
-from envs.index import Index
+from envs.retrieval.index import Index
 from envs.sources.base import Source
 
 _SUGGESTIONS = 3

@@ -24,12 +24,13 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import TypeAdapter
 
-from envs import corpus, hierarchy
+from envs import hierarchy
 from envs.corpus import DiseaseProfile, FindingName
 from envs.folders import build_once
 from envs.names import NameTable
 from medrl.errors import DataError
 from medrl.records import read_jsonl, write_json
+from medrl.versions import source_digest
 
 Reals = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.int64]
@@ -51,9 +52,9 @@ def build_profiles(knowledge: Path, out: Path) -> Path:
 
     Raises DataError, also if a profile has a finding that findings.jsonl does not name.
     """
-    digest = hashlib.blake2b(digest_size=8)
-    sources = (Path(__file__), Path(hierarchy.__file__), Path(corpus.__file__))
-    for path in (knowledge / "profiles.jsonl", knowledge / "findings.jsonl", *sources):
+    code = source_digest("envs.profiles", "envs.hierarchy", "envs.corpus")
+    digest = hashlib.blake2b(code.encode(), digest_size=8)
+    for path in (knowledge / "profiles.jsonl", knowledge / "findings.jsonl"):
         try:
             digest.update(hashlib.blake2b(path.read_bytes()).digest())
         except OSError as error:

@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 import torch
 
 from envs.condensing import Condenser
-from envs.embedding import Encoder, Floats, encode_once, encoder_path
-from envs.index import Index, build_index
-from envs.journals import Journals
 from envs.library import Library
 from envs.profiles import ProfileTable, build_profiles
 from envs.reading.pages import Pages
 from envs.reasoning.engine import ClinicalReasoningEngine
+from envs.retrieval.embedding import Encoder, Floats, encode_once, encoder_path
+from envs.retrieval.index import Index, build_index
+from envs.retrieval.journals import Journals
 from envs.search.opening import open_provider
 from envs.snippets import CountTokens
 from envs.sources.disk import DiskIndex, read_about
@@ -32,6 +32,7 @@ from envs.tools.selector import MedicalVocabulary
 from envs.tools.web_search import SearchProvider, WebSearch
 from medrl.sections.endpoint import ASKING
 from medrl.sections.knowledge import KnowledgeConfig
+from medrl.versions import source_digest
 
 
 class Signature(NamedTuple):
@@ -133,19 +134,13 @@ def answers_version(built: Sequence[Path], config: KnowledgeConfig) -> str:
     """
     named = config.recording.version
     parts = {
-        "of": [_code_digest(), *(folder.name for folder in built), *_contents(config)] if named is None else named,
+        "of": [source_digest("envs"), *(folder.name for folder in built), *_contents(config)]
+        if named is None
+        else named,
         "settings": config.model_dump(exclude=_NO_ANSWERS),
     }
     digest = hashlib.blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=8).hexdigest()
     return digest if named is None else f"{named}-{digest}"
-
-
-def _code_digest() -> str:
-    here = Path(__file__).parent
-    code = hashlib.blake2b(digest_size=8)
-    for path in sorted(here.rglob("*.py")):
-        code.update(f"{path.relative_to(here)}\n".encode() + path.read_bytes())
-    return code.hexdigest()
 
 
 def _contents(config: KnowledgeConfig) -> list[str]:

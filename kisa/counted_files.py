@@ -10,8 +10,8 @@ from kisa.mentions import Name
 from kisa.sources.skipped import Skipped
 from kisa.sources.text_lines import open_binary
 from kisa.texts import read_texts, reader_of
-from kisa.versions import code_hash
 from medrl.errors import DataError
+from medrl.versions import source_digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ def _require_same(file: CorpusFile) -> None:
 
 def counting_key(names: Iterable[Name]) -> str:
     """A hash of the names and the code that counts: counts of another key cannot be added to these."""
-    digest = hashlib.blake2b(code_hash().encode(), digest_size=8)
+    digest = hashlib.blake2b(source_digest("kisa", "envs", "medrl").encode(), digest_size=8)
     for name in names:
         digest.update(repr(tuple(name)).encode())
     return digest.hexdigest()

@@ -4,9 +4,9 @@
           trajectories.jsonl   the teacher's episodes on training questions
           rounds.jsonl         what was made so far, while it is at work
 
-Same seed and precision of the encoder (`envs.embedding`), same bytes, with any number of workers and however often it
-was interrupted. Questions are spread over the specialties as evenly as the data allow. No answer of a training question
-is that of a held-out one.
+Same seed and precision of the encoder (`envs.retrieval.embedding`), same bytes, with any number of workers and however
+often it was interrupted. Questions are spread over the specialties as evenly as the data allow. No answer of a training
+question is that of a held-out one.
 """
 
 from collections import Counter, defaultdict, deque

@@ -12,8 +12,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from envs.endpoint import Endpoint
-from envs.outcomes import Item, Outcome
+from envs.network.endpoint import Endpoint
+from envs.network.outcomes import Item, Outcome
 from kisa.set_aside import SetAsideLog
 from medrl.journal import Journal
 from medrl.sections.endpoint import EndpointConfig

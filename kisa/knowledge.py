@@ -19,8 +19,6 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 from tqdm import tqdm
 
-import kisa
-from envs import corpus
 from envs.folders import build_once
 from kisa.build import build_graph
 from kisa.documents import finding_names, medical_documents, profiles, web_documents
@@ -31,11 +29,16 @@ from kisa.sources.prevalence import read_prevalence
 from medrl.errors import DataError
 from medrl.records import write_json, write_jsonl
 from medrl.sections.knowledge import KnowledgeConfig
+from medrl.versions import source_digest
 
 _BUILDERS = (
-    "build counting documents entities frequency graph knowledge mentions names specialties sources/hpo "
-    "sources/prevalence sources/text_lines"
-).split()
+    "envs.corpus",
+    *map(
+        "kisa.{}".format,
+        "build counting documents entities frequency graph knowledge mentions names specialties sources.hpo "
+        "sources.prevalence sources.text_lines".split(),
+    ),
+)
 
 
 def load_graph(config: KnowledgeConfig, *, context: bool = True) -> KnowledgeGraph:
@@ -46,9 +49,8 @@ def load_graph(config: KnowledgeConfig, *, context: bool = True) -> KnowledgeGra
 
 def knowledge_path(config: KnowledgeConfig) -> Path:
     """Where the knowledge folder of this ontology and this builder is, or will be. Raises DataError."""
-    digest = hashlib.blake2b(content_hash(locate(config.ontology)).encode(), digest_size=6)
-    for path in (*(Path(kisa.__path__[0]) / f"{name}.py" for name in _BUILDERS), Path(corpus.__file__)):
-        digest.update(path.read_bytes())
+    made_of = f"{content_hash(locate(config.ontology))} {source_digest(*_BUILDERS)}"
+    digest = hashlib.blake2b(made_of.encode(), digest_size=6)
     if config.prevalence:
         digest.update(repr(sorted(read_prevalence(Path(config.prevalence).expanduser()).items())).encode())
     return Path(config.cache).expanduser() / f"knowledge-{digest.hexdigest()}"

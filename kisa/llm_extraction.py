@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from envs.outcomes import Item, Outcome
+from envs.network.outcomes import Item, Outcome
 from kisa.extraction import Extractor
 from kisa.inquiry import inquire
 from kisa.mentions import Found

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kisa.versions import code_hash
 from kisa.workshop import Made
 from medrl.config import Config
 from medrl.journal import Journal
 from medrl.sections.endpoint import ASKING
 from medrl.types import Entity
+from medrl.versions import source_digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ _ELSEWHERE: Any = {
 def key_of(config: Config, knowledge: Path, seeds: Sequence[Entity] = ()) -> str:
     """A hash of all settings and code that the questions depend on, the number of processes not among them."""
     sections = {
-        "sources": code_hash(),
+        "sources": source_digest("kisa", "envs", "medrl"),
         "kisa": config.kisa.model_dump(exclude={*_LATER, "tool_choice"}),
         "seeds": [seed.id for seed in seeds],
         "env": config.env.model_dump(),

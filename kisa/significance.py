@@ -6,7 +6,7 @@ those that are truly rare and clinically meaningful. Entities on which there is 
 
 from collections.abc import Sequence
 
-from envs.outcomes import Item
+from envs.network.outcomes import Item
 from medrl.chat import without_thought
 from medrl.types import Entity, Message
 

@@ -12,7 +12,7 @@ import torch
 from tqdm import tqdm
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from envs.outcomes import Item
+from envs.network.outcomes import Item
 from kisa.inquiry import inquire
 from medrl.chat import without_thought
 from medrl.sections.endpoint import EndpointConfig

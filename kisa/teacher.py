@@ -18,8 +18,8 @@ from typing import Any
 from pydantic import TypeAdapter
 from tqdm import tqdm
 
-from envs.endpoint import Endpoint
-from envs.outcomes import Item, SetAside, Tally
+from envs.network.endpoint import Endpoint
+from envs.network.outcomes import Item, SetAside, Tally
 from envs.react import ReactEnv
 from envs.toolbox import open_toolbox
 from envs.tools.base import Tool

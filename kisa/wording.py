@@ -8,7 +8,7 @@ see to: no machine here reads English.
 import re
 from collections.abc import Sequence
 
-from envs.outcomes import Item
+from envs.network.outcomes import Item
 from kisa.graph import KnowledgeGraph
 from kisa.names import occurs, tokens
 from kisa.proofs import unspoken

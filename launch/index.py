@@ -9,10 +9,10 @@ from pathlib import Path
 from tqdm import tqdm
 
 from envs.corpus import Document
-from envs.document_vectors import document_vectors
-from envs.embedding import PACKAGED, Encoder, encoder_path, weights_digest
 from envs.folders import build_once
-from envs.index import Index, build_index
+from envs.retrieval.document_vectors import document_vectors
+from envs.retrieval.embedding import PACKAGED, Encoder, encoder_path, weights_digest
+from envs.retrieval.index import Index, build_index
 from envs.sources.disk import DiskIndex, write_disk_index
 from envs.text import words
 from envs.tools.medical_retriever import Hit, MedicalRetriever

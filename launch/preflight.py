@@ -11,8 +11,8 @@ import transformers
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
 
 from actors import placement
-from envs.embedding import encoder_path
-from envs.journals import Journals
+from envs.retrieval.embedding import encoder_path
+from envs.retrieval.journals import Journals
 from envs.search.opening import live_provider
 from envs.sources.disk import DiskIndex
 from envs.sources.opening import open_sources

@@ -1,4 +1,4 @@
-"""What a language-model judge is asked, and how its reply is read. No network here: `envs.endpoint` is the client.
+"""What a language-model judge is asked, and how its reply is read. No network here: `envs.network.endpoint` asks.
 
 The transcript under judgement is untrusted. It stands between tags that it cannot close, as their name holds a hash of
 what stands between them; a line in it that looks like the start of a turn is indented; and only the judge's last field

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import httpcore
 
-from envs.addresses import NoSuchHost, Reach, is_public, system_connect
+from envs.network.addresses import NoSuchHost, Reach, is_public, system_connect
 from medrl.sections.pages import PagesConfig
 
 PUBLIC = "93.184.215.14"

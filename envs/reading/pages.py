@@ -2,9 +2,9 @@
 
 import asyncio
 
-from envs.addresses import Reach
 from envs.corpus import Document
-from envs.fetching import REFERENCE, Fetcher
+from envs.network.addresses import Reach
+from envs.network.fetching import REFERENCE, Fetcher
 from envs.reading.reader import read
 from medrl.sections.pages import PagesConfig
 

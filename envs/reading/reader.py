@@ -11,7 +11,7 @@ import sys
 from typing import Any
 
 from envs.corpus import Document
-from envs.fetching import Fetched, Unreadable
+from envs.network.fetching import Fetched, Unreadable
 from envs.reading.worker import READY, limits
 from medrl.deadlines import within
 from medrl.errors import ToolOutage

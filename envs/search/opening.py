@@ -1,6 +1,6 @@
 """The provider of web search that a configuration names."""
 
-from envs.index import Index
+from envs.retrieval.index import Index
 from envs.search import serper, tavily
 from envs.search.searxng import SearXNG
 from envs.tools.web_search import LocalProvider, SearchProvider

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterable
 
-from envs.attempts import key_in
 from envs.corpus import Document
+from envs.network.attempts import key_in
 from envs.reading.pieces import Pieces, clean, title_of
 from envs.sentences import sentences
 from envs.sources.dates import iso_date

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from pydantic import BaseModel, Field
 
 from envs.corpus import Document
-from envs.network import Answer, Network, Refused, read_json
+from envs.network.client import Answer, Network, Refused, read_json
 from envs.search.results import first_of_each, to_document
 from envs.sources.base import unanswerable
 from envs.sources.queries import one_line

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from pydantic import BaseModel
 
 from envs.corpus import Document
-from envs.network import Network, Refused, read_json
+from envs.network.client import Network, Refused, read_json
 from envs.search.results import first_of_each, needed_key, to_document
 from envs.sources.base import unanswerable
 from envs.sources.queries import one_line

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from envs.corpus import Document
-from envs.embedding import Floats
-from envs.network import Refused
+from envs.network.client import Refused
+from envs.retrieval.embedding import Floats
 from medrl.errors import ConfigError, ToolOutage
 
 

@@ -8,8 +8,8 @@ from typing import TypeVar
 from pydantic import BaseModel, Field
 
 from envs.corpus import Document
-from envs.embedding import Floats
-from envs.network import Network, Refused, read_json
+from envs.network.client import Network, Refused, read_json
+from envs.retrieval.embedding import Floats
 from envs.sentences import sentences
 from envs.sources.base import Candidate, unanswerable
 from envs.sources.queries import terms

@@ -3,7 +3,7 @@
     <dir>/about.json                      what is in it: documents, dimensions, the encoder's weights
           documents.jsonl, offsets.npy    the documents, and where each begins
           words/                          tantivy: `id`, `title` and `text` of each (BM25 with k1 = 1.2, b = 0.75)
-          vectors/                        envs.inverted_lists; none in an index without an encoder
+          vectors/                        envs.retrieval.inverted_lists; none in an index without an encoder
 
 It is built in one pass, a block of documents in memory at a time. A query reads what it needs of the files, which the
 operating system keeps in memory while there is room, for all processes at once.
@@ -21,16 +21,16 @@ import numpy as np
 import tantivy
 from pydantic import TypeAdapter, ValidationError
 
-from envs import corpus, document_file, document_vectors, embedding, inverted_lists, text
 from envs.corpus import Document
-from envs.document_file import LINES, OFFSETS, DocumentFile
-from envs.embedding import Floats, weights_digest
-from envs.fusion import reciprocal_ranks
-from envs.inverted_lists import InvertedLists, build_lists
+from envs.retrieval.document_file import LINES, OFFSETS, DocumentFile
+from envs.retrieval.embedding import Floats, weights_digest
+from envs.retrieval.fusion import reciprocal_ranks
+from envs.retrieval.inverted_lists import InvertedLists, build_lists
 from envs.sources.base import Candidate
 from envs.text import content_words, words
 from medrl.errors import DataError
 from medrl.records import fault, write_json
+from medrl.versions import source_digest
 
 #: Documents that are in memory while an index is built.
 _BLOCK = 4096
@@ -41,13 +41,13 @@ _SPARE = 2
 
 #: The source of what an index is made by.
 _BUILDERS = (
-    __file__,
-    corpus.__file__,
-    document_file.__file__,
-    document_vectors.__file__,
-    embedding.__file__,
-    inverted_lists.__file__,
-    text.__file__,
+    "envs.corpus",
+    "envs.sources.disk",
+    "envs.text",
+    "envs.retrieval.document_file",
+    "envs.retrieval.document_vectors",
+    "envs.retrieval.embedding",
+    "envs.retrieval.inverted_lists",
 )
 
 Embed = Callable[[Sequence[Document]], Floats]
@@ -78,9 +78,7 @@ def write_disk_index(documents: Iterable[Document], folder: Path, embed: Embed |
     ends = [np.zeros(1, np.int64)]
     dimensions = 0
     engine = f"tantivy {version('tantivy')}"
-    digest = hashlib.blake2b(f"{encoder} {engine}".encode(), digest_size=8)
-    for module in _BUILDERS:
-        digest.update(hashlib.blake2b(Path(module).read_bytes()).digest())
+    digest = hashlib.blake2b(f"{encoder} {engine} {source_digest(*_BUILDERS)}".encode(), digest_size=8)
     # One thread, so that the same documents give the same segments.
     writer = tantivy.Index(schema, path=str(folder / "words")).writer(heap_size=_HEAP, num_threads=1)
     with (folder / LINES).open("wb") as lines, raw.open("wb") as vectors:

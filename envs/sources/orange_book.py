@@ -13,18 +13,17 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from envs import corpus
 from envs.corpus import Document
-from envs.embedding import Floats
 from envs.folders import build_once
-from envs.index import Index, build_index
 from envs.names import NameTable
-from envs.sources import dates
+from envs.retrieval.embedding import Floats
+from envs.retrieval.index import Index, build_index
 from envs.sources.base import Candidate
 from envs.sources.dates import iso_date
 from envs.tools.web_search import LocalProvider
 from medrl.errors import DataError
 from medrl.records import write_json, write_jsonl
+from medrl.versions import source_digest
 
 _PRODUCTS = ("Ingredient", "DF;Route", "Trade_Name", "Strength", "Appl_Type", "Appl_No", "Product_No", "Approval_Date")
 _PATENTS = ("Appl_Type", "Appl_No", "Product_No", "Patent_No", "Patent_Expire_Date_Text", "Patent_Use_Code")
@@ -78,9 +77,8 @@ class OrangeBook:
 
 def contents_digest(folder: Path) -> str:
     """A hash of the three files and of the source of what reads them. Raises DataError if one is missing."""
-    digest = hashlib.blake2b(digest_size=8)
-    for module in (__file__, corpus.__file__, dates.__file__):
-        digest.update(hashlib.blake2b(Path(module).read_bytes()).digest())
+    code = source_digest("envs.sources.orange_book", "envs.sources.dates", "envs.corpus")
+    digest = hashlib.blake2b(code.encode(), digest_size=8)
     for name in ("products.txt", "patent.txt", "exclusivity.txt"):
         try:
             digest.update(hashlib.blake2b((folder / name).read_bytes()).digest())

@@ -12,10 +12,10 @@ from typing import Annotated, TypeVar
 from lxml import etree
 from pydantic import BaseModel, Field
 
-from envs.attempts import key_in
 from envs.corpus import Document
-from envs.embedding import Floats
-from envs.network import Answer, Network, Refused, read_json
+from envs.network.attempts import key_in
+from envs.network.client import Answer, Network, Refused, read_json
+from envs.retrieval.embedding import Floats
 from envs.sentences import sentences
 from envs.sources.base import Candidate, unanswerable
 from envs.sources.citations import SAFELY, Citation, read_citation

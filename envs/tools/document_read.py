@@ -11,15 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from envs.addresses import Refusal
 from envs.condensing import Condenser
 from envs.corpus import Document
-from envs.embedding import Encoder, Floats
 from envs.facts import facts_in
-from envs.fetching import Unreadable
-from envs.index import Index
 from envs.library import Library, UnknownDocument
+from envs.network.addresses import Refusal
+from envs.network.fetching import Unreadable
 from envs.reading.pages import Pages
+from envs.retrieval.embedding import Encoder, Floats
+from envs.retrieval.index import Index
 from envs.snippets import CountTokens, Wanted, fit, wanted
 from envs.text import estimate_tokens
 from envs.tools.arguments import check_arguments, object_schema, text_schema

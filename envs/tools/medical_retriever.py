@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from envs.authority import Part, parts, total
 from envs.corpus import Document
-from envs.document_vectors import document_vectors
-from envs.embedding import Encoder, Floats
 from envs.facts import facts_of
-from envs.index import Index
-from envs.journals import Journals
-from envs.lexical import LexicalIndex
+from envs.retrieval.authority import Part, parts, total
+from envs.retrieval.document_vectors import document_vectors
+from envs.retrieval.embedding import Encoder, Floats
+from envs.retrieval.index import Index
+from envs.retrieval.journals import Journals
+from envs.retrieval.lexical import LexicalIndex
 from envs.snippets import CountTokens, snippet, wanted
 from envs.sources.base import Candidate, Source
 from envs.text import content_words, estimate_tokens, name_words, words

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from envs.index import Index
+from envs.retrieval.index import Index
 from envs.state import frontier, hops_found, is_visited, replay
 from envs.text import KIND_WORDS, STOPWORDS, name_words, words
 from medrl.errors import ConfigError, DataError

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from envs.corpus import Document
-from envs.index import Index
-from envs.lexical import LexicalIndex
+from envs.retrieval.index import Index
+from envs.retrieval.lexical import LexicalIndex
 from envs.snippets import CountTokens
 from envs.text import content_words, estimate_tokens, words
 from envs.tools.arguments import check_arguments, object_schema, text_schema

@@ -3,7 +3,7 @@ in which a service behaves badly."""
 
 import numpy as np
 
-from envs.embedding import Floats
+from envs.retrieval.embedding import Floats
 from medrl.sections.network import NetworkConfig
 from tests.misbehaving import (
     Behaviour,

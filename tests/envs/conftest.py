@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from envs.embedding import PACKAGED, Encoder, encoder_path
-from envs.index import Index, build_index
 from envs.profiles import ProfileTable, build_profiles
+from envs.retrieval.embedding import PACKAGED, Encoder, encoder_path
+from envs.retrieval.index import Index, build_index
 from tests.envs.small import write_knowledge
 
 # Examples share their cores with whatever else runs: a slow one is no failure.

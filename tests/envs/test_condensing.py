@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from envs.condensing import Condenser, prompt
 from envs.corpus import Document
-from envs.embedding import Encoder
-from envs.index import Index
 from envs.library import Library
+from envs.retrieval.embedding import Encoder
+from envs.retrieval.index import Index
 from envs.toolbox import open_toolbox
 from envs.tools.base import ToolResult
 from envs.tools.document_read import DocumentRead

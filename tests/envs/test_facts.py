@@ -5,10 +5,10 @@ import asyncio
 import pytest
 
 from envs.corpus import Document
-from envs.embedding import Encoder
 from envs.facts import SUGGESTS, facts_in, ranking, read_facts
-from envs.index import Index
 from envs.profiles import ProfileTable
+from envs.retrieval.embedding import Encoder
+from envs.retrieval.index import Index
 from envs.tools.clinical_reasoning import ClinicalReasoning, ClinicalReasoningEngine
 from envs.tools.document_read import DocumentRead
 from envs.tools.medical_retriever import MedicalRetriever, heading

@@ -9,20 +9,20 @@ from collections.abc import Sequence
 
 import pytest
 
-from envs.addresses import Refusal
 from envs.corpus import Document
-from envs.embedding import Encoder
-from envs.fetching import Fetched, Unreadable
-from envs.index import Index
 from envs.library import Library
+from envs.network.addresses import Refusal
+from envs.network.fetching import Fetched, Unreadable
 from envs.reading.pages import Pages
 from envs.reading.reader import read
+from envs.retrieval.embedding import Encoder
+from envs.retrieval.index import Index
 from envs.tools.base import ToolResult
 from envs.tools.document_read import DocumentRead
 from medrl.chat import TAGS, ChatCodec
 from medrl.sections.pages import PagesConfig
 from tests.envs.hostile import ADDRESSES, DOCUMENTS, HTML, PDFS, PRIVATE_ANSWERS, SERVERS, XML, to
-from tests.envs.test_fetching import OK, fetch
+from tests.envs.network.test_fetching import OK, fetch
 from tests.misbehaving import MisbehavingServer, raw
 from tests.tiny import tiny_tokenizer
 from tests.web import PUBLIC, QUICK, REFERENCE, SmallWeb

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from envs.outcomes import Item, SetAside
+from envs.network.outcomes import Item, SetAside
 from envs.tools.selector import FEATURES, Advisor, Selector
 from kisa.difficulty import Fate, accuracies, calibrate
 from kisa.extraction import DictionaryExtractor, graph_names

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from envs.authority import parts
 from envs.corpus import Document
 from envs.folders import build_once
+from envs.retrieval.authority import parts
 from envs.sources.disk import DiskIndex, write_disk_index
 from envs.tools.medical_retriever import Hit
 from launch import cli

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from envs.fetching import Fetched, Unreadable
+from envs.network.fetching import Fetched, Unreadable
 from envs.reading import reader
 from envs.reading.pages import Pages
 from envs.reading.reader import read

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from envs.corpus import Document
-from envs.index import Index
+from envs.retrieval.index import Index
 from envs.search.opening import open_provider
 from envs.search.results import to_document
 from envs.search.searxng import SearXNG

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from envs.corpus import Document
-from envs.document_vectors import document_vectors
-from envs.embedding import PACKAGED, Encoder, weights_digest
 from envs.folders import build_once
-from envs.fusion import reciprocal_ranks
+from envs.retrieval.document_vectors import document_vectors
+from envs.retrieval.embedding import PACKAGED, Encoder, weights_digest
+from envs.retrieval.fusion import reciprocal_ranks
 from envs.sources.disk import DiskIndex, read_about, write_disk_index
 from envs.text import content_words, words
 from medrl.errors import DataError

@@ -8,7 +8,7 @@ from xml.sax.saxutils import escape
 import pytest
 
 from envs.corpus import Document
-from envs.network import Network
+from envs.network.client import Network
 from envs.sources.pubmed import PubMed
 from medrl.errors import ConfigError, ToolOutage
 from tests.envs.asking import ENDLESS, HASTY, KEY, PASSING, QUICK, VECTOR, at_once

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from envs.index import Index
 from envs.reasoning.engine import ClinicalReasoningEngine
+from envs.retrieval.index import Index
 from envs.tools.arguments import check_arguments
 from envs.tools.clinical_reasoning import ClinicalReasoning
 from envs.tools.web_search import LocalProvider, WebSearch

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from envs.corpus import Document
-from envs.embedding import Floats
-from envs.index import Index
 from envs.library import Library
 from envs.profiles import ProfileTable
 from envs.reasoning.engine import ClinicalReasoningEngine
+from envs.retrieval.embedding import Floats
+from envs.retrieval.index import Index
 from envs.sources.base import Candidate
 from envs.text import estimate_tokens
 from envs.tools.base import ToolResult

@@ -5,10 +5,10 @@ import asyncio
 import pytest
 
 from envs.corpus import Document
-from envs.embedding import Encoder, Floats
-from envs.index import Index
 from envs.library import Library
 from envs.reading.pages import Pages
+from envs.retrieval.embedding import Encoder, Floats
+from envs.retrieval.index import Index
 from envs.sources.base import Candidate
 from envs.text import estimate_tokens
 from envs.tools.base import ToolResult

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from envs.authority import authority, parts
 from envs.corpus import Document
-from envs.document_vectors import document_vectors
-from envs.embedding import Encoder, Floats
-from envs.index import Index, bare_name
+from envs.retrieval.authority import authority, parts
+from envs.retrieval.document_vectors import document_vectors
+from envs.retrieval.embedding import Encoder, Floats
+from envs.retrieval.index import Index, bare_name
 from envs.sources.base import Candidate
 from envs.text import estimate_tokens, name_words, words
 from envs.tools.medical_retriever import Hit, MedicalRetriever

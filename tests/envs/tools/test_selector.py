@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from envs.index import Index
 from envs.react import ReactEnv
+from envs.retrieval.index import Index
 from envs.state import replay
 from envs.tools.base import Tool
 from envs.tools.selector import (

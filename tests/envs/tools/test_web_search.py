@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from envs.corpus import Document
-from envs.index import Index
+from envs.retrieval.index import Index
 from envs.tools.web_search import LocalProvider, WebSearch
 from medrl.errors import ToolOutage
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envs.fusion import reciprocal_ranks
+from envs.retrieval.fusion import reciprocal_ranks
 
 RANKINGS = st.lists(st.lists(st.integers(0, 12), unique=True, max_size=8), max_size=4)
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rank_bm25 import BM25Okapi
 
-from envs.lexical import LexicalIndex, best_rows, build_lexical, top_rows
+from envs.retrieval.lexical import LexicalIndex, best_rows, build_lexical, top_rows
 from envs.text import words
 from tests.envs.small import DOCUMENTS
 from tests.oracles_retrieval import okapi

@@ -2,7 +2,7 @@
 
     <out>/index-<hash>/documents.jsonl, offsets.npy   the documents, and where each begins
                        names.json                      id, title and bare name of each
-                       title/, text/                   BM25 (envs.lexical)
+                       title/, text/                   BM25 (envs.retrieval.lexical)
                        embeddings.npy                  float16 [documents, dimensions], unit length
 
 The hash covers the corpus, the encoder, the precision this processor runs it in and the source of what builds
@@ -18,18 +18,27 @@ import numpy as np
 import numpy.typing as npt
 
 from envs.corpus import Document
-from envs.document_file import LINES, OFFSETS, DocumentFile
-from envs.document_vectors import document_vectors
-from envs.embedding import Encoder, encoder_dtype, encoder_path, weights_digest
 from envs.folders import build_once
-from envs.halves import open_halves, products
-from envs.lexical import LexicalIndex, Rows, best_rows, build_lexical
 from envs.names import NameTable
+from envs.retrieval.document_file import LINES, OFFSETS, DocumentFile
+from envs.retrieval.document_vectors import document_vectors
+from envs.retrieval.embedding import Encoder, encoder_dtype, encoder_path, weights_digest
+from envs.retrieval.halves import open_halves, products
+from envs.retrieval.lexical import LexicalIndex, Rows, best_rows, build_lexical
 from envs.text import words
 from medrl.errors import DataError
 from medrl.records import read_jsonl, write_json
+from medrl.versions import source_digest
 
-_BUILDERS = ("corpus", "document_file", "document_vectors", "embedding", "index", "lexical", "text")
+_BUILDERS = (
+    "envs.corpus",
+    "envs.text",
+    "envs.retrieval.document_file",
+    "envs.retrieval.document_vectors",
+    "envs.retrieval.embedding",
+    "envs.retrieval.index",
+    "envs.retrieval.lexical",
+)
 
 Floats = npt.NDArray[np.float32]
 
@@ -50,16 +59,14 @@ def build_index(corpus: Path, out: Path, encoder: str | None) -> Path:
 
 
 def _digest(corpus: Path, encoder: str | None) -> str:
-    digest = hashlib.blake2b(digest_size=8)
-    files = [corpus, *(Path(__file__).with_name(f"{name}.py") for name in _BUILDERS)]
+    digest = hashlib.blake2b(source_digest(*_BUILDERS).encode(), digest_size=8)
     if encoder is not None:
         digest.update(f"{weights_digest(encoder)} {encoder_dtype()}".encode())
-    for path in files:
-        try:
-            with path.open("rb") as opened:
-                digest.update(hashlib.file_digest(opened, "blake2b").digest())
-        except OSError as error:
-            raise DataError(f"{path}: {error.strerror}") from error
+    try:
+        with corpus.open("rb") as opened:
+            digest.update(hashlib.file_digest(opened, "blake2b").digest())
+    except OSError as error:
+        raise DataError(f"{corpus}: {error.strerror}") from error
     return digest.hexdigest()
 
 

@@ -14,8 +14,8 @@ from typing import TypeVar, cast
 
 import httpx
 
-from envs.bodies import BadBody, gather
-from envs.retries import retry_after
+from envs.network.bodies import BadBody, gather
+from envs.network.retries import retry_after
 from medrl.deadlines import within
 from medrl.errors import ConfigError
 

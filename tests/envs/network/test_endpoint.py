@@ -11,8 +11,8 @@ from typing import TypeVar
 
 import pytest
 
-from envs.endpoint import MOST_BYTES, Endpoint
-from envs.outcomes import DOWN_AFTER, NONSENSE_AFTER, Failure, Item, Outcome, SetAside
+from envs.network.endpoint import MOST_BYTES, Endpoint
+from envs.network.outcomes import DOWN_AFTER, NONSENSE_AFTER, Failure, Item, Outcome, SetAside
 from medrl.errors import ConfigError, InfrastructureError
 from medrl.sections.endpoint import EndpointConfig
 from medrl.types import Message

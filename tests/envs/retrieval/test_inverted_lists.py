@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from envs.halves import Floats, Halves
-from envs.inverted_lists import InvertedLists, build_lists
+from envs.retrieval.halves import Floats, Halves
+from envs.retrieval.inverted_lists import InvertedLists, build_lists
 
 
 def unit(rows: int, seed: int) -> Halves:

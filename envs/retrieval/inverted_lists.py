@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.format import write_array_header_1_0
 
-from envs.halves import Floats, Halves, open_halves, products
-from envs.lexical import Rows, best_rows
+from envs.retrieval.halves import Floats, Halves, open_halves, products
+from envs.retrieval.lexical import Rows, best_rows
 
 #: Lists that a query reads: with more, it finds more of the true neighbours, and takes longer.
 PROBES = 64

@@ -7,9 +7,9 @@
     400, 404, 413, 422                     Refused: the caller knows what it means
     a redirect, 401, 403, others           ConfigError: every request would fare the same
 
-Services are not trusted: no redirect is followed, of an answer at most `most_bytes` are read (`envs.attempts`), and a
-deadline holds for the whole of an attempt. A key goes into headers or a form, never into an address: HTTP libraries
-write addresses into their logs.
+Services are not trusted: no redirect is followed, of an answer at most `most_bytes` are read, and a deadline holds for
+the whole of an attempt (`envs.network.attempts`). A key goes into headers or a form, never into an address: HTTP
+libraries write addresses into their logs.
 """
 
 import asyncio
@@ -23,9 +23,9 @@ from weakref import WeakKeyDictionary
 import httpx
 from pydantic import BaseModel, ValidationError
 
-from envs.attempts import Passing, asked_to_wait, attempt, quoted, read_body, read_reason
-from envs.replies import Meaning, meaning
-from envs.retries import backoffs
+from envs.network.attempts import Passing, asked_to_wait, attempt, quoted, read_body, read_reason
+from envs.network.replies import Meaning, meaning
+from envs.network.retries import backoffs
 from medrl.errors import ConfigError, ToolOutage
 from medrl.sections.network import NetworkConfig
 

@@ -25,10 +25,10 @@ from typing import cast
 import httpcore
 import httpx
 
-from envs.addresses import CheckedBackend, Forbidden, NoSuchHost, Reach, Refusal, parse_address
-from envs.bodies import BadBody, TooLong, gather
-from envs.replies import Meaning, meaning
-from envs.retries import backoffs
+from envs.network.addresses import CheckedBackend, Forbidden, NoSuchHost, Reach, Refusal, parse_address
+from envs.network.bodies import BadBody, TooLong, gather
+from envs.network.replies import Meaning, meaning
+from envs.network.retries import backoffs
 from medrl.deadlines import within
 from medrl.errors import ToolOutage
 from medrl.sections.pages import PagesConfig

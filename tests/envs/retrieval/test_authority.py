@@ -6,9 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from envs.authority import CAVEAT_PENALTY, EVIDENCE_PENALTY, KIND_PENALTY, SOURCE_PENALTY, authority, parts, total
 from envs.corpus import Document
-from envs.journals import Journals
+from envs.retrieval.authority import (
+    CAVEAT_PENALTY,
+    EVIDENCE_PENALTY,
+    KIND_PENALTY,
+    SOURCE_PENALTY,
+    authority,
+    parts,
+    total,
+)
+from envs.retrieval.journals import Journals
 from medrl.errors import DataError
 from tests.envs.small import DOCUMENTS
 

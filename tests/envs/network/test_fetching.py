@@ -12,8 +12,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from envs.addresses import Refusal
-from envs.fetching import Fetched, Fetcher, Unreadable
+from envs.network.addresses import Refusal
+from envs.network.fetching import Fetched, Fetcher, Unreadable
 from medrl.errors import ToolOutage
 from medrl.sections.pages import PagesConfig
 from tests.misbehaving import Asked, Behaviour, MisbehavingServer, hangs, hangs_up, raw, status
@@ -149,7 +149,7 @@ def test_tls_proves_the_name_and_not_the_number(
     path = certificate(tmp_path, "www.example.org")
     if trusted:
         context = ssl.create_default_context(cafile=str(path))
-        monkeypatch.setattr("envs.fetching.httpx.create_ssl_context", lambda **_: context)
+        monkeypatch.setattr("envs.network.fetching.httpx.create_ssl_context", lambda **_: context)
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from envs.embedding import PACKAGED, Encoder, Floats, encoder_path, weights_digest
+from envs.retrieval.embedding import PACKAGED, Encoder, Floats, encoder_path, weights_digest
 from medrl.errors import ConfigError, DataError
 from tests.oracles_retrieval import mean_pooled
 

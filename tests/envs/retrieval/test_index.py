@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from envs.corpus import Document
-from envs.embedding import PACKAGED, Encoder
-from envs.index import Index, bare_name, build_index
+from envs.retrieval.embedding import PACKAGED, Encoder
+from envs.retrieval.index import Index, bare_name, build_index
 from envs.text import words
 from medrl.errors import DataError
 from medrl.records import write_jsonl

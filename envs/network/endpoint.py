@@ -22,10 +22,10 @@ from typing import Self, TypeVar
 import httpx
 from tqdm import tqdm
 
-from envs.attempts import Passing, asked_to_wait, attempt, key_in, quoted, read_body, read_reason
-from envs.outcomes import Failure, Item, Outcome, SetAside, Tally
-from envs.replies import Meaning, Reply, meaning, read_reply, remedy
-from envs.retries import backoffs
+from envs.network.attempts import Passing, asked_to_wait, attempt, key_in, quoted, read_body, read_reason
+from envs.network.outcomes import Failure, Item, Outcome, SetAside, Tally
+from envs.network.replies import Meaning, Reply, meaning, read_reply, remedy
+from envs.network.retries import backoffs
 from medrl.errors import ConfigError
 from medrl.sections.endpoint import EndpointConfig
 from medrl.types import Message
@@ -113,7 +113,7 @@ class Endpoint:
 
         `keep` is called with id and answer as soon as there is one: what it put away is not lost if the work ends
         early. `progress` names a bar on stderr. Raises ConfigError if no request ever would be answered,
-        InfrastructureError when the endpoint is down (`envs.outcomes.Tally`), ValueError if two ids are the same.
+        InfrastructureError when the endpoint is down (`Tally`), ValueError if two ids are the same.
         """
         tally = Tally(items)
         waiting = iter(items)

@@ -14,7 +14,7 @@ something else must not win because it is well supported. Caveats are not flat: 
 from dataclasses import dataclass
 
 from envs.corpus import Document
-from envs.journals import Journals
+from envs.retrieval.journals import Journals
 
 #: Lost for the source.
 SOURCE_PENALTY = {

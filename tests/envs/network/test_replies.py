@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envs.replies import Meaning, Reply, meaning, read_reply, remedy
+from envs.network.replies import Meaning, Reply, meaning, read_reply, remedy
 
 
 def body(**choice: object) -> bytes:

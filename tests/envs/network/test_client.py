@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from envs.network import Answer, Network, Rate, Refused, read_json
+from envs.network.client import Answer, Network, Rate, Refused, read_json
 from medrl.errors import ConfigError, ToolOutage
 from medrl.sections.network import NetworkConfig
 from tests.envs.asking import ENDLESS, HASTY, KEY, PASSING, QUICK

@@ -19,6 +19,7 @@ from transformers import AutoModel, AutoTokenizer
 
 from envs.folders import build_once
 from medrl.errors import ConfigError, DataError
+from medrl.versions import source_digest
 
 #: Name of the packaged weights in `knowledge.encoder`.
 PACKAGED = "all-minilm-l6-v2"
@@ -146,8 +147,7 @@ def encode_once(texts: Sequence[str], cache: Path, encoder: str, name: str) -> F
     """Unit vectors [texts, dimensions], kept under `cache` for the next time. `encoder`: `knowledge.encoder`; `name` is
     the progress bar's and the folder's. Raises ConfigError, DataError.
     """
-    code = hashlib.blake2b(Path(__file__).read_bytes(), digest_size=8).hexdigest()
-    parts = (code, weights_digest(encoder), str(encoder_dtype()), *texts)
+    parts = (source_digest(__name__), weights_digest(encoder), str(encoder_dtype()), *texts)
     digest = hashlib.blake2b("\x1f".join(parts).encode(), digest_size=8)
 
     def write(folder: Path) -> None:

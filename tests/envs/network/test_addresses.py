@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envs.addresses import CheckedBackend, Forbidden, NoSuchHost, Reach, is_public, parse_address, system_resolve
+from envs.network.addresses import (
+    CheckedBackend,
+    Forbidden,
+    NoSuchHost,
+    Reach,
+    is_public,
+    parse_address,
+    system_resolve,
+)
 from tests.web import PUBLIC
 
 #: Where our table is stricter than the library's: relays, Azure's host service, 2001::/23 and what is no 2000::/3.

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from envs.corpus import Document
-from envs.embedding import Encoder, Floats
+from envs.retrieval.embedding import Encoder, Floats
 
 #: Tokens that are embedded, of a document's name, and of its name and text.
 _NAME_TOKENS = 48

@@ -1,0 +1,1 @@
+"""Documents to ranked documents: words, vectors, and how much weight a document carries."""
