@@ -42,7 +42,7 @@ def test_provider_threads_and_token_count_can_be_given(knowledge: Path, cache: P
     try:
         tools = open_toolbox(
             knowledge,
-            KnowledgeConfig(cache=str(cache), top_k=1, tool_tokens=6),
+            KnowledgeConfig(cache=str(cache), top_k=1, tool_tokens=8),
             provider=Provider(),
             count_tokens=lambda text: len(text.split()),
             threads=1,
@@ -50,7 +50,7 @@ def test_provider_threads_and_token_count_can_be_given(knowledge: Path, cache: P
         assert torch.get_num_threads() == 1
     finally:
         torch.set_num_threads(threads)
-    assert asyncio.run(tools["web_search"].call({"query": "q"})).text == "[1] [untrusted text] q (live)"
+    assert asyncio.run(tools["web_search"].call({"query": "q"})).text == "[1] [untrusted text] q (live): one…"
 
 
 def test_the_web_is_searched_by_the_provider_that_is_set(knowledge: Path, cache: Path) -> None:
@@ -59,7 +59,9 @@ def test_the_web_is_searched_by_the_provider_that_is_set(knowledge: Path, cache:
         settings = {"cache": str(cache), "web": {"provider": "searxng", "url": server.url}}
         tools = open_toolbox(knowledge, KnowledgeConfig.model_validate(settings))
         result = asyncio.run(tools["web_search"].call({"query": "pigeon chest"}))
-    assert result.text == "[1] [untrusted text] Live (https://a.example/): It is." and result.sources == ("https://a.example/",)
+    assert result.text == "[1] [untrusted text] Live (https://a.example/): It is." and result.sources == (
+        "https://a.example/",
+    )
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
