@@ -17,8 +17,8 @@ class Document:
     id: str
     title: str
     sections: tuple[str, ...]
-    source: str
-    evidence: str
+    source: str = ""
+    evidence: str = ""
     references: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ()
     journal: str = ""

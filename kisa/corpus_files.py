@@ -12,6 +12,7 @@ from kisa.sources.pubmed import read_pubmed
 from kisa.sources.skipped import Skipped
 from kisa.sources.text_lines import text_lines
 from medrl.errors import DataError
+from medrl.records import fault
 
 T = TypeVar("T")
 Reader = Callable[[Path, Skipped], Iterator[T]]
@@ -48,8 +49,8 @@ def _documents(path: Path, skipped: Skipped) -> Iterator[Document]:
     for number, line in text_lines(path, whole=True):
         try:
             yield adapter.validate_json(line)
-        except ValidationError:
-            skipped.add("no document in it", f"line {number}")
+        except ValidationError as error:
+            skipped.add("no document in it", f"line {number}, {fault(error)}")
 
 
 _READERS: dict[str, Reader[Document]] = {".xml": _pubmed, ".jsonl": _documents}

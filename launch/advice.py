@@ -5,13 +5,30 @@ from collections.abc import Iterator
 from actors.placement import described_nodes
 from actors.seats import seats
 from launch.footprint import RUNTIME_GPU, ModelShape, engine_memory, fullest_node, learner_memory
+from launch.preflight import knowledge_checks
 from medrl.config import Config
-from medrl.errors import ConfigError
+from medrl.errors import ConfigError, UserError
 
 
 def warnings(config: Config, shape: ModelShape) -> list[str]:
     """One line each: what will happen, and what to change. Empty for sensible settings."""
-    return [*_data(config), *_episodes(config), *_learning(config), *_hardware(config, shape)]
+    return [*_named(config), *_data(config), *_episodes(config), *_learning(config), *_hardware(config, shape)]
+
+
+def _named(config: Config) -> Iterator[str]:
+    """What settings name and this machine lacks: a run that needs it would not start here."""
+    for look in knowledge_checks(config):
+        try:
+            look()
+        except UserError as error:
+            yield f"not on this machine: {error}"
+    knowledge = config.knowledge
+    goes_out = knowledge.sources or knowledge.read_web or knowledge.web.provider != "local"
+    if goes_out and knowledge.recording.mode != "off" and knowledge.recording.version is None:
+        yield (
+            "what is recorded of services on the network goes by no version, as they change without a sign: set "
+            "knowledge.recording.version, to a date, say"
+        )
 
 
 def _data(config: Config) -> Iterator[str]:

@@ -13,7 +13,7 @@ from envs.folders import build_once
 from envs.retrieval.document_vectors import document_vectors
 from envs.retrieval.embedding import PACKAGED, Encoder, encoder_path, weights_digest
 from envs.retrieval.index import Index, build_index
-from envs.sources.disk import DiskIndex, write_disk_index
+from envs.sources.disk import ABOUT, DiskIndex, write_disk_index
 from envs.text import words
 from envs.tools.medical_retriever import Hit, MedicalRetriever
 from kisa.corpus_files import documents_reader, read_documents
@@ -22,7 +22,7 @@ from kisa.sources.skipped import Skipped
 from medrl.errors import DataError
 from medrl.sections.knowledge import KnowledgeConfig
 
-_NOT_WRITTEN = {errno.ENOSPC, errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EEXIST}
+_NOT_WRITTEN = {errno.ENOSPC, errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.ENOENT, errno.EEXIST}
 _SHOWN = 10
 
 
@@ -32,15 +32,24 @@ def build(files: Sequence[Path], to: Path, encoder: str | None) -> None:
     `encoder`: `knowledge.encoder`; None: by words alone. Raises DataError, ConfigError.
     """
     if to.exists():
-        raise DataError(f"{to}: there already; delete it to build it again, or give another --to")
+        mend = "delete it to build it again, or give another --to" if (to / ABOUT).is_file() else "give another --to"
+        raise DataError(f"{to}: there already; {mend}")
+    weights = None if encoder is None else encoder_path(encoder)
     skipped = [Skipped(path) for path in files]
     for path in files:
+        if path.is_dir():
+            raise DataError(f"{path}: a folder; give the files in it")
         documents_reader(path)
-    embed = None if encoder is None else partial(document_vectors, encoder=Encoder(encoder_path(encoder)))
-    weights = "" if encoder is None else weights_digest(encoder)
+        if not path.is_file():
+            raise DataError(f"{path}: no such file; give files of the corpus")
+    embed = None if weights is None else partial(document_vectors, encoder=Encoder(weights))
+    digest = "" if encoder is None else weights_digest(encoder)
     started = time.perf_counter()
     try:
-        build_once(to, lambda folder: write_disk_index(_stream(files, skipped), folder, embed, weights))
+        build_once(to, lambda folder: write_disk_index(_stream(files, skipped), folder, embed, digest))
+    except DataError as error:
+        left_out = "; ".join(each.describe() for each in skipped if each.count)
+        raise DataError(f"{error}; {left_out}" if left_out else str(error)) from error
     except OSError as error:
         if error.errno not in _NOT_WRITTEN:
             raise

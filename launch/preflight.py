@@ -3,7 +3,8 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -11,11 +12,13 @@ import transformers
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
 
 from actors import placement
+from envs.network.attempts import key_in
 from envs.retrieval.embedding import encoder_path
 from envs.retrieval.journals import Journals
 from envs.search.opening import live_provider
 from envs.sources.disk import DiskIndex
 from envs.sources.opening import open_sources
+from envs.sources.orange_book import contents_digest
 from envs.tools.replay import open_answers
 from envs.tools.selector import Selector
 from kisa.sources import hpo
@@ -26,6 +29,7 @@ from medrl.config import Config
 from medrl.curriculum import Curriculum
 from medrl.errors import ConfigError
 from medrl.policy import changed_logits
+from medrl.sections.endpoint import EndpointConfig
 
 
 def check(config: Config) -> Path:
@@ -33,34 +37,61 @@ def check(config: Config) -> Path:
     Curriculum(range(config.kisa.min_hops, config.kisa.max_hops + 1), config.curriculum)
     placement.require_here(config)
     hpo.locate(config.knowledge.ontology)
-    encoder_path(config.knowledge.encoder)
-    for folder in config.knowledge.indexes:
-        DiskIndex.open(Path(folder).expanduser(), config.knowledge.encoder)
-    if config.knowledge.journals:
-        Journals.read(Path(config.knowledge.journals).expanduser())
+    for look in knowledge_checks(config):
+        look()
     run_path, cache = config.run_path, Path(config.knowledge.cache).expanduser()
     check_writable(run_path, "run_dir")
     check_writable(cache, "knowledge.cache")
-    open_sources(config.knowledge)  # these two want keys and files, and ask nothing of the network
-    live_provider(config.knowledge)
-    if config.knowledge.recording.mode != "off":
+    open_sources(config.knowledge)  # indexes the Orange Book; asks nothing of the network
+    if config.knowledge.recording.mode == "cache":
         open_answers(config.knowledge.recording).close()
     if config.out:
         check_writable(config.data_path, "out")
     check_benchmarks(config.kisa.benchmarks)
-    if config.knowledge.frequencies and not Path(config.knowledge.frequencies).expanduser().is_file():
-        raise ConfigError(
-            f"knowledge.frequencies={config.knowledge.frequencies}: no such file; `medrl count` writes one"
-        )
-    if config.knowledge.prevalence:
-        read_prevalence(Path(config.knowledge.prevalence).expanduser())
-    if config.kisa.tool_choice:
-        Selector.load(config.tool_choice_path)
     model = resolve_model(config.model, cache)
     check_trainable(model, config.device)
     shape = read_shape(model)
     check_fits(config, shape, free_bytes=shutil.disk_usage(run_path).free, memory_bytes=memory_limit())
     return model
+
+
+def knowledge_checks(config: Config) -> list[Callable[[], object]]:
+    """One for each thing that settings name: files, folders, keys. They write nothing, ask nothing of the network, and
+    raise ConfigError or DataError."""
+    knowledge = config.knowledge
+    checks: list[Callable[[], object]] = [
+        partial(encoder_path, knowledge.encoder),
+        partial(live_provider, knowledge),
+        *(partial(DiskIndex.open, Path(each).expanduser(), knowledge.encoder) for each in knowledge.indexes),
+    ]
+    if knowledge.orange_book and "orange_book" in knowledge.sources:
+        checks.append(partial(contents_digest, Path(knowledge.orange_book).expanduser()))
+    if knowledge.journals:
+        checks.append(partial(Journals.read, Path(knowledge.journals).expanduser()))
+    if knowledge.frequencies:
+        checks.append(partial(_check_frequencies, knowledge.frequencies))
+    if knowledge.prevalence:
+        checks.append(partial(read_prevalence, Path(knowledge.prevalence).expanduser()))
+    if knowledge.recording.mode == "replay":
+        checks.append(lambda: open_answers(knowledge.recording).close())
+    if knowledge.reader is not None:
+        checks.append(partial(require_key, knowledge.reader))
+    if config.kisa.tool_choice:
+        checks.append(partial(Selector.load, config.tool_choice_path))
+    return checks
+
+
+def require_key(endpoint: EndpointConfig) -> None:
+    """Raises ConfigError if the variable that holds the endpoint's key is not set, or can hold none."""
+    if endpoint.key_from is not None and key_in(endpoint.key_from) is None:
+        raise ConfigError(
+            f"{endpoint.model} at {endpoint.host} wants a key: put it into the environment as {endpoint.key_from}"
+        )
+
+
+def _check_frequencies(name: str) -> None:
+    if not Path(name).expanduser().is_file():
+        raise ConfigError(f"knowledge.frequencies={name}: no such file; `medrl count` writes one")
 
 
 def check_trainable(model: Path, device: str) -> None:

@@ -197,6 +197,8 @@ def _explain(error: ValidationError) -> str:
         return f"{location} is missing"
     if first["type"] in ("model_type", "model_attributes_type"):
         return f"{location}{_shown(first['input'])}: it is a section; give one of its keys, {location}.…=value"
+    if first["type"] in ("list_type", "tuple_type"):
+        return f"{location}{_shown(first['input'])}: it is a list; write {location}='[…]', with commas between"
     if location == "name" and first["type"] == "string_pattern_mismatch":
         return f"name={first['input']!r}: use {Config.model_fields['name'].description}"
     message = first["msg"].removeprefix("Value error, ")

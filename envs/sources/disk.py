@@ -32,6 +32,8 @@ from medrl.errors import DataError
 from medrl.records import fault, write_json
 from medrl.versions import source_digest
 
+#: What every index has.
+ABOUT = "about.json"
 #: Documents that are in memory while an index is built.
 _BLOCK = 4096
 #: Bytes that tantivy fills before it writes a segment.
@@ -104,7 +106,7 @@ def write_disk_index(documents: Iterable[Document], folder: Path, embed: Embed |
         build_lists(np.memmap(raw, np.float16, mode="r", shape=(offsets.size - 1, dimensions)), folder / "vectors", 0)
     raw.unlink()
     about = About(offsets.size - 1, dimensions, encoder, engine, digest.hexdigest())
-    write_json(folder / "about.json", asdict(about))
+    write_json(folder / ABOUT, asdict(about))
 
 
 def _blocks(documents: Iterable[Document]) -> Iterator[list[Document]]:
@@ -130,7 +132,7 @@ def _words_of(row: int, document: Document) -> tantivy.Document:
 def read_about(path: Path) -> About:
     """What the index of the folder `path` says of itself. Raises DataError if there is none."""
     try:
-        return TypeAdapter(About).validate_json((path / "about.json").read_bytes())
+        return TypeAdapter(About).validate_json((path / ABOUT).read_bytes())
     except (FileNotFoundError, NotADirectoryError) as error:
         raise DataError(f"{path}: no index; `medrl index build CORPUS --to {path}` makes one") from error
     except (OSError, ValidationError) as error:

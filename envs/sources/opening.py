@@ -7,7 +7,6 @@ from envs.sources.clinical_trials import ClinicalTrials
 from envs.sources.openfda import OpenFDA
 from envs.sources.orange_book import OrangeBook
 from envs.sources.pubmed import PubMed
-from medrl.errors import ConfigError
 from medrl.sections.knowledge import KnowledgeConfig
 from medrl.sections.sources import SourceName
 
@@ -26,9 +25,5 @@ def _open(name: SourceName, config: KnowledgeConfig) -> Source:
         case "clinical_trials":
             return ClinicalTrials(config.addresses.clinical_trials.rstrip("/"), config.network)
         case "orange_book":
-            if config.orange_book is None:
-                raise ConfigError(
-                    "knowledge.sources has orange_book, but knowledge.orange_book is not set: give the folder with "
-                    "products.txt, patent.txt and exclusivity.txt, from fda.gov/media/76860/download"
-                )
+            assert config.orange_book is not None  # the configuration sees to it
             return OrangeBook.open(Path(config.orange_book).expanduser(), Path(config.cache).expanduser())

@@ -1,6 +1,6 @@
 """Documents, disease profiles, and how the retriever ranks."""
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from medrl.sections.base import Fraction, Positive, Section
 from medrl.sections.endpoint import EndpointConfig
@@ -57,3 +57,12 @@ class KnowledgeConfig(Section):
     web: WebConfig = WebConfig()
     network: NetworkConfig = NetworkConfig()
     recording: RecordingConfig = RecordingConfig()
+
+    @model_validator(mode="after")
+    def _orange_book(self) -> "KnowledgeConfig":
+        if "orange_book" in self.sources and self.orange_book is None:
+            raise ValueError(
+                "sources has orange_book, but orange_book is not set: give the folder with products.txt, patent.txt "
+                "and exclusivity.txt, from fda.gov/media/76860/download"
+            )
+        return self

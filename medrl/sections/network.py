@@ -34,8 +34,11 @@ def split_address(url: str) -> SplitResult:
     return address
 
 
-def check_bare(url: str) -> None:
-    """Raises ValueError, without showing it, if the address may hold something secret, or is none."""
-    address = split_address(url)
+def check_bare(url: str, name: str) -> None:
+    """Raises ValueError, without showing it, if the address may hold something secret, or is none. `name`: the key."""
+    try:
+        address = split_address(url)
+    except ValueError:
+        raise ValueError(f"{name} is no address with http or https and a host, as https://mirror.example") from None
     if address.username is not None or address.password is not None or address.query or address.fragment:
-        raise ValueError("url holds a password, or a part after ? or #: leave it out; keys come from the environment")
+        raise ValueError(f"{name} holds a password, or a part after ? or #: leave it out; keys are in the environment")

@@ -1,16 +1,21 @@
 """Whether tools' answers are kept, and where."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from medrl.sections.base import Positive, Section
+
+
+def _off(value: object) -> object:
+    """YAML reads a bare `off` as false."""
+    return "off" if value is False else value
 
 
 class RecordingConfig(Section):
     """Answers of all tools, by tool, arguments and the version of what they depend on."""
 
-    mode: Literal["off", "cache", "replay"] = Field(
+    mode: Annotated[Literal["off", "cache", "replay"], BeforeValidator(_off)] = Field(
         "off",
         description="off: every call is made; cache: a call is made once and its answer kept; replay: no call is made, "
         "and one that is not kept is an outage: its episode is dropped",

@@ -20,8 +20,8 @@ class AddressesConfig(Section):
     # For the whole section: the message of a validator of one field would show what was set, perhaps a key.
     @model_validator(mode="after")
     def _no_secrets(self) -> "AddressesConfig":
-        for url in (self.pubmed, self.openfda, self.clinical_trials):
-            check_bare(url)
+        for name in ("pubmed", "openfda", "clinical_trials"):
+            check_bare(getattr(self, name), name)
         return self
 
 
@@ -36,9 +36,11 @@ class WebConfig(Section):
     @model_validator(mode="after")
     def _has_an_address(self) -> "WebConfig":
         if self.url is not None:
-            check_bare(self.url)
+            check_bare(self.url, "url")
+            if self.url.rstrip("/").endswith("/search"):
+                raise ValueError("url ends with /search, which is added to it: leave that out")
         if self.provider == "local" and self.url is not None:
             raise ValueError("url: the provider local asks nobody; set provider to who answers there, or url to null")
         if self.provider == "searxng" and self.url is None:
-            raise ValueError("url: searxng has no address of its own; give that of an instance, with the format json")
+            raise ValueError("searxng has no address of its own: set url to an instance whose search.formats has json")
         return self

@@ -68,7 +68,8 @@ def test_formats_mix_and_what_is_broken_or_malformed_is_named(session: None, tmp
     counted = {Path(each.file.path).name: each for each in count_files(find_files([torn, odd, whole]), NAMES, 2)}
     assert counted["torn.xml.gz"].notes[0].startswith(f"{torn}: cut off") and len(counted["torn.xml.gz"].notes) == 1
     assert 1000 < counted["torn.xml.gz"].counts.documents < 3000
-    assert counted["odd.jsonl"].notes == (f"{odd}: left out 1 with no document in it (first: line 6)",)
+    left_out = f"{odd}: left out 1 with no document in it (first: line 6, id: Field required)"
+    assert counted["odd.jsonl"].notes == (left_out,)
     assert (counted["odd.jsonl"].counts.documents, counted["odd.jsonl"].counts.skipped) == (5, {"no document in it": 1})
     assert counted["whole.txt"].counts.documents == 7 and counted["whole.txt"].notes == ()
 

@@ -148,7 +148,7 @@ def test_what_is_broken_is_named_and_the_rest_counts(
     shown = capsys.readouterr().out
     assert "records left out: 1 records with no document in it, 1 records with no title\n" in shown
     assert f"  {corpus[0]}: cut off" in shown and "fetch it again" in shown
-    assert f"  {corpus[2]}: left out 1 with no document in it (first: line 4)\n" in shown
+    assert f"  {corpus[2]}: left out 1 with no document in it (first: line 4, id: Field required)\n" in shown
     assert f"  {corpus[3]}: left out 1 with no title (first: PMID 1)\n" in shown
     assert load_frequencies(tmp_path, str(tmp_path / "f.json")).documents >= 2 + 3 + 4
 

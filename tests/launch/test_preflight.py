@@ -9,10 +9,13 @@ import pytest
 from envs.corpus import Document
 from envs.folders import build_once
 from envs.sources.disk import write_disk_index
-from launch.footprint import disk_bytes, host_memory
+from launch.advice import warnings
+from launch.footprint import disk_bytes, host_memory, read_shape
+from launch.model import resolve_model
 from launch.preflight import check, check_fits, check_trainable, check_writable, memory_limit
 from launch.recipe import load_recipe
 from medrl.errors import ConfigError, DataError, UserError
+from medrl.sections.machines import ModelConfig
 from tests.launch.test_footprint import SHAPE
 
 CONFIG = load_recipe("quickstart", ["model.max_length=512"])
@@ -98,19 +101,26 @@ def test_the_limit_is_a_machines() -> None:
 
 
 @pytest.mark.parametrize(
-    ("setting", "said"),
+    ("settings", "said"),
     [
-        ("knowledge.sources=[orange_book]", "knowledge.orange_book is not set"),
-        ("knowledge.web.provider=tavily", "put its key into the environment as TAVILY_API_KEY"),
+        (["knowledge.sources=[orange_book]", "knowledge.orange_book=/nowhere"], "/nowhere/products.txt: No such file"),
+        (["knowledge.web.provider=tavily"], "put its key into the environment as TAVILY_API_KEY"),
+        (
+            ["knowledge.reader.url=https://api.openai.com/v1", "knowledge.reader.model=m"],
+            "api.openai.com wants a key",
+        ),
     ],
 )
-def test_what_a_live_source_lacks_is_said_before_a_run(
-    tmp_path: Path, setting: str, said: str, monkeypatch: pytest.MonkeyPatch
+def test_what_a_live_source_lacks_is_said_before_a_run_and_by_the_plan(
+    tmp_path: Path, settings: list[str], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("TAVILY_API_KEY", raising=False)
-    config = load_recipe("quickstart", [f"run_dir={tmp_path}", f"knowledge.cache={tmp_path}", setting])
-    with pytest.raises(ConfigError, match=said):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    config = load_recipe("quickstart", [f"run_dir={tmp_path}", f"knowledge.cache={tmp_path}", *settings])
+    with pytest.raises(UserError, match=said):
         check(config)
+    warned = warnings(config, read_shape(resolve_model(ModelConfig(), Path("~/.cache/medrl"))))
+    assert [said in line for line in warned if line.startswith("not on this machine: ")] == [True]
 
 
 @pytest.mark.parametrize(("mode", "said"), [("replay", "nothing was recorded there"), ("cache", "not a record of")])

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from envs.sources.opening import open_sources
 from medrl.errors import ConfigError
@@ -23,8 +24,8 @@ def test_sources_come_in_the_order_they_are_named_in_each_once(tmp_path: Path) -
 
 
 def test_the_orange_book_wants_a_folder() -> None:
-    with pytest.raises(ConfigError, match=r"knowledge.orange_book is not set: give the folder"):
-        open_sources(KnowledgeConfig(sources=("orange_book",)))
+    with pytest.raises(ValidationError, match="orange_book is not set: give the folder"):
+        KnowledgeConfig(sources=("orange_book",))
 
 
 @pytest.mark.parametrize("name", ["pubmed", "openfda"])
