@@ -16,7 +16,7 @@ import os
 import pstats
 import random
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from itertools import cycle, islice
 from pathlib import Path
@@ -153,7 +153,7 @@ def _places(code: Code, functions: dict[Code, Any], below: frozenset[Code]) -> d
     whole = sum(callers.values())
     if not whole or len(below) == DEEPEST:
         return {"other": 1.0}
-    shares: Counter[str] = Counter()
+    shares: dict[str, float] = defaultdict(float)
     for caller, seconds in callers.items():
         for name, share in _places(caller, functions, below | {code}).items():
             shares[name] += share * seconds / whole
