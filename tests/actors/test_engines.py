@@ -18,7 +18,6 @@ from actors.pool import InferencePool
 from actors.weights import WeightsRef, publish
 from medrl.config import parse
 from medrl.deadlines import within
-from medrl.seeds import derive_seed
 from medrl.types import Completion, Sampling
 from tests.killing import title_of
 from tests.tiny import save_tiny
@@ -56,20 +55,22 @@ def processes(title: str) -> list[psutil.Process]:
     return sorted(found, key=lambda each: each.pid)
 
 
-async def request(pool: InferencePool, name: str, tokens: int) -> Completion:
-    return await pool.generate(
-        PROMPT, sampling=Sampling(1.0, tokens, seed=derive_seed(0, name)), request_id=f"{name}/0"
+async def requests(pool: InferencePool, name: str, count: int = 12, tokens: int = 300) -> list[Completion]:
+    calls = (
+        pool.generate(PROMPT, sampling=Sampling(1.0, tokens, seed=number), request_id=f"{name}-{number}/0")
+        for number in range(count)
     )
+    return list(await asyncio.gather(*calls))
 
 
-async def requests(pool: InferencePool, name: str, until: asyncio.Event | None = None) -> list[Completion]:
-    """Of twelve lanes, all answers: one request each, or one after the other, the last begun after `until`."""
+async def keep_busy(pool: InferencePool, name: str, until: asyncio.Event) -> list[Completion]:
+    """Twelve lanes of one request after the other, the last of each begun after `until`; all answers."""
 
     async def lane(number: int) -> list[Completion]:
         done: list[Completion] = []
-        while until is not None and not until.is_set():
-            done.append(await request(pool, f"{name}-{number}-{len(done)}", 300))
-        return [*done, await request(pool, f"{name}-{number}-last", 20)]
+        while not until.is_set():
+            done += await requests(pool, f"{name}-{number}-{len(done)}", 1)
+        return [*done, *await requests(pool, f"{name}-{number}-last", 1)]
 
     return [one for each in await asyncio.gather(*map(lane, range(12))) for one in each]
 
@@ -91,7 +92,7 @@ def through(
         async with asyncio.timeout(200):
             watch = asyncio.create_task(pool.watch())
             harmed = asyncio.Event()
-            running = asyncio.create_task(requests(pool, name, harmed))
+            running = asyncio.create_task(keep_busy(pool, name, harmed))
             await asyncio.sleep(0.3)
             await harm()
             harmed.set()
@@ -99,7 +100,7 @@ def through(
             while not await all_armed(pool):
                 assert not watch.done()
                 await asyncio.sleep(0.5)
-            later = await requests(pool, f"{name}-later")
+            later = await requests(pool, f"{name}-later", tokens=20)
             assert not watch.done()
             watch.cancel()
             return during, later

@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -177,7 +178,10 @@ def test_after_an_update_the_pool_is_the_new_policy(running: Running) -> None:
 def test_requests_go_on_under_new_weights_and_every_token_knows_its_own(running: Running) -> None:
     """The same requests, with the weights changed under them: tokens before the change are those of the old policy, as
     if there had been none; those after it have the log-probs of the new one."""
+    running.sample(1.0, "first", tokens=96)
+    begun = time.monotonic()
     old = running.sample(1.0, "undisturbed", tokens=96)
+    took_s = time.monotonic() - begun
     [old_version] = {version for one in old for version in one.versions}
     asyncio.run(running.learner.update(running.train_samples(old), "policy", 1e-4))
     ref = asyncio.run(running.learner.export_weights(7))
@@ -189,7 +193,7 @@ def test_requests_go_on_under_new_weights_and_every_token_knows_its_own(running:
             )
             for i, prompt in enumerate(running.prompts)
         ]
-        await asyncio.sleep(1.5)
+        await asyncio.sleep(0.4 * took_s)
         metrics = await running.pool.update_weights(ref)
         assert metrics["sync/bytes"] > 2e8 and metrics["sync/paused_s"] > 0
         return await asyncio.gather(*calls)
