@@ -53,7 +53,7 @@ def test_a_malformed_record_is_left_out_counted_and_named_with_its_file(tmp_path
     documents.write_text("\n".join([lines[0], "{}", lines[1], "no json", *lines[2:]]) + "\n")
     done = counted(documents)
     assert done.counts.documents == 4 and done.counts.skipped == {"no document in it": 2}
-    assert done.notes == (f"{documents}: left out 2 with no document in it (first: line 2)",)
+    assert done.notes == (f"{documents}: left out 2 with no document in it (first: line 2, id: Field required)",)
     citations = write_pubmed(tmp_path / "a.xml", ["FBN1", " ", "FBN1"])
     done = counted(citations)
     assert (done.counts.documents, done.counts.mentions, done.counts.skipped) == (2, {"gene": 2}, {"no title": 1})
