@@ -1,6 +1,6 @@
 """How well, and how fast, the reasoning engine finds a disease by its findings, beside plain overlap.
 
-    python benchmarks/diagnosis.py KNOWLEDGE [--diseases 1000] [--fit]
+    PYTHONPATH=. python benchmarks/diagnosis.py KNOWLEDGE [--diseases 1000] [--fit]
 
 KNOWLEDGE is a folder that `kisa.knowledge.build_knowledge` wrote. A patient of each disease is drawn: every annotated
 finding is there with its annotated probability; three to six of those that are there are told, and with them one that
@@ -33,7 +33,7 @@ import numpy as np
 
 from envs.corpus import DiseaseProfile, FindingName
 from envs.profiles import ProfileTable, Reals, build_profiles
-from envs.reasoning import conditionals, evidence
+from envs.reasoning import conditionals
 from envs.reasoning.context import MALE_SHARES, Context
 from envs.reasoning.engine import ClinicalReasoningEngine
 from envs.reasoning.onset import ONSET_RANGES
@@ -41,7 +41,8 @@ from medrl.evaluation import bootstrap_mean, paired_difference
 from medrl.records import read_jsonl
 from medrl.sections.knowledge import KnowledgeConfig
 from medrl.seeds import derive_seed
-from tests.oracles_diagnosis import Constants, DiagnosisOracle
+from tests.envs.reasoning.family import CONSTANTS
+from tests.oracles_diagnosis import DiagnosisOracle
 
 VARIANTS = ("exact", "imprecise", "narrower", "absent", "context")
 _FEWEST, _MOST = 3, 6
@@ -174,16 +175,7 @@ def speed(engine: ClinicalReasoningEngine, sampler: Sampler, drawn: Sequence[dic
         started = time.perf_counter()
         engine.posterior(case.findings, context=case.context)
         taken.append(time.perf_counter() - started)
-    constants = Constants(
-        conditionals.NAMED_BROADER,
-        conditionals.NARROWER_SHARE,
-        conditionals.BACKGROUND_SHARE,
-        conditionals.BACKGROUND_FLOOR,
-        conditionals.CEILING,
-        conditionals.ABSENT_PATIENTS,
-        evidence.PRIOR_PATIENTS,
-    )
-    oracle = DiagnosisOracle(sampler.profiles, sampler.parents, constants)
+    oracle = DiagnosisOracle(sampler.profiles, sampler.parents, CONSTANTS)
     case = drawn[0]["exact"]
     started = time.perf_counter()
     slow = oracle.posterior(case.findings)

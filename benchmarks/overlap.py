@@ -1,4 +1,4 @@
-"""What playing while learning brings when tools are slow: `python benchmarks/overlap.py`.
+"""What playing while learning brings when tools are slow: `PYTHONPATH=. python benchmarks/overlap.py`.
 
 A small policy is fine-tuned until it calls tools, then trained by GRPO twice in one session, synchronously and
 asynchronously: real engine, real learner, real tools, to each of whose answers a wait is added, drawn from a log-normal

@@ -1,4 +1,4 @@
-"""How the flow of groups scales with rollout workers and nodes: `python benchmarks/scale.py`.
+"""How the flow of groups scales with rollout workers and nodes: `PYTHONPATH=. python benchmarks/scale.py`.
 
 A simulation of the engine alone: it says scripted turns and takes as long over them as the paper's 32B model would
 with hundreds at once (50 ms a token, more or less by episode, 0.5 s to read a prompt), without a limit on how many.

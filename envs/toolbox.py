@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -93,7 +93,8 @@ def open_toolbox(
         ),
         WebSearch(provider or open_provider(config, general), general.text, config.top_k, limit, count_tokens),
     ]
-    return recorded({tool.name: tool for tool in tools}, config.recording, answers_version(built, config))
+    version = partial(answers_version, built, config)
+    return recorded({tool.name: tool for tool in tools}, config.recording, version)
 
 
 def open_vocabulary(knowledge: Path, config: KnowledgeConfig) -> MedicalVocabulary:

@@ -12,7 +12,7 @@ from envs.network.client import Network, Refused, read_json
 from envs.retrieval.embedding import Floats
 from envs.sentences import sentences
 from envs.sources.base import Candidate, unanswerable
-from envs.sources.queries import terms
+from envs.sources.queries import all_else_any, terms
 from medrl.sections.network import NetworkConfig
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -48,9 +48,7 @@ class ClinicalTrials:
         """Trials with all words that carry meaning, or with any where none has all."""
         # Quoted, words are looked for as they are: they can be neither operators nor the name of an area.
         asked = [f'"{term}"' for term in terms(query)]
-        trials = await self._search(" AND ".join(asked), k) if asked else []
-        if not trials and len(asked) > 1:
-            trials = await self._search(" OR ".join(asked), k)
+        trials = await all_else_any(asked, lambda term: self._search(term, k))
         return [Candidate(to_document(each)) for each in trials]
 
     async def document(self, id: str) -> Document | None:

@@ -18,7 +18,7 @@ from envs.retrieval.embedding import Floats
 from envs.sentences import sentences
 from envs.sources.base import Candidate, unanswerable
 from envs.sources.dates import iso_date
-from envs.sources.queries import terms
+from envs.sources.queries import all_else_any, terms
 from medrl.sections.network import NetworkConfig
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -91,10 +91,8 @@ class OpenFDA:
     async def candidates(self, query: str, vector: Floats, k: int) -> list[Candidate]:
         """Labels with all words that carry meaning, or with any where none has all; second, what was reported for the
         drug of the first label."""
-        asked = terms(query, _MOST_TERMS)
-        labels = await self._labels(" AND ".join(map(_anywhere, asked)), k) if asked else []
-        if not labels and len(asked) > 1:
-            labels = await self._labels(" OR ".join(map(_anywhere, asked)), k)
+        asked = [_anywhere(term) for term in terms(query, _MOST_TERMS)]
+        labels = await all_else_any(asked, lambda said: self._labels(said, k))
         documents = [label_document(each) for each in labels]
         if labels and k > 1 and (drug := labels[0].openfda.drug):
             events = await self._events(drug)

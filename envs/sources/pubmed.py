@@ -19,7 +19,7 @@ from envs.retrieval.embedding import Floats
 from envs.sentences import sentences
 from envs.sources.base import Candidate, unanswerable
 from envs.sources.citations import SAFELY, Citation, read_citation
-from envs.sources.queries import terms
+from envs.sources.queries import all_else_any, terms
 from medrl.errors import ConfigError
 from medrl.sections.network import NetworkConfig
 
@@ -65,10 +65,7 @@ class PubMed:
 
     async def candidates(self, query: str, vector: Floats, k: int) -> list[Candidate]:
         """PubMed's best matches for all words that carry meaning; where nothing has them all, for any."""
-        asked = terms(query)
-        pmids = await self._search(" AND ".join(asked), k) if asked else []
-        if not pmids and len(asked) > 1:
-            pmids = await self._search(" OR ".join(asked), k)
+        pmids = await all_else_any(terms(query), lambda term: self._search(term, k))
         citations: dict[str, Citation] = {}
         for start in range(0, len(pmids), self._page):
             citations |= {each.pmid: each for each in await self._fetch(pmids[start : start + self._page])}

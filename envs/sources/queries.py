@@ -1,8 +1,12 @@
 """Words of a question, as query languages may safely be given them: no operator, tag, bracket or quote gets through."""
 
 import re
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
 from envs.text import STOPWORDS
+
+T = TypeVar("T")
 
 _TERM = re.compile(r"[^\W_]+(?:[-.][^\W_]+)*")
 _OPERATORS = frozenset(("and", "or", "not", "to", "near"))
@@ -21,3 +25,11 @@ def terms(query: str, most: int = 12) -> list[str]:
 def one_line(query: str) -> str:
     """A question for services that take plain text: on one line, printable, at most 400 characters."""
     return " ".join("".join(each if each.isprintable() else " " for each in query).split())[:_LONGEST_LINE]
+
+
+async def all_else_any(asked: Sequence[str], search: Callable[[str], Awaitable[list[T]]]) -> list[T]:
+    """What `search` finds for all of the terms; where nothing has them all, for any. [] without terms."""
+    found = await search(" AND ".join(asked)) if asked else []
+    if not found and len(asked) > 1:
+        found = await search(" OR ".join(asked))
+    return found

@@ -11,7 +11,7 @@ between them do not count. Blanks within a string do: a tool may tell them apart
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -75,13 +75,14 @@ class Recorded:
             task.exception()  # looked at, lest asyncio complain where all who waited were cancelled
 
 
-def recorded(tools: Mapping[str, Tool], config: RecordingConfig, version: str) -> dict[str, Tool]:
-    """The tools, with their answers kept as `config` says. Raises DataError."""
+def recorded(tools: Mapping[str, Tool], config: RecordingConfig, version: Callable[[], str]) -> dict[str, Tool]:
+    """The tools, with their answers kept as `config` says. `version`: of what the answers depend on; it reads files and
+    source, so it is asked for only where answers are kept. Raises DataError."""
     if config.mode == "off":
         return dict(tools)
-    store = open_answers(config)
+    store, known_as = open_answers(config), version()
     replay_from = Path(config.path).expanduser() if config.mode == "replay" else None
-    return {name: Recorded(tool, store, version, replay_from=replay_from) for name, tool in tools.items()}
+    return {name: Recorded(tool, store, known_as, replay_from=replay_from) for name, tool in tools.items()}
 
 
 def open_answers(config: RecordingConfig) -> AnswerFile:

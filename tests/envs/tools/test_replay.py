@@ -138,17 +138,17 @@ def recording(path: Path, mode: str, **changes: Any) -> RecordingConfig:
 def test_a_replay_makes_no_call(tmp_path: Path) -> None:
     path, echo = tmp_path / "answers.sqlite", Echo()
     with pytest.raises(DataError, match="nothing was recorded"):
-        recorded({"echo": echo}, recording(path, "replay"), "v1")
-    made = ask(recorded({"echo": echo}, recording(path, "cache"), "v1")["echo"], {"query": "a"}, {})
+        recorded({"echo": echo}, recording(path, "replay"), lambda: "v1")
+    made = ask(recorded({"echo": echo}, recording(path, "cache"), lambda: "v1")["echo"], {"query": "a"}, {})
     assert [each.cached for each in made] == [False, False]
-    replayed = recorded({"echo": echo}, recording(path, "replay"), "v1")["echo"]
+    replayed = recorded({"echo": echo}, recording(path, "replay"), lambda: "v1")["echo"]
     assert ask(replayed, {"query": "a"}, {}) == [replace(each, cached=True) for each in made]
     with pytest.raises(NotRecorded, match=r'no answer to {"query":"b"} of version v1 .*mode=cache'):
         ask(replayed, {"query": "b"})
     with pytest.raises(NotRecorded, match="version v2"):
-        ask(recorded({"echo": echo}, recording(path, "replay"), "v2")["echo"], {"query": "a"})
+        ask(recorded({"echo": echo}, recording(path, "replay"), lambda: "v2")["echo"], {"query": "a"})
     assert echo.calls == 2
-    assert recorded({"echo": echo}, recording(path, "off"), "v1") == {"echo": echo}
+    assert recorded({"echo": echo}, recording(path, "off"), lambda: "v1") == {"echo": echo}
 
 
 TURNS = [
