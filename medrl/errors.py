@@ -8,6 +8,10 @@ Four kinds, kept apart because each is answered differently:
     data, config    a bad file, a bad key          -> `UserError`, one line, exit code 2
 """
 
+from typing import TypeVar
+
+E = TypeVar("E", bound=Exception)
+
 
 class UserError(Exception):
     """The user can mend this. The message is one line that says what is wrong and what to do."""
@@ -39,3 +43,8 @@ class Stalled(InfrastructureError):
 
 class LearnerLost(InfrastructureError):
     """A rank of the learner died or hangs, and the others with it: start anew from the last checkpoint."""
+
+
+def cause_of(error: E) -> E:
+    """What an actor raised, if this is what Ray made of it; else the error itself."""
+    return getattr(error, "cause", error)

@@ -7,15 +7,16 @@ from typing import Any
 import pytest
 
 from launch import cli, recipe
+from launch.commands import stages
 from medrl.errors import ConfigError, Stalled
 from tests.launch.sample_run import write_sample_run
 
 
 def raising(error: BaseException) -> Any:
-    def stages(command: str, config: object) -> None:
+    def run_stages(command: str, config: object) -> None:
         raise error
 
-    return stages
+    return run_stages
 
 
 @pytest.mark.parametrize("arguments", [["plan", "nope"], ["plan", "quickstart", "grpo.stepz=3"], ["train", "nope"]])
@@ -37,7 +38,7 @@ def test_a_run_s_folder_takes_no_settings(tmp_path: Path, capsys: pytest.Capture
 def test_a_full_disk_names_the_run_directory(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(cli, "_stages", raising(OSError(errno.ENOSPC, "No space left on device")))
+    monkeypatch.setattr(stages, "run_stages", raising(OSError(errno.ENOSPC, "No space left on device")))
     assert cli.main(["train", "quickstart", "run_dir=/somewhere/run"]) == 2
     assert "the disk is full below /somewhere/run: make room" in capsys.readouterr().err
 
@@ -61,14 +62,14 @@ class FromRay(ConfigError):
 def test_exit_codes(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: BaseException, code: int, said: str
 ) -> None:
-    monkeypatch.setattr(cli, "_stages", raising(error))
+    monkeypatch.setattr(stages, "run_stages", raising(error))
     assert cli.main(["quickstart"]) == code
     assert capsys.readouterr().err == said
 
 
 def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     for error in (ZeroDivisionError(), PermissionError(errno.EACCES, "no")):
-        monkeypatch.setattr(cli, "_stages", raising(error))
+        monkeypatch.setattr(stages, "run_stages", raising(error))
         with pytest.raises(type(error)):
             cli.main(["quickstart"])
 
@@ -84,7 +85,7 @@ def test_report_takes_a_folder_or_a_recipe(tmp_path: Path, capsys: pytest.Captur
 
 def test_the_default_of_quickstart_is_its_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
-    monkeypatch.setattr(cli, "_stages", lambda command, config: asked.append((command, config)))
+    monkeypatch.setattr(stages, "run_stages", lambda command, config: asked.append((command, config)))
     assert cli.main(["quickstart", "grpo.steps=2"]) == 0
     assert asked == [("quickstart", recipe.load_recipe("quickstart", ["grpo.steps=2"]))]
 

@@ -1,0 +1,1 @@
+"""Benchmarks: their questions as loaded, and how an answer to one is scored."""

@@ -1,0 +1,43 @@
+"""plan, cluster: what a recipe would do, and the file that starts it elsewhere. Nothing is started."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+from launch.commands.settings import add_recipe
+
+if TYPE_CHECKING:
+    from launch.commands.settings import Commands
+
+
+def add(commands: "Commands") -> None:
+    """Declare them."""
+    purpose = "what a recipe would do and need: work, processes, memory, files; starts nothing"
+    plan = commands.add_parser("plan", help=purpose, description=purpose)
+    plan.set_defaults(run=_plan)
+    add_recipe(plan)
+    cluster = commands.add_parser(
+        "cluster",
+        help="print the file that starts a recipe on a cluster: Slurm, Kubernetes or a Ray job",
+        description="Print, for the nodes under the recipe's `cluster`, a Slurm batch script, a KubeRay manifest, or a "
+        "script for `ray job submit`. Nothing is started.",
+    )
+    cluster.set_defaults(run=_cluster)
+    cluster.add_argument("kind", choices=("slurm", "kubernetes", "ray-job"), help="what starts it")
+    add_recipe(cluster, "a recipe's name, or a YAML file that all nodes see")
+
+
+def _plan(options: argparse.Namespace) -> None:
+    from launch.architectures import planned_shape
+    from launch.plan import render_plan
+    from launch.recipe import load_recipe
+
+    config = load_recipe(options.recipe, options.settings)
+    print(render_plan(config, *planned_shape(config)), end="")
+
+
+def _cluster(options: argparse.Namespace) -> None:
+    from launch.cluster.render import render
+    from launch.recipe import load_recipe
+
+    config = load_recipe(options.recipe, options.settings)
+    print(render(options.kind, config, options.recipe, options.settings), end="")

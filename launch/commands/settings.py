@@ -1,0 +1,27 @@
+"""What several commands take."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+
+def add_recipe(command: argparse.ArgumentParser, purpose: str = "a recipe's name, or a YAML file") -> None:
+    """The recipe, and settings in place of its own."""
+    command.add_argument("recipe", metavar="RECIPE", help=purpose)
+    add_settings(command)
+
+
+def add_settings(command: argparse.ArgumentParser) -> None:
+    """Settings in place of the recipe's."""
+    command.add_argument(
+        "settings", nargs="*", metavar="section.key=value", help="settings in place of the recipe's, e.g. grpo.steps=40"
+    )
+
+
+def positive(text: str) -> int:
+    """The type of an option that counts something."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text}: give 1 or more")
+    return int(text)

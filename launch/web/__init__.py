@@ -1,0 +1,1 @@
+"""Pages served on loopback: the dashboard of a run, its review, and an agent to ask."""

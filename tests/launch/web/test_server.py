@@ -1,0 +1,38 @@
+import pytest
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from launch.web.server import application
+
+
+async def answer(request: Request) -> PlainTextResponse:
+    return PlainTextResponse("done")
+
+
+@pytest.fixture
+def client() -> TestClient:
+    routes = [Route("/", answer, methods=["GET", "POST"])]
+    return TestClient(application(routes), base_url="http://127.0.0.1:1234")
+
+
+def test_a_name_that_points_here_is_not_answered(client: TestClient) -> None:
+    assert client.get("/", headers={"Host": "rebound.example"}).status_code == 400
+    assert client.get("/", headers={"Host": "localhost:1234"}).text == "done"
+
+
+def test_another_site_may_change_nothing(client: TestClient) -> None:
+    assert client.post("/", headers={"Origin": "http://evil.example"}).status_code == 403
+    assert client.post("/", headers={"Origin": "null"}).status_code == 403
+    assert client.post("/", headers={"Origin": "http://127.0.0.1:9"}).status_code == 403
+    assert client.post("/", headers={"Origin": "http://127.0.0.1:1234"}).text == "done"
+    assert client.post("/").text == "done"  # a program, not a page
+
+
+def test_pages_may_load_our_files_alone(client: TestClient) -> None:
+    policy = client.get("/").headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert client.get("/style.css").headers["Content-Type"].startswith("text/css")
+    assert client.get("/static/../server.py").status_code == 404
