@@ -3,6 +3,7 @@
 /            the dashboard     launch/web/dashboard.py
 /review      ratings           launch/web/review.py
 /ask, /v1    the agent         launch/web/ask.py, where a model is served
+/api/pages   those of the three that are there, for the header that they share (static/nav.js)
 """
 
 import socket
@@ -15,7 +16,8 @@ from starlette.applications import Starlette
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -25,6 +27,7 @@ from medrl.errors import ConfigError
 
 STATIC = Path(__file__).parent / "static"
 HOST = "127.0.0.1"
+PAGES = {"/": "Dashboard", "/review": "Review", "/ask": "Ask"}
 _NAMES = [HOST, "localhost"]
 #: Scripts and styles are files of ours: what a document or a model wrote can be neither, even if it were not escaped.
 _HEADERS = {
@@ -38,7 +41,17 @@ _HEADERS = {
 
 def application(routes: Sequence[BaseRoute]) -> Starlette:
     """The pages' `routes` with what they share: style sheet, scripts, and the rules of the module's first line."""
-    shared = [Route("/style.css", _style), Mount("/static", StaticFiles(directory=STATIC))]
+    served = {route.path for route in routes if isinstance(route, Route)}
+    pages = [{"path": path, "name": name} for path, name in PAGES.items() if path in served]
+
+    async def listed(request: Request) -> Response:
+        return JSONResponse(pages)
+
+    shared = [
+        Route("/api/pages", listed),
+        Route("/style.css", _style),
+        Mount("/static", StaticFiles(directory=STATIC)),
+    ]
     guards = [Middleware(TrustedHostMiddleware, allowed_hosts=_NAMES), Middleware(_Guard)]
     return Starlette(routes=[*routes, *shared], middleware=guards)
 

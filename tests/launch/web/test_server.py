@@ -36,3 +36,10 @@ def test_pages_may_load_our_files_alone(client: TestClient) -> None:
     assert "unsafe" not in policy
     assert client.get("/style.css").headers["Content-Type"].startswith("text/css")
     assert client.get("/static/../server.py").status_code == 404
+
+
+def test_the_header_lists_the_pages_that_are_there() -> None:
+    routes = [Route("/ask", answer), Route("/", answer), Route("/api/other", answer)]
+    client = TestClient(application(routes), base_url="http://127.0.0.1:1234")
+    assert client.get("/api/pages").json() == [{"path": "/", "name": "Dashboard"}, {"path": "/ask", "name": "Ask"}]
+    assert client.get("/static/nav.js").headers["Content-Type"].startswith("text/javascript")
