@@ -42,7 +42,9 @@ def learn(paths: Sequence[Path], *, seed: int, resamples: int) -> Learnt:
     named = ", ".join(map(str, paths))
     for path in paths:
         if not path.is_file():
-            raise ConfigError(f"reward.ratings={path}: no such file; `medrl review RUN` writes ratings.jsonl in the run")
+            raise ConfigError(
+                f"reward.ratings={path}: no such file; `medrl review RUN` writes ratings.jsonl in the run"
+            )
     rated = [each for path in paths for each in standing(read_ratings(path))]
     usable = [each for each in rated if each.feature_version == FEATURE_VERSION]
     compared = comparisons(usable)

@@ -2,14 +2,14 @@
 
 An episode is its `FEATURES`, countable facts of `medrl.rewards`, each in [0, 1]. That `first` beats `second` has the
 log-odds w·(x_first − x_second) (Bradley and Terry 1952; a tie counts half for each). The weights are the most likely
-ones under a Gaussian prior around the built-in rubric's (`PRIOR`, `PRIOR_PRECISION`), so that without ratings r_expert is the
-rubric, and few ratings move it little. They minimise
+ones under a Gaussian prior around the built-in rubric's (`PRIOR`, `PRIOR_PRECISION`), so that without ratings r_expert
+is the rubric, and few ratings move it little. They minimise
 
     loss(w) = Σ_n c_n [log(1 + e^z_n) − y_n z_n] + ρ/2 |w − w_0|²,   z_n = w·(x_first,n − x_second,n)
 
-within bounds (`LOWER`, `UPPER`): no weight of evidence below a fifth of the rubric's, none of waste above 0. What is no
-feature cannot be paid for: length, the number of calls, how many sources are named. So ratings move emphasis, and cannot
-teach a policy to be paid without the work (tests/medrl/test_preferences.py).
+within bounds (`LOWER`, `UPPER`): no weight of evidence below a fifth of the rubric's, none of waste above 0. What is
+no feature cannot be paid for: length, the number of calls, how many sources are named. So ratings move emphasis, and
+cannot teach a policy to be paid without the work (tests/medrl/test_preferences.py).
 """
 
 import math
@@ -109,8 +109,7 @@ RUBRIC = LearntExpert(tuple(PRIOR.tolist()))
 
 def fit(comparisons: Sequence[Comparison]) -> LearntExpert:
     """The most likely weights within the bounds. Newton steps on the coordinates that are not held at a bound, halved
-    until the loss falls by enough (Bertsekas 1982): deterministic, and exact to rounding as the loss is strictly convex.
-    """
+    until the loss falls by enough (Bertsekas 1982): deterministic and exact, as the loss is strictly convex."""
     differences = np.array([each.first - each.second for each in comparisons]).reshape(-1, len(FEATURES))
     outcomes = np.array([each.outcome for each in comparisons])
     counts = np.array([each.weight for each in comparisons])

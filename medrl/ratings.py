@@ -109,7 +109,7 @@ def check_rater(name: str) -> str:
 
 
 def digest(rollout: Rollout) -> str:
-    """A hash of what a rater reads of an episode: question, turns, observations, answer. Not of its tokens or reward."""
+    """A hash of what a rater reads of an episode, question, turns and answer; not of its tokens or reward."""
     turns = [[each.text, each.observation, each.status, list(each.sources)] for each in rollout.steps]
     read = json.dumps([rollout.question_id, turns, rollout.answer, rollout.ending])
     return hashlib.blake2b(read.encode(), digest_size=8).hexdigest()

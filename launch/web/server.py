@@ -61,8 +61,9 @@ def page(name: str) -> FileResponse:
     return FileResponse(STATIC / f"{name}.html")
 
 
-def serve(routes: Sequence[BaseRoute], port: int, greeting: str) -> None:
-    """Serve until interrupted; prints `greeting` and the address. Port 0 takes a free one. Raises ConfigError."""
+def serve(routes: Sequence[BaseRoute], port: int, greeting: str, path: str = "/") -> None:
+    """Serve until interrupted; prints `greeting` and the address of the page at `path`. Port 0 takes a free one. Raises
+    ConfigError."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -70,7 +71,7 @@ def serve(routes: Sequence[BaseRoute], port: int, greeting: str) -> None:
     except OSError as error:
         listener.close()
         raise ConfigError(f"port {port} cannot be had ({error.strerror}): give another --port, or 0 for any") from error
-    print(f"{greeting}: http://{HOST}:{listener.getsockname()[1]}/  (Ctrl-C ends it)", flush=True)
+    print(f"{greeting}: http://{HOST}:{listener.getsockname()[1]}{path}  (Ctrl-C ends it)", flush=True)
     settings = uvicorn.Config(application(routes), log_level="warning", access_log=False, timeout_graceful_shutdown=2)
     uvicorn.Server(settings).run(sockets=[listener])
 

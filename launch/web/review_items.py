@@ -1,0 +1,81 @@
+"""What a rater is shown, and in which order: pairs of episodes of one question that had different outcomes.
+
+All raters get the same order, so that they meet on the same items and their agreement can be told; which of a pair
+stands first is drawn for each rater anew.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Literal
+
+from launch.web.episodes import Entry
+from medrl.seeds import derive_seed
+
+Kind = Literal["rating", "preference"]
+EPISODES_A_QUESTION = 12
+PAIRS_A_QUESTION = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One episode to rate, or two to choose from. `id` tells nothing of who made them."""
+
+    kind: Kind
+    entries: tuple[Entry, ...]
+
+    @property
+    def id(self) -> str:
+        return item_id(self.kind, self.entries[0].question_id, (entry.digest for entry in self.entries))
+
+    def shown_to(self, rater: str, seed: int) -> "Item":
+        """The same, its episodes in the order in which this rater sees them."""
+        turned = derive_seed(seed, "side", rater, self.id) % 2
+        return Item(self.kind, self.entries[::-1] if turned else self.entries)
+
+
+def item_id(kind: str, question_id: str, digests: Iterable[str]) -> str:
+    """Of the item of these episodes, in whichever order."""
+    named = "\x1f".join((kind, question_id, *sorted(digests)))
+    return hashlib.blake2b(named.encode(), digest_size=8).hexdigest()
+
+
+def choose_pairs(entries: Iterable[Entry], seed: int) -> list[Item]:
+    """At most 4 pairs a question: one right and one wrong episode first, then those whose rewards differ, then those
+    that were never scored. Questions take turns, in a seeded order; episodes that read the same are one."""
+    by_question: defaultdict[str, dict[str, Entry]] = defaultdict(dict)
+    for entry in entries:
+        by_question[entry.question_id].setdefault(entry.digest, entry)
+    ranked = [
+        (turn, derive_seed(seed, "question", question_id), question_id, Item("preference", pair))
+        for question_id, found in by_question.items()
+        for turn, pair in enumerate(_informative(list(found.values()), seed))
+    ]
+    return [item for *_, item in sorted(ranked, key=lambda each: each[:3])]
+
+
+def choose_singles(pairs: Sequence[Item]) -> list[Item]:
+    """The pairs' episodes one by one, each once: so that soon two of a question are rated and can be compared."""
+    entries = {entry.digest: entry for pair in pairs for entry in pair.entries}
+    return [Item("rating", (entry,)) for entry in entries.values()]
+
+
+def _informative(entries: list[Entry], seed: int) -> list[tuple[Entry, Entry]]:
+    def drawn(*digests: str) -> int:
+        return derive_seed(seed, "pair", *sorted(digests))
+
+    few = sorted(entries, key=lambda entry: (drawn(entry.digest), entry.digest))[:EPISODES_A_QUESTION]
+    pairs = [(_contrast(a, b), drawn(a.digest, b.digest), (a, b)) for a, b in combinations(few, 2)]
+    wanted = sorted((each for each in pairs if each[0] < 3), key=lambda each: each[:2])
+    return [pair for *_, pair in wanted[:PAIRS_A_QUESTION]]
+
+
+def _contrast(a: Entry, b: Entry) -> int:
+    """0: one is right, the other wrong; 1: rewards differ; 2: one has none; 3: they are equal."""
+    if a.reward is None or b.reward is None:
+        return 2
+    if a.reward.task != b.reward.task:
+        return 0
+    return 1 if a.reward.total != b.reward.total else 3
