@@ -6,12 +6,6 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from launch.commands import corpora, exchange, planning, report, review, stages
-from medrl.errors import InfrastructureError, UserError, cause_of
-
-#: In the order in which `medrl --help` lists them.
-_GROUPS = (stages, planning, exchange, corpora, report, review)
-
 _DESCRIPTION = """\
 Train medical deep-research agents: synthesise questions and guided trajectories from a medical ontology,
 fine-tune on them (SFT), then improve by trial and reward (GRPO)."""
@@ -23,6 +17,7 @@ examples:
   medrl train my.yaml model.path=~/models/qwen3    GRPO from a model of your own
   medrl cluster slurm qwen2.5-32b > job.sh         the batch script of a run on eight nodes
   medrl report runs/quickstart                     write report.html again
+  medrl dashboard runs/quickstart                  a live page of it, while it runs and after
   medrl review runs/quickstart                     rate its episodes, for reward.ratings to learn from
   medrl export qa medical --to qa.jsonl            its questions in the format of MedResearcher-R1
   medrl import qa qa.jsonl --to data/theirs        and back

@@ -10,8 +10,8 @@ import numpy as np
 
 from medrl.agreement import Estimate, krippendorff, resampled, spearman
 from medrl.errors import ConfigError, DataError
-from medrl.judge import Preference
 from medrl.experts import described, learn
+from medrl.judge import Preference
 from medrl.preferences import FEATURES, RUBRIC
 from medrl.ratings import CRITERIA, RatedEpisode, Rating, read_ratings, standing
 from medrl.seeds import derive_seed
