@@ -124,9 +124,7 @@ class Review:
         order = self._items()
         if wanted := asked.get("id"):
             item = order.find(wanted)
-            if item is None:
-                raise Refused("there is no such item in this run", 404)
-            kind = item.kind
+            kind = item.kind if item else kind
         mine = self._rated(rater, kind)
         items = order.by_kind[kind]
         if not wanted:
@@ -166,7 +164,7 @@ class Review:
         return {
             "id": item.id,
             "question": question.text,
-            "about": f"{question.specialty}, {question.hops} hop{'s' * (question.hops != 1)}",
+            "about": f"{question.specialty}, {question.hops} step{'s' * (question.hops != 1)}",
             "answer": question.answer,
             "aliases": list(question.aliases),
             "chain": [f"{each.subject.name} — {each.predicate} — {each.object.name}" for each in question.relations],
@@ -207,7 +205,7 @@ class Review:
         counted = {each.id for each in standing(lines) if each.rater == rater}
         last = next((each for each in reversed(lines) if each.id in counted), None)
         if last is None:
-            raise Refused("there is nothing to undo", 404)
+            return {"kind": None, "item": None, "rated": None}
         append(self._file, Rating(**_stamp(rater), kind="undo", undoes=last.id))
         item = self._items().find(item_id(last.kind, last.question_id, last.item))
         return {

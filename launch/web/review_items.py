@@ -8,11 +8,12 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import chain, combinations, zip_longest
 from typing import Literal
 
 from launch.web.episodes import Entry
 from medrl.seeds import derive_seed
+from medrl.types import Ending
 
 Kind = Literal["rating", "preference"]
 EPISODES_A_QUESTION = 12
@@ -43,8 +44,9 @@ def item_id(kind: str, question_id: str, digests: Iterable[str]) -> str:
 
 
 def choose_pairs(entries: Iterable[Entry], seed: int) -> list[Item]:
-    """At most 4 pairs a question: one right and one wrong episode first, then those whose rewards differ, then those
-    that were never scored. Questions take turns, in a seeded order; episodes that read the same are one."""
+    """At most 4 pairs a question, taking turns: one right answer and one wrong; two whose rewards differ all the same;
+    and what is left, as one gave no answer or was never scored. Pairs of equal reward tell least and are left out, and
+    episodes that read the same are one. Questions take turns too, in a seeded order."""
     by_question: defaultdict[str, dict[str, Entry]] = defaultdict(dict)
     for entry in entries:
         by_question[entry.question_id].setdefault(entry.digest, entry)
@@ -67,15 +69,19 @@ def _informative(entries: list[Entry], seed: int) -> list[tuple[Entry, Entry]]:
         return derive_seed(seed, "pair", *sorted(digests))
 
     few = sorted(entries, key=lambda entry: (drawn(entry.digest), entry.digest))[:EPISODES_A_QUESTION]
-    pairs = [(_contrast(a, b), drawn(a.digest, b.digest), (a, b)) for a, b in combinations(few, 2)]
-    wanted = sorted((each for each in pairs if each[0] < 3), key=lambda each: each[:2])
-    return [pair for *_, pair in wanted[:PAIRS_A_QUESTION]]
+    pairs = sorted(combinations(few, 2), key=lambda pair: drawn(*(entry.digest for entry in pair)))
+    outcome, reward, rest = ([pair for pair in pairs if _contrast(*pair) == kind] for kind in range(3))
+    turns = chain.from_iterable(zip_longest(outcome, reward))
+    return [pair for pair in (*turns, *rest) if pair is not None][:PAIRS_A_QUESTION]
 
 
-def _contrast(a: Entry, b: Entry) -> int:
-    """0: one is right, the other wrong; 1: rewards differ; 2: one has none; 3: they are equal."""
+def _contrast(a: Entry, b: Entry) -> int | None:
+    """Of two answers: 0 if one is right and the other wrong, 1 if only rewards differ. 2: no answer, or no reward.
+    None: the same reward."""
     if a.reward is None or b.reward is None:
         return 2
-    if a.reward.task != b.reward.task:
-        return 0
-    return 1 if a.reward.total != b.reward.total else 3
+    if a.reward.total == b.reward.total:
+        return None
+    if Ending.ANSWERED != a.ending or Ending.ANSWERED != b.ending:
+        return 2
+    return 0 if a.reward.task != b.reward.task else 1

@@ -59,7 +59,7 @@ async function load({ id = "", after = "", given = null } = {}) {
   at("verdict").hidden = current === null;
   if (current === null) {
     at("item").replaceChildren();
-    nothingLeft(found);
+    nothingLeft(found, id);
     return;
   }
   at("item").replaceChildren(...renderItem(current));
@@ -67,12 +67,16 @@ async function load({ id = "", after = "", given = null } = {}) {
   scrollTo(0, 0);
 }
 
-function nothingLeft(found) {
+function nothingLeft(found, id) {
+  let next = {};
   if (found.problems.length) tell(found.problems.join("; "), true);
-  else if (found.read < 1) tell(`Reading the run: ${Math.round(100 * found.read)}%`);
+  else if (found.read < 1) {
+    next = { id };
+    tell(`Reading the run: ${Math.round(100 * found.read)}%`);
+  } else if (id) tell("What this link leads to is not in the run any more. The next follows.", true);
   else if (found.total) tell("All is rated: thank you. More comes as the run goes on.");
   else tell("There is nothing to rate yet: no question has two episodes of different outcome.");
-  waiting = setTimeout(() => once(() => load()), AGAIN_MS);
+  waiting = setTimeout(() => once(() => load(next)), AGAIN_MS);
 }
 
 async function save(value) {
@@ -83,6 +87,10 @@ async function save(value) {
 
 async function undo() {
   const { item, kind: of, rated } = await ask("undo", { rater });
+  if (of === null) {
+    tell("There is nothing to take back.");
+    return;
+  }
   kind = of;
   await load(item ? { id: item, given: rated } : {});
   tell("Taken back: decide again, or skip.");
@@ -130,6 +138,7 @@ addEventListener("hashchange", () => once(() => load({ id: location.hash.slice(1
 addEventListener("keydown", (event) => {
   const typing = event.target.matches("textarea, input:not([type=radio], [type=checkbox])");
   const pressing = event.key === "Enter" && event.target.matches("button, summary, a");
+  if (typing && event.key === "Escape") event.target.blur();
   if (!current || at("work").hidden || typing || pressing || event.ctrlKey || event.metaKey || event.altKey) return;
   const gold = document.querySelector(".gold");
   const work = {

@@ -22,7 +22,7 @@ export class Verdict {
     this.preference = given?.preference ?? null;
     this.score = given?.score ?? null;
     this.typedAt = -Infinity;
-    this.comment = make("textarea", { id: "comment", maxLength: 4000, placeholder: "Comment (not needed)", value: given?.comment ?? "" });
+    this.comment = make("textarea", { id: "comment", maxLength: 4000, placeholder: kind === "preference" ? "Comment, if you like, before you choose" : "Comment, if you like", value: given?.comment ?? "" });
     this.comment.setAttribute("aria-label", "Comment");
     const rows = kind === "preference" ? [this.#choices()] : [this.#scores(), this.#criteria(given?.criteria[0] ?? {})];
     const last = make("div", { className: "row" }, this.comment);
