@@ -1,0 +1,11 @@
+// What a metric means, in the words of medrl/metrics.py; <name> there stands for any tool.
+
+export function meaning(glossary, key) {
+  if (key in glossary) return glossary[key];
+  for (const [pattern, words] of Object.entries(glossary)) {
+    const [before, after] = pattern.split(/<\w+>/);
+    if (after !== undefined && key.startsWith(before) && key.endsWith(after)) return words;
+  }
+  const learner = key.replace(/^sft\//, "actor/");
+  return glossary[learner] ?? "";
+}
