@@ -10,7 +10,7 @@ Raters do not see which model made an episode, nor its reward; the reference ans
 
 import secrets
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,19 +25,18 @@ from starlette.routing import Route
 from launch.web.episodes import Entry, EpisodeIndex, Moved
 from launch.web.questions import Questions
 from launch.web.review_items import Item, Kind, choose_pairs, choose_singles, item_id
+from launch.web.review_view import given_view, item_view
 from launch.web.server import page
-from medrl.chat import thought_of
 from medrl.errors import DataError
 from medrl.judge import Preference
 from medrl.preferences import FEATURES, features
 from medrl.ratings import RatedEpisode, Rating, append, check_rater, digest, read_ratings, standing
 from medrl.records import fault
-from medrl.types import Question, Rollout, Step
+from medrl.types import Question, Rollout
 
 RATINGS_FILE = "ratings.jsonl"
 MOST_BYTES = 64 << 10
 """Of a verdict as it is sent."""
-_TURNED: Mapping[Preference, Preference] = {"first": "second", "second": "first", "tie": "tie"}
 T = TypeVar("T")
 
 
@@ -84,13 +83,22 @@ def routes(run: Path, file: Path | None = None, *, rater: str = "", seed: int = 
 
 @dataclass
 class Order:
-    """The items there are, by kind and in order; `of` says of which state of the index."""
+    """The items to offer, by kind and in order; `of` says of which state of the index. One that was offered before the
+    run had better ones is still found by its episodes."""
 
     of: list[tuple[str, int, int]] | None = None
     by_kind: dict[Kind, dict[str, Item]] = field(default_factory=dict)
+    by_digest: dict[str, Entry] = field(default_factory=dict)
 
     def find(self, wanted: str) -> Item | None:
         return next((items[wanted] for items in self.by_kind.values() if wanted in items), None)
+
+    def item_of(self, digests: Collection[str]) -> Item | None:
+        """The item of these episodes; None if they are not, or no longer, in the run."""
+        entries = tuple(self.by_digest[each] for each in sorted(digests) if each in self.by_digest)
+        if len(entries) != len(digests) or len(entries) not in (1, 2):
+            return None
+        return Item("rating" if len(entries) == 1 else "preference", entries)
 
 
 class Review:
@@ -122,20 +130,21 @@ class Review:
         rater = _rater(asked.get("rater", ""))
         kind: Kind = "rating" if asked.get("kind") == "rating" else "preference"
         order = self._items()
+        mine = self._rated(rater)
         if wanted := asked.get("id"):
-            item = order.find(wanted)
+            item = order.find(wanted) or (order.item_of(mine[wanted].item) if wanted in mine else None)
             kind = item.kind if item else kind
-        mine = self._rated(rater, kind)
         items = order.by_kind[kind]
         if not wanted:
             item = _next(items, set(mine), asked.get("after", ""))
+        done = {each for each, rating in mine.items() if rating.kind == kind}
         read, there = self._index.progress()
         return {
             "kind": kind,
             "item": self._shown(item, rater) if item else None,
-            "rated": _given(mine[item.id], item.shown_to(rater, self._seed)) if item and item.id in mine else None,
-            "done": len(items.keys() & mine.keys()),
-            "total": len(items),
+            "rated": given_view(mine[item.id], item.shown_to(rater, self._seed)) if item and item.id in mine else None,
+            "done": len(done),
+            "total": len(items.keys() | done),
             "read": read / there if there else 1.0,
             "problems": [each.message for each in self._questions.problems],
         }
@@ -146,38 +155,29 @@ class Review:
         with self._lock:
             state = [(part.name, part.tail.generation, len(part.entries)) for part in self._index.parts()]
             if state != self._order.of:
-                known = (each for each in self._index.entries() if self._questions.get(each.question_id))
+                known = [each for each in self._index.entries() if self._questions.get(each.question_id)]
                 pairs = choose_pairs(known, self._seed)
                 lists: dict[Kind, list[Item]] = {"preference": pairs, "rating": choose_singles(pairs)}
                 by_kind = {kind: {item.id: item for item in items} for kind, items in lists.items()}
-                self._order = Order(state, by_kind)
+                self._order = Order(state, by_kind, {entry.digest: entry for entry in known})
             return self._order
 
-    def _rated(self, rater: str, kind: Kind) -> dict[str, Rating]:
+    def _rated(self, rater: str) -> dict[str, Rating]:
         """This rater's standing ratings by item."""
-        mine = [each for each in standing(read_ratings(self._file)) if (each.rater, each.kind) == (rater, kind)]
+        mine = [each for each in standing(read_ratings(self._file)) if each.rater == rater]
         return {item_id(each.kind, each.question_id, each.item): each for each in mine}
 
     def _shown(self, item: Item, rater: str) -> dict[str, Any]:
-        question = self._question(item)
-        entries = item.shown_to(rater, self._seed).entries
-        return {
-            "id": item.id,
-            "question": question.text,
-            "about": f"{question.specialty}, {question.hops} step{'s' * (question.hops != 1)}",
-            "answer": question.answer,
-            "aliases": list(question.aliases),
-            "chain": [f"{each.subject.name} — {each.predicate} — {each.object.name}" for each in question.relations],
-            "episodes": [_episode(entry.digest, self._episode(entry)) for entry in entries],
-        }
+        episodes = [(entry.digest, self._episode(entry)) for entry in item.shown_to(rater, self._seed).entries]
+        return item_view(item.id, self._question(item), episodes)
 
     def _keep(self, verdict: Verdict) -> dict[str, Any]:
-        item = self._items().find(verdict.item)
-        if item is None:
-            raise Refused("there is no such item in this run", 404)
+        item = self._items().item_of(set(verdict.shown))
+        if item is None or item.id != verdict.item:
+            raise Refused("there is no such item in this run any more: skip it", 404)
         entries = {entry.digest: entry for entry in item.entries}
-        if sorted(verdict.shown) != sorted(entries) or len(verdict.criteria) not in (0, len(entries)):
-            raise Refused("the verdict is not of the episodes of this item")
+        if len(verdict.criteria) not in (0, len(entries)):
+            raise Refused("criteria are of each episode of the item, or of none")
         question = self._question(item)
         criteria = verdict.criteria or ({},) * len(entries)
         episodes = [
@@ -207,11 +207,11 @@ class Review:
         if last is None:
             return {"kind": None, "item": None, "rated": None}
         append(self._file, Rating(**_stamp(rater), kind="undo", undoes=last.id))
-        item = self._items().find(item_id(last.kind, last.question_id, last.item))
+        item = self._items().item_of(last.item)
         return {
             "kind": last.kind,
             "item": item.id if item else None,
-            "rated": _given(last, item.shown_to(rater, self._seed)) if item else None,
+            "rated": given_view(last, item.shown_to(rater, self._seed)) if item else None,
         }
 
     def _question(self, item: Item) -> Question:
@@ -242,44 +242,6 @@ def _rated_episode(entry: Entry, rollout: Rollout, question: Question, criteria:
         return RatedEpisode(entry.part, entry.sample, entry.digest, found, reward, criteria)
     except ValueError as error:
         raise Refused(str(error)) from error
-
-
-def _given(rating: Rating, item: Item) -> dict[str, Any]:
-    """What was said, as the page would send it for the item as it is shown."""
-    criteria = {each.digest: dict(each.criteria) for each in rating.episodes}
-    turned = rating.episodes[0].digest != item.entries[0].digest
-    return {
-        "score": rating.score,
-        "preference": _TURNED[rating.preference] if turned and rating.preference else rating.preference,
-        "criteria": [criteria.get(entry.digest, {}) for entry in item.entries],
-        "comment": rating.comment,
-    }
-
-
-def _episode(named: str, rollout: Rollout) -> dict[str, Any]:
-    return {
-        "digest": named,
-        "answer": rollout.answer,
-        "ending": rollout.ending,
-        "calls": rollout.num_tool_calls,
-        "steps": [_step(step) for step in rollout.steps],
-    }
-
-
-def _step(step: Step) -> dict[str, Any]:
-    """A turn as a reader wants it: what it thought, what it asked, what came back; as written where it says neither."""
-    thought = thought_of(step.text)
-    call = None
-    if step.call is not None:
-        call = {"tool": step.call.name, "arguments": [[key, str(value)] for key, value in step.call.arguments.items()]}
-    return {
-        "thought": thought,
-        "written": step.text if not thought and call is None else "",
-        "call": call,
-        "observation": step.observation,
-        "mistake": step.status in ("mistake", "malformed"),
-        "sources": list(step.sources),
-    }
 
 
 def _stamp(rater: str) -> dict[str, Any]:

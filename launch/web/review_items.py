@@ -33,8 +33,8 @@ class Item:
 
     def shown_to(self, rater: str, seed: int) -> "Item":
         """The same, its episodes in the order in which this rater sees them."""
-        turned = derive_seed(seed, "side", rater, self.id) % 2
-        return Item(self.kind, self.entries[::-1] if turned else self.entries)
+        turned = derive_seed(seed, "side", rater, self.id) % 2 == 1
+        return Item(self.kind, tuple(sorted(self.entries, key=lambda entry: entry.digest, reverse=turned)))
 
 
 def item_id(kind: str, question_id: str, digests: Iterable[str]) -> str:
@@ -82,6 +82,6 @@ def _contrast(a: Entry, b: Entry) -> int | None:
         return 2
     if a.reward.total == b.reward.total:
         return None
-    if Ending.ANSWERED != a.ending or Ending.ANSWERED != b.ending:
+    if not a.ending == b.ending == Ending.ANSWERED:
         return 2
     return 0 if a.reward.task != b.reward.task else 1
