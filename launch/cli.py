@@ -6,6 +6,12 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
+from launch.commands import corpora, dashboard, exchange, planning, report, review, stages
+from medrl.errors import InfrastructureError, UserError, cause_of
+
+#: In the order in which `medrl --help` lists them.
+_GROUPS = (stages, planning, exchange, corpora, report, dashboard, review)
+
 _DESCRIPTION = """\
 Train medical deep-research agents: synthesise questions and guided trajectories from a medical ontology,
 fine-tune on them (SFT), then improve by trial and reward (GRPO)."""

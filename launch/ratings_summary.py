@@ -1,7 +1,7 @@
 """What clinicians' ratings say: how many, whether raters agree, and whether the built-in rubric is what they want."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -16,7 +16,7 @@ from medrl.preferences import FEATURES, RUBRIC
 from medrl.ratings import CRITERIA, RatedEpisode, Rating, read_ratings, standing
 from medrl.seeds import derive_seed
 
-RESAMPLES = 2000
+RESAMPLES = 1000
 _VALUE: Mapping[Preference, float] = {"first": -1.0, "tie": 0.0, "second": 1.0}
 T = TypeVar("T")
 Judge = Callable[[RatedEpisode], float | None]
@@ -34,9 +34,11 @@ def render_summary(file: Path, seed: int) -> str:
         ("agreement with the built-in rubric and the reward", _with_scores(ratings, seed)),
         ("r_expert, if reward.ratings names this file", _learnt(file, seed)),
     ]
-    return (
-        "\n\n".join("\n".join([title, *(f"  {name:26}{text}" for name, text in rows)]) for title, rows in parts) + "\n"
-    )
+    return "\n\n".join(_section(title, rows) for title, rows in parts) + "\n"
+
+
+def _section(title: str, rows: Iterable[tuple[str, str]]) -> str:
+    return "\n".join([title, *(f"  {name:26}{text}" if name else f"  {text}" for name, text in rows)])
 
 
 def _counts(lines: Sequence[Rating], ratings: Sequence[Rating]) -> Iterator[tuple[str, str]]:
