@@ -86,7 +86,9 @@ class Dashboard:
         stages = self._state.stages()
         read, there = self._index.progress()
         config = self._state.config()
-        summary, health = self._state.summary(), self._state.health(now)
+        summary, health, working = self._state.summary(), self._state.health(now), is_held(self._run)
+        told = working and health is not None and not health["stale"] and not health.get("ended")
+        at_work = (health.get("stage") or None) if told and health is not None else None
         problems = [
             *self._state.problems(),
             *self._metrics.problems,
@@ -97,8 +99,8 @@ class Dashboard:
             {
                 "metrics": metrics,
                 "now": now,
-                "working": is_held(self._run),
-                "standing": standing(self._metrics.lines, stages, config, now),
+                "working": working,
+                "standing": standing(self._metrics.lines, stages, config, at_work, now),
                 "stages": {name: stage.get("wall_s") for name, stage in stages.items()},
                 "summary": summary,
                 "health": health,

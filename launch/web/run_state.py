@@ -92,16 +92,17 @@ def is_held(run: Path) -> bool:
 
 
 def standing(
-    lines: Sequence[dict[str, Any]], stages: dict[str, Any], config: Config | None, now: float
+    lines: Sequence[dict[str, Any]], stages: dict[str, Any], config: Config | None, at_work: str | None, now: float
 ) -> dict[str, Any]:
-    """Where the run stands: the stage that logged last, its step of how many, and seconds that are left of it.
+    """Where the run stands: `at_work`, the stage that says so, else the one that logged last; its step of how many, and
+    seconds that are left of it.
 
     {"stage", "step": steps done, "total", "eta_s", "time": of the last line}; None where it cannot be known. The time
     left is that of the remaining steps at the median of the last ones, less what the step at work has taken.
     """
-    if not lines:
-        return {"stage": None, "step": None, "total": None, "eta_s": None, "time": None}
-    last = lines[-1]
+    last = lines[-1] if lines else None
+    if last is None or at_work not in (None, last["stage"]):
+        return {"stage": at_work, "step": None, "total": None, "eta_s": None, "time": last["time"] if last else None}
     stage, step = last["stage"], last["step"] + 1
     totals = {"sft": config.sft.updates, "grpo": config.grpo.steps} if config is not None else {}
     total = totals.get(stage)

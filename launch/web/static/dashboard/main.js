@@ -78,10 +78,11 @@ function head({ working, standing, stages, indexed, problems, num_problems: coun
   const { stage, step, total, eta_s: eta, time } = standing;
   const words = [];
   if (stage) {
-    words.push(stage in stages ? `${stage} is done` : `${stage}, step ${step}${total ? ` of ${total}` : ""}`);
+    const reached = step === null ? "" : `, ${step}${total ? ` of ${total}` : ""} steps done`;
+    words.push(stage in stages ? `${stage} is done` : `${stage}${reached}`);
     if (working && eta !== null) words.push(`about ${seconds(eta)} of it left`);
-    words.push(`last logged ${seconds(Math.max(0, now - time))} ago`);
-  } else words.push("nothing is logged yet");
+  }
+  words.push(time ? `last logged ${seconds(Math.max(0, now - time))} ago` : "nothing is logged yet");
   find("standing").replaceChildren(
     h("span", { class: working ? "pill on" : "pill" }, working ? "at work" : "not at work"), ` ${words.join(" · ")}`);
   const done = stage && total && working ? h("progress", { max: total, value: step, "aria-label": `${stage}, steps` }) : "";
