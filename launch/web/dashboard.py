@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import TypeVar
 
 from pydantic import TypeAdapter
 from starlette.exceptions import HTTPException
@@ -69,10 +69,10 @@ class Dashboard:
         if config is not None:
             settings = {
                 "weights": {term: getattr(config.reward, term) for term in ("task", "expert", "efficiency")},
-                "clip": [1.0 - config.grpo.clip_low, 1.0 + config.grpo.clip_high],
-                "learn_from": config.grpo.learn_from,
-                "schedule": config.grpo.schedule,
-                "model": config.model.path,
+                # Clipping bounds the ratio to the sampler only if that is the ratio of the loss.
+                "clip": [1.0 - config.grpo.clip_low, 1.0 + config.grpo.clip_high]
+                if config.grpo.ratio == "coupled"
+                else None,
             }
         path = str(self._run.resolve())
         return JSONResponse(
@@ -104,7 +104,11 @@ class Dashboard:
                 "stages": {name: stage.get("wall_s") for name, stage in stages.items()},
                 "summary": summary,
                 "health": health,
-                "indexed": {"read": read, "there": there, "episodes": len(self._index.entries())},
+                "indexed": {
+                    "read": read,
+                    "there": there,
+                    "episodes": sum(len(part.entries) for part in self._index.parts()),
+                },
                 "parts": [part.name for part in self._index.parts()],
                 "problems": [asdict(problem) for problem in problems[:50]],
                 "num_problems": len(problems),
@@ -117,12 +121,9 @@ class Dashboard:
 
     def groups(self, request: Request) -> Response:
         query = request.query_params
-        result = query.get("result") or None
-        if result is not None and result not in get_args(Result):
-            raise HTTPException(400, f"result={result}: give one of {', '.join(get_args(Result))}")
         wanted = Wanted(
             part=query.get("part") or None,
-            result=result,
+            result=_result(query.get("result", "")),
             ending=query.get("ending") or None,
             tool=query.get("tool") or None,
             hops=_number(request, "hops", int),
@@ -214,3 +215,10 @@ def _number(request: Request, name: str, kind: Callable[[str], Number]) -> Numbe
         return kind(text) if text else None
     except ValueError as error:
         raise HTTPException(400, f"{name}={text}: not a number") from error
+
+
+def _result(text: str) -> Result | None:
+    try:
+        return Result(text) if text else None
+    except ValueError as error:
+        raise HTTPException(400, f"result={text}: give one of {', '.join(Result)}") from error

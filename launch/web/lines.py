@@ -65,4 +65,3 @@ class Tail:
         if self.offset:
             self.generation += 1
         self.offset, self._count, self._inode, self._seal = 0, 0, 0, b""
-

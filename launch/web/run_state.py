@@ -1,13 +1,13 @@
 """The small files of a run, and where it stands by them."""
 
 import fcntl
-import json
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from launch.web.problems import Problem
+from launch.web.problems import Problem, parse_json
 from medrl.config import Config, load
 from medrl.errors import DataError, UserError
 
@@ -38,8 +38,8 @@ class RunState:
 
     def health(self, now: float) -> dict[str, Any] | None:
         """health.json with `age_s`, and `stale`: a run is at work but has not written it for `STALE_S`."""
-        health = self._object("health.json")
-        if health is None or not isinstance(health.get("time"), int | float):
+        health: dict[str, Any] | None = self._read("health.json", _health)
+        if health is None:
             return None
         age_s = max(0.0, now - health["time"])
         return health | {"age_s": age_s, "stale": age_s > STALE_S and is_held(self.run)}
@@ -69,11 +69,18 @@ class RunState:
 
 def _json_object(path: Path) -> dict[str, Any]:
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = parse_json(path.read_bytes())
     except ValueError as error:
         raise DataError(f"not JSON: {error}") from error
     if not isinstance(value, dict):
         raise DataError("not a JSON object")
+    return value
+
+
+def _health(path: Path) -> dict[str, Any]:
+    value = _json_object(path)
+    if not isinstance(value.get("time"), int | float) or not isinstance(value.get("actors"), list):
+        raise DataError("`time` and `actors` are not there: another version of medrl wrote it")
     return value
 
 
@@ -107,13 +114,8 @@ def standing(
     totals = {"sft": config.sft.updates, "grpo": config.grpo.steps} if config is not None else {}
     total = totals.get(stage)
     recent = [line for line in lines[-_RECENT:] if line["stage"] == stage]
-    gaps = [
-        after["time"] - before["time"]
-        for before, after in zip(recent, recent[1:], strict=False)
-        if after["step"] == before["step"] + 1
-    ]
+    gaps = [after["time"] - before["time"] for before, after in pairwise(recent) if after["step"] == before["step"] + 1]
     eta_s = None
     if total is not None and stage not in stages and gaps:
         eta_s = max(0.0, median(gaps) * (total - step) - min(median(gaps), now - last["time"]))
     return {"stage": stage, "step": step, "total": total, "eta_s": eta_s, "time": last["time"]}
-

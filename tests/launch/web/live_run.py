@@ -69,12 +69,20 @@ def write_step(run: Path, step: int) -> None:
             }
             for episode in episodes
         ]
-        write_text(run / "trajectories" / f"grpo-{step:04d}.tokens.jsonl", "".join(json.dumps(x) + "\n" for x in learnt))
+        write_text(
+            run / "trajectories" / f"grpo-{step:04d}.tokens.jsonl", "".join(json.dumps(x) + "\n" for x in learnt)
+        )
 
 
 def log_step(run: Path, step: int, passed: float) -> None:
     """One more line of metrics."""
-    line = {"stage": "grpo", "step": step, "time": 100.0 + step, "rollout/pass_rate": passed, "reward/total/mean": passed}
+    line = {
+        "stage": "grpo",
+        "step": step,
+        "time": 100.0 + step,
+        "rollout/pass_rate": passed,
+        "reward/total/mean": passed,
+    }
     with (run / "metrics.jsonl").open("a", encoding="utf-8") as file:
         file.write(json.dumps(line) + "\n")
 
@@ -82,7 +90,7 @@ def log_step(run: Path, step: int, passed: float) -> None:
 def write_live_run(path: Path, steps: int = 3) -> Path:
     """The sample run with a configuration, a tokenizer, `steps` steps, and the health of its actors."""
     write_sample_run(path)
-    config = load_recipe("quickstart", [f"run_dir={path}", "grpo.steps=40"])
+    config = load_recipe("quickstart", [f"run_dir={path}", "grpo.steps=40", "grpo.ratio=coupled"])
     write_text(path / "config.yaml", config.to_yaml())
     write_json(path / "stages.json", {"knowledge": {"wall_s": 3.0}, "sft": {"wall_s": 60.0}})
     (path / "checkpoints" / "sft").mkdir(parents=True)

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import math
 import subprocess
 import sys
 import threading
@@ -19,7 +20,10 @@ from tests.launch.web.live_run import groups_of, log_step, write_live_run, write
 from tests.serving import serving
 
 pytestmark = needs_browser
-FIRST_PAINT_MS = "performance.getEntriesByType('paint').find((each) => each.name === 'first-contentful-paint')?.startTime"
+expect.set_options(timeout=20_000)
+FIRST_PAINT_MS = (
+    "performance.getEntriesByType('paint').find((each) => each.name === 'first-contentful-paint')?.startTime"
+)
 
 
 @pytest.fixture
@@ -68,7 +72,9 @@ def test_curves_are_searched_and_read_off(at: str) -> None:
         expect(page.locator("main")).to_contain_text("No metric fits")
         page.locator("input[name=metric]").fill("gradient clip")  # words of the meaning, in any order
         expect(page.locator("figure")).to_have_count(1)
-        expect(page.locator("figcaption span[title]")).to_have_attribute("title", "norm of the gradient, before clipping")
+        expect(page.locator("figcaption span[title]")).to_have_attribute(
+            "title", "norm of the gradient, before clipping"
+        )
         chart = page.locator("figure svg[role=img]")
         chart.focus()
         page.keyboard.press("ArrowRight")
@@ -119,7 +125,7 @@ def test_words_are_searched_in_all_episodes(at: str) -> None:
         page.goto(f"{at}/?tab=groups")
         page.get_by_label("Search the episodes").fill("finding number 7?")
         status = page.locator(".list [role=status]")
-        expect(status).to_have_text("3 found; 66 of 66 groups searched")
+        expect(status).to_have_text("6 found; 66 of 66 groups searched")
         expect(page.locator(".list .hit").first).to_contain_text("question:")
         page.get_by_label("Search the episodes").fill('alert("x")')
         expect(status).to_contain_text("66 of 66 groups searched")
@@ -139,7 +145,9 @@ def test_a_group_is_shown_side_by_side_and_what_a_tool_wrote_stays_text(at: str)
         expect(page.get_by_role("heading", name="finding number 8?")).to_be_visible()
         articles = page.locator(".side article")
         expect(articles).to_have_count(4)
-        assert [article.locator("h4 b").inner_text() for article in articles.all()] == ["✓ correct"] * 2 + ["✗ not correct"] * 2
+        assert [article.locator("h4 b").inner_text() for article in articles.all()] == ["✓ correct"] * 2 + [
+            "✗ not correct"
+        ] * 2
         expect(articles.nth(3)).to_contain_text('<script>alert("x")</script>')
         expect(articles.nth(3)).to_contain_text("Sources: omim:0")
         assert page.locator("main script, main img").count() == 0
@@ -172,6 +180,8 @@ def test_tokens_show_mask_ratio_and_advantage(at: str, run: Path) -> None:
         assert article.locator(".down1").count() == sum(-0.1 <= each < -0.02 for each in differences) > 0
         assert article.locator(".under-good").count() == len(sampled)  # its recorded advantage is 0.375
         assert page.locator(".side article").nth(0).locator(".under-bad").count() > 0
+        clipped = sum(math.exp(each) > 1.28 for each in differences)  # a good episode's, by its upper bound alone
+        assert article.locator(".clipped").count() == clipped > 0
         page.get_by_label("Colour by").select_option("advantage")
         expect(article.locator(".good2")).to_have_count(len(sampled))
         page.get_by_label("Colour by").select_option("version")
@@ -235,7 +245,11 @@ def test_a_hundred_megabytes_of_trajectories_stay_usable(tmp_path: Path) -> None
     padding = "x" * 9_000
     for number in range(40):
         episodes = [
-            replace(each, steps=[replace(each.steps[0], observation=padding), *each.steps[1:]], sample=each.sample + 4 * copy)
+            replace(
+                each,
+                steps=[replace(each.steps[0], observation=padding), *each.steps[1:]],
+                sample=each.sample + 4 * copy,
+            )
             for copy in range(8)
             for each in step
         ]

@@ -65,9 +65,8 @@ def test_a_part_written_again_replaces_the_old_one(run: Path) -> None:
     old = index.entries("grpo-0001")
     anew = list(groups_of(7))[3:]
     write_jsonl(run / "trajectories" / "grpo-0001.jsonl", anew)
-    with pytest.raises(Moved):  # other letters stand at the old places
-        for entry in old:
-            index.episode(entry)
+    with pytest.raises(Moved):  # other letters stand at the old place
+        index.episode(old[-1])
     index.update()
     assert [index.episode(entry) for entry in index.entries("grpo-0001")] == anew
 
@@ -135,7 +134,17 @@ def test_reading_while_a_writer_appends_and_replaces(run: Path) -> None:
 
 
 def test_parts_stand_in_the_order_of_the_run() -> None:
-    mixed = ["rl", "benchmarks/x/rl", "grpo-0010", "sft-sampled", "grpo-9999", "grpo-10000", "base", "sft", "rl-sampled"]
+    mixed = [
+        "rl",
+        "benchmarks/x/rl",
+        "grpo-0010",
+        "sft-sampled",
+        "grpo-9999",
+        "grpo-10000",
+        "base",
+        "sft",
+        "rl-sampled",
+    ]
     assert sorted(mixed, key=part_order) == [
         "base",
         "sft",

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from launch.web.episodes import EpisodeIndex
-from launch.web.groups import Wanted, list_groups
+from launch.web.groups import Result, Wanted, list_groups
 from launch.web.questions import Questions
 from launch.web.search import find, words_of
 from medrl.chat import thought_of
@@ -56,9 +56,9 @@ def passes(group: list[Rollout]) -> list[bool]:
     ("wanted", "rule"),
     [
         (Wanted(), lambda group, asked: True),
-        (Wanted(result="correct"), lambda group, asked: all(passes(group))),
-        (Wanted(result="wrong"), lambda group, asked: not any(passes(group))),
-        (Wanted(result="mixed"), lambda group, asked: len(set(passes(group))) == 2),
+        (Wanted(result=Result.CORRECT), lambda group, asked: all(passes(group))),
+        (Wanted(result=Result.WRONG), lambda group, asked: not any(passes(group))),
+        (Wanted(result=Result.MIXED), lambda group, asked: len(set(passes(group))) == 2),
         (Wanted(ending="answered", min_calls=4), lambda group, asked: any(e.num_tool_calls >= 4 for e in group)),
         (Wanted(ending="turn_limit"), lambda group, asked: False),
         (Wanted(tool="medical_retriever"), lambda group, asked: True),
@@ -119,7 +119,8 @@ def written(episode: Rollout, asked: Question) -> str:
 
 
 @pytest.mark.parametrize(
-    "text", ["documents findings", "BRCA2", "FINDING 2", '"query":', "alert(", "nowhere", "number 7?", "<script>", "the"]
+    "text",
+    ["documents findings", "BRCA2", "FINDING 2", '"query":', "alert(", "nowhere", "number 7?", "<script>", "the"],
 )
 def test_search_finds_what_a_plain_search_finds(run: Path, index: EpisodeIndex, text: str) -> None:
     asked = {each.id: each for each in read_jsonl(run / "data" / "questions.jsonl", Question)}
@@ -178,3 +179,19 @@ def test_a_part_that_is_replaced_under_a_search_is_passed_over(run: Path, tmp_pa
     write_jsonl(copy / "trajectories" / "rl.jsonl", [])
     found = list_groups(index, Questions(copy), Wanted(text="documents"), 0, 1000, time.monotonic())
     assert {row["part"] for row in found.rows} == {"sft", "grpo-0000"}
+
+
+def test_what_was_not_scored_is_not_wrong(tmp_path: Path) -> None:
+    """Benchmarks keep their verdicts apart: none of their episodes has a reward."""
+    played = [replace(rollout(question(0), passed=False, calls=1), sample=sample) for sample in range(2)]
+    write_jsonl(
+        tmp_path / "benchmarks" / "gaia" / "rl-all" / "trajectories.jsonl", [replace(x, reward=None) for x in played]
+    )
+    write_jsonl(tmp_path / "trajectories" / "rl.jsonl", [played[0], replace(played[1], reward=None)])
+    index = EpisodeIndex(tmp_path)
+    index.update()
+    every = list_groups(index, Questions(tmp_path), Wanted(), 0, 10).rows
+    assert [(row["pass_rate"], row["correct"]) for row in every] == [(0.0, [False, None]), (None, [None, None])]
+    wrong = list_groups(index, Questions(tmp_path), Wanted(result=Result.WRONG), 0, 10).rows
+    assert [row["part"] for row in wrong] == ["rl"]
+    assert every[0]["question"] is None  # the run has no questions, and says so

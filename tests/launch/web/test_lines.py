@@ -1,4 +1,5 @@
 import os
+from itertools import pairwise
 from pathlib import Path
 
 from hypothesis import given
@@ -27,7 +28,7 @@ def test_whatever_the_writes_each_whole_line_comes_once(
     content = b"\n".join(written)
     tail, lines = Tail(path), []
     places = sorted({0, len(content), *(min(cut, len(content)) for cut in cuts)})
-    for start, end in zip(places, places[1:], strict=False):
+    for start, end in pairwise(places):
         with path.open("ab") as file:
             file.write(content[start:end])
         lines += drained(tail, most_bytes)

@@ -86,12 +86,14 @@ def test_old_health_of_a_run_at_work_is_stale(run: Path) -> None:
 
 def test_files_that_cannot_be_read_are_named_until_they_can(run: Path) -> None:
     state = RunState(run)
-    (run / "summary.json").write_text("{")
+    (run / "summary.json").write_text('{"base": NaN}')
+    (run / "health.json").write_text('{"time": 1}')
+    assert state.health(0.0) is None
     (run / "config.yaml").write_text("nonsense: 1\n")
     assert state.summary() is None and state.config() is None
-    assert {problem.file for problem in state.problems()} == {"summary.json", "config.yaml"}
+    assert {problem.file for problem in state.problems()} == {"summary.json", "config.yaml", "health.json"}
     assert any("name is missing" in problem.message for problem in state.problems())
     (run / "summary.json").write_text(json.dumps({"base": {}}))
     os.utime(run / "summary.json", (1.0, 1.0))
     assert state.summary() == {"base": {}}
-    assert {problem.file for problem in state.problems()} == {"config.yaml"}
+    assert {problem.file for problem in state.problems()} == {"config.yaml", "health.json"}

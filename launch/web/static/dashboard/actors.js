@@ -5,6 +5,8 @@ import { number, seconds } from "./format.js";
 
 const STATES = { alive: "on", starting: "", restarting: "off", dead: "off", stopped: "" };
 
+const FIGURES = ["rss_gb", "cpu", "requests_running", "requests_waiting", "tokens_per_s", "policy_version", "episodes"];
+
 export class Actors {
   constructor(app) {
     this.app = app;
@@ -29,9 +31,9 @@ function report({ actors, age_s: age, ended, stage, step, stale }, working) {
     "waiting", "tokens/s", "policy version", "episodes"];
   return [h("p", { class: old ? "bad" : "note", role: old ? "alert" : null, id: "health" }, told),
     table(head, actors.map((each) => [each.name,
-      h("td", {}, h("span", { class: `pill ${STATES[each.state] ?? ""}` }, each.state)), each.node, each.pid === null ? null :
-        String(each.pid), number(each.restarts), seconds(each.heard_s), number(each.rss_gb, 3), number(each.cpu, 3),
-      ...["requests_running", "requests_waiting", "tokens_per_s", "policy_version", "episodes"].map((key) => number(each[key], 3))])),
+      h("td", {}, h("span", { class: `pill ${STATES[each.state] ?? ""}` }, each.state)), each.node,
+      each.pid === null ? null : String(each.pid), number(each.restarts), seconds(each.heard_s),
+      ...FIGURES.map((key) => number(each[key], 3))])),
     h("p", { class: "note" }, "Memory and cores are those of a process and its children, known on the controller's node alone. " +
       "An actor is heard of when it does something; one that waits for work is silent, and well.")];
 }

@@ -45,7 +45,7 @@ function navigate() {
   shown = tab();
   view = new TABS[shown][1](app);
   find("view").replaceChildren(view.element);
-  view.update();
+  view.update(true);
 }
 
 function complain(error) {
@@ -54,6 +54,7 @@ function complain(error) {
 
 async function poll() {
   try {
+    let fresh = false;
     do {
       if (!app.about?.settings) {
         app.about = await ask("run");
@@ -62,10 +63,10 @@ async function poll() {
         find("name").title = app.about.path;
       }
       app.live = await ask("live", app.metrics.position);
-      app.live.fresh = app.metrics.take(app.live.metrics);
+      fresh = app.metrics.take(app.live.metrics) || fresh;
     } while (app.live.metrics.more);
     head(app.live);
-    if (view) view.update();
+    if (view) view.update(fresh);
     else navigate();
   } catch (error) {
     if (error instanceof TypeError && !navigator.onLine) complain(error);
