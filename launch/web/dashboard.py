@@ -10,7 +10,11 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+<<<<<<< HEAD
 from typing import TypeVar, get_args
+=======
+from typing import TypeVar
+>>>>>>> dashboard
 
 from pydantic import TypeAdapter
 from starlette.exceptions import HTTPException
@@ -69,10 +73,10 @@ class Dashboard:
         if config is not None:
             settings = {
                 "weights": {term: getattr(config.reward, term) for term in ("task", "expert", "efficiency")},
-                "clip": [1.0 - config.grpo.clip_low, 1.0 + config.grpo.clip_high],
-                "learn_from": config.grpo.learn_from,
-                "schedule": config.grpo.schedule,
-                "model": config.model.path,
+                # Clipping bounds the ratio to the sampler only if that is the ratio of the loss.
+                "clip": [1.0 - config.grpo.clip_low, 1.0 + config.grpo.clip_high]
+                if config.grpo.ratio == "coupled"
+                else None,
             }
         path = str(self._run.resolve())
         return JSONResponse(
@@ -86,7 +90,9 @@ class Dashboard:
         stages = self._state.stages()
         read, there = self._index.progress()
         config = self._state.config()
-        summary, health = self._state.summary(), self._state.health(now)
+        summary, health, working = self._state.summary(), self._state.health(now), is_held(self._run)
+        told = working and health is not None and not health["stale"] and not health.get("ended")
+        at_work = (health.get("stage") or None) if told and health is not None else None
         problems = [
             *self._state.problems(),
             *self._metrics.problems,
@@ -97,12 +103,16 @@ class Dashboard:
             {
                 "metrics": metrics,
                 "now": now,
-                "working": is_held(self._run),
-                "standing": standing(self._metrics.lines, stages, config, now),
+                "working": working,
+                "standing": standing(self._metrics.lines, stages, config, at_work, now),
                 "stages": {name: stage.get("wall_s") for name, stage in stages.items()},
                 "summary": summary,
                 "health": health,
-                "indexed": {"read": read, "there": there, "episodes": len(self._index.entries())},
+                "indexed": {
+                    "read": read,
+                    "there": there,
+                    "episodes": sum(len(part.entries) for part in self._index.parts()),
+                },
                 "parts": [part.name for part in self._index.parts()],
                 "problems": [asdict(problem) for problem in problems[:50]],
                 "num_problems": len(problems),
@@ -115,12 +125,9 @@ class Dashboard:
 
     def groups(self, request: Request) -> Response:
         query = request.query_params
-        result = query.get("result") or None
-        if result is not None and result not in get_args(Result):
-            raise HTTPException(400, f"result={result}: give one of {', '.join(get_args(Result))}")
         wanted = Wanted(
             part=query.get("part") or None,
-            result=result,
+            result=_result(query.get("result", "")),
             ending=query.get("ending") or None,
             tool=query.get("tool") or None,
             hops=_number(request, "hops", int),
@@ -212,3 +219,10 @@ def _number(request: Request, name: str, kind: Callable[[str], Number]) -> Numbe
         return kind(text) if text else None
     except ValueError as error:
         raise HTTPException(400, f"{name}={text}: not a number") from error
+
+
+def _result(text: str) -> Result | None:
+    try:
+        return Result(text) if text else None
+    except ValueError as error:
+        raise HTTPException(400, f"result={text}: give one of {', '.join(Result)}") from error

@@ -1,7 +1,7 @@
 """Where each episode of a run stands in its files, and the little of it that lists and filters need.
 
-Built in the background, file by file, and read on as the run writes: an entry is a few hundred bytes, an episode some ten
-thousand, mostly token ids, and is read from its place when it is looked at.
+Built in the background, file by file, and read on as the run writes: an entry is a few hundred bytes, an episode some
+ten thousand, mostly token ids, and is read from its place when it is looked at.
 """
 
 import re
@@ -58,8 +58,9 @@ class Entry:
     calls: tuple[Call, ...]
 
     @property
-    def correct(self) -> bool:
-        return self.reward is not None and self.reward.task >= 1.0
+    def correct(self) -> bool | None:
+        """None where it was not scored, as in a benchmark, which keeps its verdicts apart."""
+        return None if self.reward is None else self.reward.task >= 1.0
 
 
 @dataclass

@@ -3,15 +3,24 @@
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
 from statistics import fmean
-from typing import Any, Literal
+from typing import Any
 
 from launch.web.episodes import Entry, EpisodeIndex, Moved
 from launch.web.questions import Questions
 from launch.web.search import Hit, find, words_of
 
 SEARCH_S = 1.5
-Result = Literal["correct", "wrong", "mixed"]
+
+
+class Result(StrEnum):
+    """Whether all, none or some of a group's scored episodes are correct."""
+
+    CORRECT = "correct"
+    WRONG = "wrong"
+    MIXED = "mixed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +79,18 @@ def grouped(entries: Sequence[Entry]) -> list[list[Entry]]:
     return [sorted(group, key=lambda entry: entry.sample) for group in groups.values()]
 
 
-def result_of(group: Sequence[Entry]) -> Result:
-    """Whether all, none or some of its episodes are correct."""
-    passed = sum(entry.correct for entry in group)
-    return "wrong" if passed == 0 else "correct" if passed == len(group) else "mixed"
+def result_of(group: Sequence[Entry]) -> Result | None:
+    """None where none of its episodes is scored."""
+    rate = pass_rate(group)
+    if rate is None:
+        return None
+    return Result.WRONG if rate == 0.0 else Result.CORRECT if rate == 1.0 else Result.MIXED
+
+
+def pass_rate(group: Sequence[Entry]) -> float | None:
+    """Share of its scored episodes that are correct; None where none is scored."""
+    verdicts = [entry.correct for entry in group if entry.correct is not None]
+    return fmean(verdicts) if verdicts else None
 
 
 def _kept(group: Sequence[Entry], wanted: Wanted, questions: Questions) -> list[Entry]:
@@ -107,9 +124,8 @@ def _search(
 ) -> tuple[Entry, Hit] | None:
     for entry in kept:
         try:
-            hit = find(
-                words, questions.get(entry.question_id), index.line(entry), lambda entry=entry: index.episode(entry)
-            )
+            question = questions.get(entry.question_id)
+            hit = find(words, question, index.line(entry), partial(index.episode, entry))
         except Moved:  # replaced under the search: the next one sees what is there then
             continue
         if hit is not None:
@@ -125,7 +141,7 @@ def _row(group: Sequence[Entry], questions: Questions, found: tuple[Entry, Hit] 
         "question": question.text if question is not None else None,
         "hops": question.hops if question is not None else None,
         "specialty": question.specialty if question is not None else None,
-        "pass_rate": fmean(entry.correct for entry in group),
+        "pass_rate": pass_rate(group),
         "rewards": [entry.reward.total if entry.reward is not None else None for entry in group],
         "correct": [entry.correct for entry in group],
         "endings": sorted({str(entry.ending) for entry in group}),

@@ -1,12 +1,11 @@
 """metrics.jsonl while it grows."""
 
-import json
 import threading
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from launch.web.lines import Line, Tail
-from launch.web.problems import Problem
+from launch.web.problems import Problem, parse_json
 
 MOST_LINES = 2_000
 
@@ -47,7 +46,7 @@ class MetricsTail:
 
     def _take(self, line: Line) -> None:
         try:
-            values = json.loads(line.text, parse_constant=_refuse)
+            values = parse_json(line.text)
             if not isinstance(values["stage"], str) or not isinstance(values["step"], int):
                 raise ValueError("`stage` must be text and `step` a whole number")
         except KeyError as error:
@@ -56,7 +55,3 @@ class MetricsTail:
             self.problems.append(Problem("metrics.jsonl", line.number, f"not a line of metrics: {error}"))
         else:
             self.lines.append(values)
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not JSON")

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from launch.web.episodes import Call, Entry
-from launch.web.groups import grouped, result_of
+from launch.web.groups import Result, grouped, pass_rate, result_of
 
 
 def part_figures(entries: Sequence[Entry]) -> dict[str, Any]:
     """Of the episodes of one part, or of all parts together.
 
-    {"episodes", "groups", "mixed": groups with right and wrong episodes, "pass_rate": mean over groups,
+    {"episodes", "groups", "mixed": groups with right and wrong episodes, "pass_rate": mean over scored groups,
     "reward": means over scored episodes by term, None without any, "endings": counts, "turns", "calls", "tokens",
     "duration_s": means, "tools": `tool_figures`}
     """
@@ -29,8 +29,8 @@ def part_figures(entries: Sequence[Entry]) -> dict[str, Any]:
     return {
         "episodes": len(entries),
         "groups": len(groups),
-        "mixed": sum(result_of(group) == "mixed" for group in groups),
-        "pass_rate": _mean([fmean(entry.correct for entry in group) for group in groups]),
+        "mixed": sum(result_of(group) is Result.MIXED for group in groups),
+        "pass_rate": _mean([rate for group in groups if (rate := pass_rate(group)) is not None]),
         "reward": {term: fmean(values) for term, values in terms.items()} if rewards else None,
         "endings": dict(Counter(str(entry.ending) for entry in entries).most_common()),
         "turns": _mean([entry.turns for entry in entries]),

@@ -1,13 +1,13 @@
 """The small files of a run, and where it stands by them."""
 
 import fcntl
-import json
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from launch.web.problems import Problem
+from launch.web.problems import Problem, parse_json
 from medrl.config import Config, load
 from medrl.errors import DataError, UserError
 
@@ -38,8 +38,8 @@ class RunState:
 
     def health(self, now: float) -> dict[str, Any] | None:
         """health.json with `age_s`, and `stale`: a run is at work but has not written it for `STALE_S`."""
-        health = self._object("health.json")
-        if health is None or not isinstance(health.get("time"), int | float):
+        health: dict[str, Any] | None = self._read("health.json", _health)
+        if health is None:
             return None
         age_s = max(0.0, now - health["time"])
         return health | {"age_s": age_s, "stale": age_s > STALE_S and is_held(self.run)}
@@ -69,11 +69,18 @@ class RunState:
 
 def _json_object(path: Path) -> dict[str, Any]:
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = parse_json(path.read_bytes())
     except ValueError as error:
         raise DataError(f"not JSON: {error}") from error
     if not isinstance(value, dict):
         raise DataError("not a JSON object")
+    return value
+
+
+def _health(path: Path) -> dict[str, Any]:
+    value = _json_object(path)
+    if not isinstance(value.get("time"), int | float) or not isinstance(value.get("actors"), list):
+        raise DataError("`time` and `actors` are not there: another version of medrl wrote it")
     return value
 
 
@@ -92,25 +99,22 @@ def is_held(run: Path) -> bool:
 
 
 def standing(
-    lines: Sequence[dict[str, Any]], stages: dict[str, Any], config: Config | None, now: float
+    lines: Sequence[dict[str, Any]], stages: dict[str, Any], config: Config | None, at_work: str | None, now: float
 ) -> dict[str, Any]:
-    """Where the run stands: the stage that logged last, its step of how many, and seconds that are left of it.
+    """Where the run stands: `at_work`, the stage that says so, else the one that logged last; its step of how many, and
+    seconds that are left of it.
 
     {"stage", "step": steps done, "total", "eta_s", "time": of the last line}; None where it cannot be known. The time
     left is that of the remaining steps at the median of the last ones, less what the step at work has taken.
     """
-    if not lines:
-        return {"stage": None, "step": None, "total": None, "eta_s": None, "time": None}
-    last = lines[-1]
+    last = lines[-1] if lines else None
+    if last is None or at_work not in (None, last["stage"]):
+        return {"stage": at_work, "step": None, "total": None, "eta_s": None, "time": last["time"] if last else None}
     stage, step = last["stage"], last["step"] + 1
     totals = {"sft": config.sft.updates, "grpo": config.grpo.steps} if config is not None else {}
     total = totals.get(stage)
     recent = [line for line in lines[-_RECENT:] if line["stage"] == stage]
-    gaps = [
-        after["time"] - before["time"]
-        for before, after in zip(recent, recent[1:], strict=False)
-        if after["step"] == before["step"] + 1
-    ]
+    gaps = [after["time"] - before["time"] for before, after in pairwise(recent) if after["step"] == before["step"] + 1]
     eta_s = None
     if total is not None and stage not in stages and gaps:
         eta_s = max(0.0, median(gaps) * (total - step) - min(median(gaps), now - last["time"]))

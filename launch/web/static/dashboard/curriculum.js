@@ -12,7 +12,8 @@ export class Curriculum {
       "whose believed pass rate is near the target."), this.#panel.element);
   }
 
-  update() {
+  update(fresh) {
+    if (!fresh) return;
     const { metrics } = this.app;
     const series = (kind) => metrics.keys("grpo", `curriculum/${kind}/`).map((key) => ({
       name: `${key.split("/").at(-1)} hops`, points: metrics.points("grpo", key) }));

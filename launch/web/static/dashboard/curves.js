@@ -10,6 +10,7 @@ const FAMILIES = ["reward", "rollout", "tools", "async", "actor", "rollout_corr"
 
 export class Curves {
   #panels = new Map();
+  #shown = null;
   #sections = h("div", {});
 
   constructor(app) {
@@ -29,10 +30,11 @@ export class Curves {
     if (document.activeElement !== this.search) this.search.value = url.get("metric");
     this.log.checked = url.get("log") === "1";
     this.smooth.value = url.get("smooth", "0");
-    this.update();
+    this.update(true);
   }
 
-  update() {
+  update(fresh) {
+    if (!fresh) return;
     const { metrics, about } = this.app;
     const wanted = url.get("metric").toLowerCase().split(/\s+/).filter(Boolean);
     const options = { log: url.get("log") === "1", smooth: Number(url.get("smooth", "0")) };
@@ -48,9 +50,14 @@ export class Curves {
     }
     const place = (family) => (FAMILIES.includes(family) ? FAMILIES.indexOf(family) : FAMILIES.length);
     const names = [...families.keys()].sort((a, b) => place(a) - place(b) || a.localeCompare(b));
-    this.#sections.replaceChildren(...names.map((name) => {
+    for (const name of names) {
       if (!this.#panels.has(name)) this.#panels.set(name, new Panel());
-      return h("section", { "aria-label": name }, h("h2", {}, name), this.#panels.get(name).show(families.get(name)).element);
-    }), ...(names.length ? [] : [h("p", { class: "note" }, metrics.stages.length ? "No metric fits." : "Nothing is logged yet.")]));
+      this.#panels.get(name).show(families.get(name));
+    }
+    if (this.#shown === names.join()) return; // the charts stay where they are, with the reader's place in them
+    this.#shown = names.join();
+    this.#sections.replaceChildren(...names.map((name) => h("section", { "aria-label": name }, h("h2", {}, name),
+      this.#panels.get(name).element)), ...(names.length ? [] : [h("p", { class: "note" },
+      metrics.stages.length ? "No metric fits." : "Nothing is logged yet.")]));
   }
 }

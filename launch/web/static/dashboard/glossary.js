@@ -1,4 +1,4 @@
-// What a metric means, in the words of medrl/metrics.py; <name> there stands for any tool.
+// What a metric means, in the words of medrl/metrics.py; <name> and <hops> there stand for any.
 
 export function meaning(glossary, key) {
   if (key in glossary) return glossary[key];
@@ -6,6 +6,5 @@ export function meaning(glossary, key) {
     const [before, after] = pattern.split(/<\w+>/);
     if (after !== undefined && key.startsWith(before) && key.endsWith(after)) return words;
   }
-  const learner = key.replace(/^sft\//, "actor/");
-  return glossary[learner] ?? "";
+  return "";
 }

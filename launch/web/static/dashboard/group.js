@@ -51,16 +51,17 @@ export class Group {
     const least = Math.min(...(lists ?? []).flatMap((list) => list.version.filter((version) => version !== null)));
     side.append(...episodes.map((episode, at) => this.#episode(episode, turns,
       lists && tokens(lists[at], overlay, this.app.about.settings?.clip, least))));
-    const passed = episodes.filter(({ correct }) => correct).length;
+    const scored = episodes.filter(({ correct }) => correct !== null), passed = scored.filter(({ correct }) => correct).length;
     this.element.replaceChildren(
       h("h2", {}, question?.text ?? id),
       h("p", { class: "quiet" }, `${part} · ${id}${question ? ` · ${question.hops} hops · ${question.specialty}` : ""} · ` +
-        `${passed} of ${episodes.length} correct (${share(passed / episodes.length)})`),
+        (scored.length ? `${passed} of ${scored.length} correct (${share(passed / scored.length)})` : "not scored")),
       question ? h("p", {}, "Gold answer: ", h("b", {}, question.answer),
         question.aliases.length ? h("small", {}, ` (or ${question.aliases.join("; ")})`) : null) :
-        h("p", { class: "note" }, "The run's questions hold none of this id."),
+        h("p", { class: "note" }, "The run's questions hold none of this id; its text is in the prompt, among the tokens."),
       question?.relations.length ? h("p", { class: "chain" }, question.relations[0].subject.name,
-        question.relations.map(({ predicate, object }) => [" → ", h("i", {}, predicate.replaceAll("_", " ")), ` ${object.name}`])) : null,
+        question.relations.map(({ predicate, object }) =>
+          [" → ", h("i", {}, predicate.replaceAll("_", " ")), ` ${object.name}`])) : null,
       this.#switch(view, overlay),
       ...(lists ? [notes(lists), legend(overlay, lists, this.app.about.settings?.clip)] : []), side);
     side.querySelector(".chosen")?.scrollIntoView({ block: "nearest", inline: "nearest" });
@@ -79,18 +80,19 @@ export class Group {
   #episode(episode, turns, listed) {
     const { sample, correct, answer, reward, ending, advantage, calls, tokens: total, action_tokens: acted } = episode;
     const weights = this.app.about.settings?.weights;
-    const verdict = reward === null ? "not scored" : correct ? "✓ correct" : "✗ not correct";
+    const verdict = correct === null ? "not scored" : correct ? "✓ correct" : "✗ not correct";
     const chosen = url.get("sample") === String(sample);
     const head = h("div", {},
       h("h4", {}, h("a", { href: url.link({ ...url.all(), sample }), title: "choose this episode: its address shows it",
         click: (event) => {
           event.preventDefault();
           url.set({ sample: chosen ? "" : sample });
-        } }, `Sample ${sample}`), " ", h("b", { class: correct ? "good" : "bad" }, verdict)),
+        } }, `Sample ${sample}`), " ", h("b", { class: correct === null ? "" : correct ? "good" : "bad" }, verdict)),
       h("div", {}, "Answer: ", h("b", {}, answer ?? "none")),
       reward ? h("div", { title: "task, expert and efficiency penalty, each 0 to 1" },
         weights ? split(reward, weights) : null, h("b", {}, reward.total.toFixed(2)),
-        h("small", {}, ` task ${number(reward.task, 3)}, expert ${number(reward.expert, 3)}, penalty ${number(reward.efficiency, 3)}`)) : null,
+        h("small", {}, ` task ${number(reward.task, 3)}, expert ${number(reward.expert, 3)}, ` +
+          `penalty ${number(reward.efficiency, 3)}`)) : null,
       h("div", {}, "Advantage ", h("b", { class: advantage > 0 ? "good" : advantage < 0 ? "bad" : "" }, signed(advantage))),
       h("div", { class: "quiet" }, `${ending.replaceAll("_", " ")} · ${calls} calls · ${number(acted)} of ${number(total)} ` +
         `tokens sampled · ${seconds(episode.duration_s)}`));
@@ -122,7 +124,7 @@ function notes(lists) {
 function turn({ text, call, observation, status, sources, latency_s: latency, cached, choice, corruption }, at) {
   const thought = /<think>([\s\S]*?)<\/think>/.exec(text)?.[1].trim() ?? "";
   const facts = [call ? `${seconds(latency)}` : null, cached ? "answer known" : null,
-    choice === null || choice === undefined ? null : `choice P = ${number(choice, 2)}`, corruption ? `spoilt: ${corruption}` : null];
+    choice === null ? null : `choice P = ${number(choice, 2)}`, corruption ? `spoilt: ${corruption}` : null];
   return h("div", { class: "turn" },
     thought ? part("thought", `Turn ${at + 1}: thought`, thought) : null,
     call ? part("call", "Call", `${call.name} ${JSON.stringify(call.arguments)}`)

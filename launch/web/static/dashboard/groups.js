@@ -146,7 +146,8 @@ function control(name, changed) {
   if (name.startsWith("min_") || name.startsWith("max_")) {
     return h("input", { type: "number", name, value, step: name.endsWith("calls") ? "1" : "0.1", input: changed });
   }
-  const choices = name === "result" ? Object.entries(RESULTS) : [["", name === "part" ? "all" : "any"], ...(value ? [[value, value]] : [])];
+  const any = ["", name === "part" ? "all" : "any"];
+  const choices = name === "result" ? Object.entries(RESULTS) : value ? [any, [value, value]] : [any];
   return h("select", { name, change: changed }, choices.map(([each, text]) => option(each, text, value)));
 }
 
@@ -173,8 +174,10 @@ function item(row) {
     question ?? id,
     h("span", { class: "meta" }, h("span", {}, part),
       h("span", { class: "squares", title: `${correct.filter(Boolean).length} of ${correct.length} correct` },
-        correct.map((each) => h("b", { class: each ? "good" : "bad" }, each ? "●" : "○"))),
-      h("span", {}, share(rate)), h("span", {}, span[0] === span[1] ? `reward ${span[0] ?? "–"}` : `reward ${span.join("…")}`),
+        correct.map((each) =>
+          (each === null ? h("b", {}, "·") : h("b", { class: each ? "good" : "bad" }, each ? "●" : "○")))),
+      h("span", {}, share(rate)),
+      h("span", {}, span[0] === span[1] ? `reward ${span[0] ?? "–"}` : `reward ${span.join("…")}`),
       hops === null ? null : h("span", {}, `${hops} hops, ${specialty}`)),
     hit ? h("span", { class: "hit" }, `sample ${hit.sample}, ${hit.where}: `, ...marked(hit.text, url.get("q"))) : null));
 }

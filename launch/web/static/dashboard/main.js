@@ -45,7 +45,7 @@ function navigate() {
   shown = tab();
   view = new TABS[shown][1](app);
   find("view").replaceChildren(view.element);
-  view.update();
+  view.update(true);
 }
 
 function complain(error) {
@@ -54,6 +54,7 @@ function complain(error) {
 
 async function poll() {
   try {
+    let fresh = false;
     do {
       if (!app.about?.settings) {
         app.about = await ask("run");
@@ -62,10 +63,10 @@ async function poll() {
         find("name").title = app.about.path;
       }
       app.live = await ask("live", app.metrics.position);
-      app.live.fresh = app.metrics.take(app.live.metrics);
+      fresh = app.metrics.take(app.live.metrics) || fresh;
     } while (app.live.metrics.more);
     head(app.live);
-    if (view) view.update();
+    if (view) view.update(fresh);
     else navigate();
   } catch (error) {
     if (error instanceof TypeError && !navigator.onLine) complain(error);
@@ -78,10 +79,11 @@ function head({ working, standing, stages, indexed, problems, num_problems: coun
   const { stage, step, total, eta_s: eta, time } = standing;
   const words = [];
   if (stage) {
-    words.push(stage in stages ? `${stage} is done` : `${stage}, step ${step}${total ? ` of ${total}` : ""}`);
+    const reached = step === null ? "" : `, ${step}${total ? ` of ${total}` : ""} steps done`;
+    words.push(stage in stages ? `${stage} is done` : `${stage}${reached}`);
     if (working && eta !== null) words.push(`about ${seconds(eta)} of it left`);
-    words.push(`last logged ${seconds(Math.max(0, now - time))} ago`);
-  } else words.push("nothing is logged yet");
+  }
+  words.push(time ? `last logged ${seconds(Math.max(0, now - time))} ago` : "nothing is logged yet");
   find("standing").replaceChildren(
     h("span", { class: working ? "pill on" : "pill" }, working ? "at work" : "not at work"), ` ${words.join(" · ")}`);
   const done = stage && total && working ? h("progress", { max: total, value: step, "aria-label": `${stage}, steps` }) : "";

@@ -17,7 +17,7 @@ export class Overview {
     this.element = h("div", {}, this.#facts, this.#headline, h("h2", {}, "Training"), this.#panel.element, this.#stages);
   }
 
-  update() {
+  update(fresh) {
     const { metrics, live } = this.app;
     const last = metrics.last("grpo"), sft = metrics.last("sft");
     const facts = {
@@ -32,6 +32,14 @@ export class Overview {
     this.#facts.replaceChildren(...Object.entries(facts).filter(([, value]) => value !== "–").map(([name, value]) =>
       h("div", {}, h("dt", {}, name), h("dd", {}, value))));
     this.#headline.replaceChildren(...(live.summary ? headline(live.summary) : []));
+    if (fresh) this.#draw();
+    const stages = Object.entries(live.stages);
+    this.#stages.replaceChildren(...(stages.length ? [h("h2", {}, "Finished stages"),
+      table(["stage", "wall time"], stages.map(([name, wall]) => [name, seconds(wall)]))] : []));
+  }
+
+  #draw() {
+    const { metrics } = this.app;
     const chart = (title, keys, options = {}, stage = "grpo") => ({ title, ...options,
       series: Object.entries(keys).map(([name, key]) => ({ name, points: metrics.points(stage, key) })) });
     this.#panel.show([
@@ -43,9 +51,6 @@ export class Overview {
       chart("Fine-tuning loss", { loss: "sft/loss" }, { zero: true }, "sft"),
       chart("Time of a step", { seconds: "timing_s/step" }, { zero: true }),
     ]);
-    const stages = Object.entries(live.stages);
-    this.#stages.replaceChildren(...(stages.length ? [h("h2", {}, "Finished stages"),
-      table(["stage", "wall time"], stages.map(([name, wall]) => [name, seconds(wall)]))] : []));
   }
 }
 

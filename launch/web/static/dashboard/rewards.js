@@ -20,7 +20,12 @@ export class Rewards {
         "expert, and what the penalty takes, weighted as configured."), this.#table);
   }
 
-  update() {
+  update(fresh) {
+    if (fresh) this.#draw();
+    this.parts.refresh();
+  }
+
+  #draw() {
     const { metrics, about } = this.app, weights = about.settings?.weights;
     const points = (key, weight = 1) => metrics.points("grpo", key).map(([x, y]) => [x, y === null ? null : y * weight]);
     const terms = ["task", "expert", "efficiency"];
@@ -32,13 +37,13 @@ export class Rewards {
       { title: "What the penalty takes", zero: true, series: [{ name: "penalty",
         points: points("reward/efficiency/mean", weights.efficiency) }] }] : []),
       { title: "Total: mean and spread", zero: true, series: [
-        { name: "mean", points: points("reward/total/mean") }, { name: "standard deviation", points: points("reward/total/std") }] },
+        { name: "mean", points: points("reward/total/mean") },
+        { name: "standard deviation", points: points("reward/total/std") }] },
       { title: "Groups with equal rewards", zero: true, help: this.app.about.glossary["rollout/constant_groups"],
         series: [{ name: "share", points: points("rollout/constant_groups") }] },
       { title: "Episodes learnt from", zero: true, help: this.app.about.glossary["actor/samples"],
         series: [{ name: "episodes", points: points("actor/samples") }] },
     ]);
-    this.parts.refresh();
   }
 
   #show({ parts }) {

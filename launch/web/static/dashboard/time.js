@@ -14,10 +14,12 @@ export class Time {
       "unless the schedule is sync."), this.#panel.element);
   }
 
-  update() {
+  update(fresh) {
+    if (!fresh) return;
     const { metrics, about } = this.app;
     const all = (prefix) => metrics.keys("grpo", prefix).filter((key) => key !== "timing_s/step");
-    const series = (keys) => keys.map((key) => ({ name: key.split("/").slice(1).join("/"), points: metrics.points("grpo", key) }));
+    const series = (keys) => keys.map((key) => ({ name: key.split("/").slice(1).join("/"),
+      points: metrics.points("grpo", key) }));
     const one = (key) => ({ title: key, help: meaning(about.glossary, key), zero: true, series: series([key]) });
     this.#panel.show([
       { title: "A step's time, seconds", stacked: true, series: series(all("timing_s/")) },

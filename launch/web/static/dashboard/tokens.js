@@ -45,8 +45,9 @@ export function tokens(list, overlay, clip, least) {
     const words = [`token ${id}`, `sampler ${number(list.sampler[at], 3)}`,
       list.learner ? `learner ${number(list.learner[at], 3)}` : null, ratio === null ? null : `ratio ${ratio.toFixed(4)}`,
       `advantage ${signed(list.advantage)}`, `version ${list.version[at]}`];
-    return h("span", { class: ["t act", ground(overlay, list, at, least), under, clipped ? "clipped" : ""].filter(Boolean).join(" "),
-      title: words.filter(Boolean).join(", ") }, text.replaceAll("\n", "↵\n"));
+    const kinds = ["t act", ground(overlay, list, at, least), under, clipped ? "clipped" : ""];
+    return h("span", { class: kinds.filter(Boolean).join(" "), title: words.filter(Boolean).join(", ") },
+      text.replaceAll("\n", "↵\n"));
   });
   const first = list.mask.indexOf(true) < 0 ? shown.length : list.mask.indexOf(true);
   return h("div", {}, h("p", { class: "quiet" }, summary(list, acted, clip)),
@@ -72,13 +73,16 @@ function summary(list, acted, clip) {
 export function legend(overlay, lists, clip) {
   const swatch = (kind, text) => h("span", {}, h("span", { class: `t act ${kind}` }, "abc"), ` ${text}`);
   const bounds = (values, kinds, text) => kinds.map((kind, at) => swatch(kind, text(values[at])));
-  const versions = [...new Set(lists.flatMap((list) => list.version))].filter((each) => each !== null).sort((a, b) => a - b);
+  const versions = [...new Set(lists.flatMap((list) => list.version))].filter((each) => each !== null);
+  versions.sort((a, b) => a - b);
   const shown = {
-    ratio: () => [swatch("", "about 1"), ...bounds(RATIO_BOUNDS, ["up1", "up2", "up3"], (by) => `above ${Math.exp(by).toFixed(2)}`),
+    ratio: () => [swatch("", "about 1"),
+      ...bounds(RATIO_BOUNDS, ["up1", "up2", "up3"], (by) => `above ${Math.exp(by).toFixed(2)}`),
       ...bounds(RATIO_BOUNDS, ["down1", "down2", "down3"], (by) => `below ${Math.exp(-by).toFixed(2)}`),
       clip ? swatch("clipped", "no gradient: beyond the clip") : null],
-    advantage: () => [swatch("", "0"), ...bounds(ADVANTAGE_BOUNDS, ["good1", "good2", "good3"], (by) => `above +${number(by < 0.01 ? 0 : by)}`),
-      ...bounds(ADVANTAGE_BOUNDS, ["bad1", "bad2", "bad3"], (by) => `below −${number(by < 0.01 ? 0 : by)}`)],
+    advantage: () => [swatch("", "0"),
+      ...bounds(ADVANTAGE_BOUNDS, ["good1", "good2", "good3"], (by) => `above +${by < 0.01 ? 0 : by}`),
+      ...bounds(ADVANTAGE_BOUNDS, ["bad1", "bad2", "bad3"], (by) => `below −${by < 0.01 ? 0 : by}`)],
     sampler: () => bounds(LOGPROB_BOUNDS, ["rare1", "rare2", "rare3"], (by) => `below −${by}`),
     learner: () => bounds(LOGPROB_BOUNDS, ["rare1", "rare2", "rare3"], (by) => `below −${by}`),
     version: () => versions.slice(0, 12).map((each) => swatch(`v${(each - versions[0]) % 6}`, String(each))),

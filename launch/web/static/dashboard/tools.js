@@ -28,13 +28,17 @@ export class Tools {
     if (this.#figures) this.#show(this.#figures);
   }
 
-  update() {
+  update(fresh) {
+    if (fresh) this.#draw();
+    this.parts.refresh();
+  }
+
+  #draw() {
     const { metrics, about } = this.app;
     const keys = metrics.keys("grpo", "tools/");
     this.#panel.show(Object.entries(FIGURES).map(([figure, title]) => ({ title, zero: true, stacked: figure === "calls",
       help: about.glossary[`tools/<name>/${figure}`], series: keys.filter((key) => key.endsWith(`/${figure}`)).map((key) => ({
         name: key.split("/").slice(1, -1).join("/"), points: metrics.points("grpo", key) })) })));
-    this.parts.refresh();
   }
 
   #show(figures) {
