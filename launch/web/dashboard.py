@@ -10,11 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-<<<<<<< HEAD
-from typing import TypeVar, get_args
-=======
 from typing import TypeVar
->>>>>>> dashboard
 
 from pydantic import TypeAdapter
 from starlette.exceptions import HTTPException
