@@ -45,7 +45,7 @@ def item_id(kind: str, question_id: str, digests: Iterable[str]) -> str:
 
 def choose_pairs(entries: Iterable[Entry], seed: int) -> list[Item]:
     """At most 4 pairs a question, taking turns: one right answer and one wrong; two whose rewards differ all the same;
-    and what is left, as one gave no answer or was never scored. Pairs of equal reward tell least and are left out, and
+    last, after those of all questions, what is left, as one gave no answer or was never scored. Pairs of equal reward tell least and are left out, and
     episodes that read the same are one. Questions take turns too, in a seeded order."""
     by_question: defaultdict[str, dict[str, Entry]] = defaultdict(dict)
     for entry in entries:
@@ -53,7 +53,7 @@ def choose_pairs(entries: Iterable[Entry], seed: int) -> list[Item]:
     ranked = [
         (turn, derive_seed(seed, "question", question_id), question_id, Item("preference", pair))
         for question_id, found in by_question.items()
-        for turn, pair in enumerate(_informative(list(found.values()), seed))
+        for turn, pair in _informative(list(found.values()), seed)
     ]
     return [item for *_, item in sorted(ranked, key=lambda each: each[:3])]
 
@@ -64,15 +64,17 @@ def choose_singles(pairs: Sequence[Item]) -> list[Item]:
     return [Item("rating", (entry,)) for entry in entries.values()]
 
 
-def _informative(entries: list[Entry], seed: int) -> list[tuple[Entry, Entry]]:
+def _informative(entries: list[Entry], seed: int) -> list[tuple[int, tuple[Entry, Entry]]]:
+    """A question's pairs, each with its turn."""
+
     def drawn(*digests: str) -> int:
         return derive_seed(seed, "pair", *sorted(digests))
 
     few = sorted(entries, key=lambda entry: (drawn(entry.digest), entry.digest))[:EPISODES_A_QUESTION]
     pairs = sorted(combinations(few, 2), key=lambda pair: drawn(*(entry.digest for entry in pair)))
     outcome, reward, rest = ([pair for pair in pairs if _contrast(*pair) == kind] for kind in range(3))
-    turns = chain.from_iterable(zip_longest(outcome, reward))
-    return [pair for pair in (*turns, *rest) if pair is not None][:PAIRS_A_QUESTION]
+    telling = [pair for pair in chain.from_iterable(zip_longest(outcome, reward)) if pair is not None]
+    return [*enumerate(telling), *enumerate(rest, start=PAIRS_A_QUESTION)][:PAIRS_A_QUESTION]
 
 
 def _contrast(a: Entry, b: Entry) -> int | None:

@@ -20,7 +20,10 @@ def item_view(named: str, question: Question, episodes: Sequence[tuple[str, Roll
         "about": f"{question.specialty}, {question.hops} step{'s' * (question.hops != 1)}",
         "answer": question.answer,
         "aliases": list(question.aliases),
-        "chain": [f"{each.subject.name} — {each.predicate} — {each.object.name}" for each in question.relations],
+        "chain": [
+            f"{each.subject.name} — {each.predicate.replace('_', ' ')} — {each.object.name}"
+            for each in question.relations
+        ],
         "episodes": [_episode(digest, rollout) for digest, rollout in episodes],
     }
 

@@ -30,6 +30,13 @@ def test_pairs_of_equal_reward_are_not_shown_and_outcomes_take_turns_with_reward
     assert digests(choose_pairs([entry("a", task=None), entry("b", task=None)], seed=0)) == [{"a", "b"}]
 
 
+def test_pairs_with_a_silent_episode_come_after_those_of_all_questions() -> None:
+    entries = [entry(f"{q}-{n}", q, task=float(n)) for q in "abcdef" for n in range(2)]
+    silent = [entry(f"{q}-x", q, ending=Ending.NO_TOOL_CALL, total=-0.1) for q in "abcdef"]
+    pairs = digests(choose_pairs([*entries, *silent], seed=0))
+    assert [any(each.endswith("x") for each in pair) for pair in pairs] == [False] * 6 + [True] * 12
+
+
 def test_episodes_that_read_the_same_are_one_and_questions_are_not_mixed() -> None:
     twice = [entry("a", task=1.0, part="sft"), entry("a", task=1.0, part="rl"), entry("b", "other")]
     assert choose_pairs(twice, seed=0) == []
