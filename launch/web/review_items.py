@@ -44,9 +44,9 @@ def item_id(kind: str, question_id: str, digests: Iterable[str]) -> str:
 
 
 def choose_pairs(entries: Iterable[Entry], seed: int) -> list[Item]:
-    """At most 4 pairs a question, taking turns: one right answer and one wrong; two whose rewards differ all the same;
-    last, after those of all questions, what is left, as one gave no answer or was never scored. Pairs of equal reward tell least and are left out, and
-    episodes that read the same are one. Questions take turns too, in a seeded order."""
+    """At most 4 pairs a question, taking turns: a right answer and a wrong one; two whose rewards differ all the same;
+    and, after those of all questions, pairs of which one gave no answer or was never scored. Pairs of equal reward tell
+    least and are left out; episodes that read the same are one. Questions take turns too, in a seeded order."""
     by_question: defaultdict[str, dict[str, Entry]] = defaultdict(dict)
     for entry in entries:
         by_question[entry.question_id].setdefault(entry.digest, entry)

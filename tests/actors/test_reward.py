@@ -1,10 +1,18 @@
 """What the reward actor does with an episode, without Ray."""
 
+import asyncio
+from pathlib import Path
+
 import pytest
 
-from actors.reward import _scored, rate
+from actors.placement import session
+from actors.reward import RewardService, _scored, rate
+from launch.recipe import load_recipe
 from medrl.errors import InfrastructureError
-from medrl.rewards import wasteful
+from medrl.experts import settled
+from medrl.preferences import FEATURES, features
+from medrl.ratings import RatedEpisode, Rating, append, digest
+from medrl.rewards import rubric_expert, wasteful
 from medrl.sections.episodes import RewardConfig
 from medrl.types import Question, Reward, Rollout, RolloutGroup
 from tests.medrl.episodes import FIND_DISEASE, FIND_GENE, TWO_HOPS, episode, final
@@ -37,3 +45,33 @@ def test_a_mistake_of_ours_is_not_taken_for_an_outage() -> None:
 
     with pytest.raises(ZeroDivisionError):
         rate(TWO_HOPS, EPISODES[0], RewardConfig(), broken, wasteful)
+
+
+@pytest.mark.slow
+def test_the_reward_actor_rates_by_what_clinicians_preferred(tmp_path: Path) -> None:
+    """Ratings in a file, an actor of Ray's, and the expert's term of the reward."""
+    tidy, messy = (
+        episode(FIND_DISEASE, *again, FIND_GENE, final("FBN1", "per ncbi:2200"), sample=sample)
+        for sample, again in enumerate(((), (FIND_DISEASE,)))
+    )
+    rated = [
+        RatedEpisode(
+            "rl", each.sample, digest(each), dict(zip(FEATURES, features(TWO_HOPS, each).tolist(), strict=True))
+        )
+        for each in (tidy, messy)
+    ]
+    for number in range(200):
+        line = Rating(f"{number}", "", f"R{number}", "preference", "q2", tuple(rated), preference="first")
+        append(tmp_path / "ratings.jsonl", line)
+    settings = [f"reward.ratings=[{tmp_path}/ratings.jsonl]", f"run_dir={tmp_path}/run"]
+    config = load_recipe("quickstart", settings)
+    with session(config):
+        scored, problems = asyncio.run(RewardService(config).score(RolloutGroup(TWO_HOPS, (tidy, messy))))
+    assert problems == []
+    first, second = (each.reward for each in scored.rollouts)
+    assert first is not None and second is not None
+    assert rubric_expert(TWO_HOPS, tidy) == rubric_expert(TWO_HOPS, messy) == 1.0
+    assert (first.task, first.expert) == (1.0, 1.0)
+    assert second.expert < 0.95
+    learnt = settled(config)
+    assert learnt is not None and second.expert == learnt.expert(TWO_HOPS, messy)
