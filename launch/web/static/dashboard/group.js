@@ -52,7 +52,7 @@ export class Group {
     side.append(...episodes.map((episode, at) => this.#episode(episode, turns,
       lists && tokens(lists[at], overlay, this.app.about.settings?.clip, least))));
     const scored = episodes.filter(({ correct }) => correct !== null), passed = scored.filter(({ correct }) => correct).length;
-    this.element.replaceChildren(
+    this.element.replaceChildren(...[
       h("h2", {}, question?.text ?? id),
       h("p", { class: "quiet" }, `${part} · ${id}${question ? ` · ${question.hops} hops · ${question.specialty}` : ""} · ` +
         (scored.length ? `${passed} of ${scored.length} correct (${share(passed / scored.length)})` : "not scored")),
@@ -63,8 +63,9 @@ export class Group {
         question.relations.map(({ predicate, object }) =>
           [" → ", h("i", {}, predicate.replaceAll("_", " ")), ` ${object.name}`])) : null,
       this.#switch(view, overlay),
-      ...(lists ? [notes(lists), legend(overlay, lists, this.app.about.settings?.clip)] : []), side);
-    side.querySelector(".chosen")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+      ...(lists ? [notes(lists), legend(overlay, lists, this.app.about.settings?.clip)] : []), side].filter(Boolean));
+    const chosen = side.querySelector(".chosen");
+    if (chosen) side.scrollLeft = chosen.offsetLeft - side.offsetLeft;
   }
 
   #switch(view, overlay) {
@@ -123,7 +124,7 @@ function notes(lists) {
 
 function turn({ text, call, observation, status, sources, latency_s: latency, cached, choice, corruption }, at) {
   const thought = /<think>([\s\S]*?)<\/think>/.exec(text)?.[1].trim() ?? "";
-  const facts = [call ? `${seconds(latency)}` : null, cached ? "answer known" : null,
+  const facts = [sources.length ? `Sources: ${sources.join(", ")}` : null, call ? `took ${seconds(latency)}` : null, cached ? "answer known" : null,
     choice === null ? null : `choice P = ${number(choice, 2)}`, corruption ? `spoilt: ${corruption}` : null];
   return h("div", { class: "turn" },
     thought ? part("thought", `Turn ${at + 1}: thought`, thought) : null,
@@ -131,8 +132,7 @@ function turn({ text, call, observation, status, sources, latency_s: latency, ca
       : status !== "answer" || !thought ? part("thought", `Turn ${at + 1} as written`, text)
         : part("call", "Answer", /<answer>([\s\S]*?)<\/answer>/.exec(text)?.[1].trim() ?? text),
     observation ? part("observation", status === "ok" ? "Observation" : "Observation, a mistake", observation) : null,
-    sources.length ? h("p", { class: "quiet" }, `Sources: ${sources.join(", ")}`) : null,
-    call ? h("p", { class: "quiet" }, facts.filter(Boolean).join(" · ")) : null);
+    h("p", { class: "quiet" }, facts.filter(Boolean).join(" · ")));
 }
 
 function part(kind, name, text) {
