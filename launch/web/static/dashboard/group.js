@@ -45,7 +45,7 @@ export class Group {
   }
 
   #show(group, view, overlay, lists) {
-    const { part, question_id: id, question, episodes } = group;
+    const { part, question_id: id, question, episodes, left_out: leftOut } = group;
     const turns = Math.max(...episodes.map(({ steps }) => steps.length));
     const side = h("div", { class: "side", tabindex: "0", "aria-label": "Episodes, side by side" });
     const least = Math.min(...(lists ?? []).flatMap((list) => list.version.filter((version) => version !== null)));
@@ -62,6 +62,8 @@ export class Group {
       question?.relations.length ? h("p", { class: "chain" }, question.relations[0].subject.name,
         question.relations.map(({ predicate, object }) =>
           [" → ", h("i", {}, predicate.replaceAll("_", " ")), ` ${object.name}`])) : null,
+      leftOut && part.startsWith("grpo-") ? h("p", { class: "note" }, "All right or all wrong: the learner left this group " +
+        "out, as grpo.learn_from is mixed.") : null,
       this.#switch(view, overlay),
       ...(lists ? [notes(lists), legend(overlay, lists, this.app.about.settings?.clip)] : []), side].filter(Boolean));
     const chosen = side.querySelector(".chosen");
