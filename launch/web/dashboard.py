@@ -7,7 +7,7 @@
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TypeVar
@@ -19,7 +19,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from launch.web.episodes import Entry, EpisodeIndex, Moved
-from launch.web.groups import Result, Wanted, choices, list_groups, members
+from launch.web.groups import Result, Wanted, choices, list_groups, members, result_of
 from launch.web.metrics_tail import MetricsTail
 from launch.web.part_figures import part_figures
 from launch.web.questions import Questions
@@ -139,20 +139,19 @@ class Dashboard:
 
     def group(self, request: Request) -> Response:
         entries = self._members(request)
-        rollouts = [self._episode(entry) for entry in entries]
+        settings = self._grpo()
         question = self._questions.get(entries[0].question_id)
         return JSONResponse(
             {
                 "part": entries[0].part,
                 "question_id": entries[0].question_id,
                 "question": None if question is None else _QUESTION.dump_python(question, mode="json"),
+                "left_out": settings.learn_from == "mixed" and result_of(entries) is not Result.MIXED,
                 "episodes": [
-                    _ROLLOUT.dump_python(rollout, mode="json", exclude=_TOKEN_LISTS)
+                    _ROLLOUT.dump_python(self._episode(entry), mode="json", exclude=_TOKEN_LISTS)
                     | {"tokens": entry.tokens, "action_tokens": entry.action_tokens, "correct": entry.correct}
                     | {"calls": len(entry.calls), "advantage": advantage}
-                    for entry, rollout, advantage in zip(
-                        entries, rollouts, advantages(rollouts, self._grpo()), strict=True
-                    )
+                    for entry, advantage in zip(entries, _advantages(entries, settings), strict=True)
                 ],
             }
         )
@@ -163,9 +162,8 @@ class Dashboard:
         chosen = next((place for place, entry in enumerate(entries) if entry.sample == sample), None)
         if chosen is None:
             raise HTTPException(404, f"no sample {sample} of this question in {entries[0].part}")
-        rollouts = [self._episode(entry) for entry in entries]
-        rollout, notes = rollouts[chosen], []
-        learnt, texts = None, None
+        rollout = self._episode(entries[chosen])
+        notes, learnt, texts = [], None, None
         try:
             path = self._run / "trajectories" / f"{entries[0].part}.tokens.jsonl"
             learnt = read_learnt(path, rollout.question_id, rollout.sample)
@@ -177,7 +175,7 @@ class Dashboard:
             texts = self._texts.of(rollout.token_ids, self._state.config())
         except ConfigError as error:
             notes.append(f"tokens are shown by number, since the tokenizer cannot be had: {error}")
-        advantage = advantages(rollouts, self._grpo())[chosen] if learnt is None else learnt.advantage
+        advantage = _advantages(entries, self._grpo())[chosen] if learnt is None else learnt.advantage
         return JSONResponse(
             view
             | {
@@ -215,6 +213,10 @@ def _number(request: Request, name: str, kind: Callable[[str], Number]) -> Numbe
         return kind(text) if text else None
     except ValueError as error:
         raise HTTPException(400, f"{name}={text}: not a number") from error
+
+
+def _advantages(entries: Sequence[Entry], settings: GRPOConfig) -> list[float | None]:
+    return advantages([entry.reward for entry in entries], settings)
 
 
 def _result(text: str) -> Result | None:

@@ -1,5 +1,6 @@
 """The questions that a run's episodes are about."""
 
+import threading
 from pathlib import Path
 
 from launch.run_files import read_questions
@@ -15,24 +16,26 @@ class Questions:
         self._run = run
         self._by_id: dict[str, Question] = {}
         self._read_at: tuple[float, ...] | None = None
+        self._lock = threading.Lock()
         self.problems: list[Problem] = []
 
     def get(self, question_id: str) -> Question | None:
         """None where the run's data has no such question."""
         if question_id not in self._by_id:
-            self._read()
+            with self._lock:  # whoever comes while another reads waits for what it finds
+                self._read()
         return self._by_id.get(question_id)
 
     def _read(self) -> None:
         changed = tuple(_changed(self._run / name) for name in ("config.yaml", "data", "data/questions.jsonl"))
         if changed == self._read_at:
             return
-        self._read_at = changed
         try:
             self._by_id = read_questions(self._run)
             self.problems = []
         except UserError as error:
             self.problems = [Problem("data/questions.jsonl", None, str(error))]
+        self._read_at = changed
 
 
 def _changed(path: Path) -> float:

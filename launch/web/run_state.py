@@ -20,7 +20,7 @@ class RunState:
 
     def __init__(self, run: Path) -> None:
         self.run = run
-        self._held: dict[str, tuple[float, Any]] = {}
+        self._held: dict[str, tuple[tuple[int, int], Any]] = {}
         self._problems: dict[str, Problem] = {}
 
     def config(self) -> Config | None:
@@ -55,7 +55,8 @@ class RunState:
     def _read(self, name: str, reader: Callable[[Path], Any]) -> Any:
         path = self.run / name
         try:
-            changed = path.stat().st_mtime
+            status = path.stat()
+            changed = status.st_ino, status.st_mtime_ns
             if name not in self._held or self._held[name][0] != changed:
                 self._held[name] = changed, reader(path)
                 self._problems.pop(name, None)
@@ -64,7 +65,8 @@ class RunState:
         except UserError as error:
             self._held[name] = changed, None
             self._problems[name] = Problem(name, None, str(error))
-        return self._held.get(name, (0.0, None))[1]
+        held = self._held.get(name)
+        return None if held is None else held[1]
 
 
 def _json_object(path: Path) -> dict[str, Any]:

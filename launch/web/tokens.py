@@ -16,7 +16,7 @@ from medrl.errors import ConfigError, DataError
 from medrl.grpo import group_advantages
 from medrl.records import fault
 from medrl.sections.learning import GRPOConfig
-from medrl.types import Rollout
+from medrl.types import Reward, Rollout
 
 _BROKEN = "\ufffd"
 
@@ -94,9 +94,9 @@ def read_learnt(path: Path, question_id: str, sample: int) -> Learnt | None:
     return None
 
 
-def advantages(rollouts: Sequence[Rollout], settings: GRPOConfig) -> list[float | None]:
-    """Of the episodes of one group, from their rewards; None where one has none, as it is in no baseline."""
-    scored = [rollout.reward.total for rollout in rollouts if rollout.reward is not None]
+def advantages(rewards: Sequence[Reward | None], settings: GRPOConfig) -> list[float | None]:
+    """Of the episodes of one group, in the whole of it; None where one has no reward, as it is in no baseline."""
+    scored = [reward.total for reward in rewards if reward is not None]
     values = iter(
         group_advantages(
             torch.tensor(scored, dtype=torch.float64),
@@ -105,7 +105,7 @@ def advantages(rollouts: Sequence[Rollout], settings: GRPOConfig) -> list[float 
             divide_by_std=settings.divide_by_std,
         ).tolist()
     )
-    return [next(values) if rollout.reward is not None else None for rollout in rollouts]
+    return [next(values) if reward is not None else None for reward in rewards]
 
 
 def token_view(rollout: Rollout, learnt: Learnt | None) -> dict[str, Any]:

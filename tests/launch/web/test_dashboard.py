@@ -80,7 +80,8 @@ def test_figures_of_a_part_are_those_of_its_episodes(client: TestClient, run: Pa
 def test_a_group_brings_its_episodes_without_their_tokens(client: TestClient) -> None:
     group = get(client, "/api/group?part=grpo-0001&question=q008")
     episodes = [each for each in groups_of(1) if each.question_id == "q008"]
-    assert group["question"]["answer"] == "ATP7B"
+    assert group["question"]["answer"] == "ATP7B" and not group["left_out"]
+    assert get(client, "/api/group?part=grpo-0001&question=q006")["left_out"]  # all four are wrong
     assert [episode["sample"] for episode in group["episodes"]] == [0, 1, 2, 3]
     for found, episode in zip(group["episodes"], episodes, strict=True):
         assert found["answer"] == episode.answer and len(found["steps"]) == len(episode.steps)

@@ -241,20 +241,17 @@ def test_what_cannot_be_read_is_shown(at: str, run: Path) -> None:
 
 def test_a_hundred_megabytes_of_trajectories_stay_usable(tmp_path: Path) -> None:
     run = write_live_run(tmp_path / "run", steps=0)
-    step = list(groups_of(0))
     padding = "x" * 9_000
+    episodes = [
+        replace(
+            each, steps=[replace(each.steps[0], observation=padding), *each.steps[1:]], sample=each.sample + 4 * copy
+        )
+        for copy in range(8)
+        for each in groups_of(0)
+    ]
+    text = to_jsonl(episodes)
     for number in range(40):
-        episodes = [
-            replace(
-                each,
-                steps=[replace(each.steps[0], observation=padding), *each.steps[1:]],
-                sample=each.sample + 4 * copy,
-            )
-            for copy in range(8)
-            for each in step
-        ]
-        path = run / "trajectories" / f"grpo-{number:04d}.jsonl"
-        path.write_text(to_jsonl(episodes))
+        (run / "trajectories" / f"grpo-{number:04d}.jsonl").write_text(text)
     assert sum(path.stat().st_size for path in (run / "trajectories").iterdir()) > 100e6
     code = "import sys; from launch.cli import main; sys.exit(main(sys.argv[1:]))"
     command = [sys.executable, "-c", code, "dashboard", str(run), "--port", "0"]

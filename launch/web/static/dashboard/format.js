@@ -16,6 +16,7 @@ export function share(value) {
 
 export function seconds(value) {
   if (value === null || value === undefined) return "–";
+  if (value === 0) return "0 s";
   if (value < 0.001) return `${(1e6 * value).toFixed(0)} µs`;
   if (value < 1) return `${(1000 * value).toPrecision(3)} ms`;
   if (value < 60) return `${value.toFixed(1)} s`;

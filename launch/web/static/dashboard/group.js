@@ -45,14 +45,14 @@ export class Group {
   }
 
   #show(group, view, overlay, lists) {
-    const { part, question_id: id, question, episodes } = group;
+    const { part, question_id: id, question, episodes, left_out: leftOut } = group;
     const turns = Math.max(...episodes.map(({ steps }) => steps.length));
     const side = h("div", { class: "side", tabindex: "0", "aria-label": "Episodes, side by side" });
     const least = Math.min(...(lists ?? []).flatMap((list) => list.version.filter((version) => version !== null)));
     side.append(...episodes.map((episode, at) => this.#episode(episode, turns,
       lists && tokens(lists[at], overlay, this.app.about.settings?.clip, least))));
     const scored = episodes.filter(({ correct }) => correct !== null), passed = scored.filter(({ correct }) => correct).length;
-    this.element.replaceChildren(
+    this.element.replaceChildren(...[
       h("h2", {}, question?.text ?? id),
       h("p", { class: "quiet" }, `${part} · ${id}${question ? ` · ${question.hops} hops · ${question.specialty}` : ""} · ` +
         (scored.length ? `${passed} of ${scored.length} correct (${share(passed / scored.length)})` : "not scored")),
@@ -62,9 +62,12 @@ export class Group {
       question?.relations.length ? h("p", { class: "chain" }, question.relations[0].subject.name,
         question.relations.map(({ predicate, object }) =>
           [" → ", h("i", {}, predicate.replaceAll("_", " ")), ` ${object.name}`])) : null,
+      leftOut && part.startsWith("grpo-") ? h("p", { class: "note" }, "All right or all wrong: the learner left this group " +
+        "out, as grpo.learn_from is mixed.") : null,
       this.#switch(view, overlay),
-      ...(lists ? [notes(lists), legend(overlay, lists, this.app.about.settings?.clip)] : []), side);
-    side.querySelector(".chosen")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+      ...(lists ? [notes(lists), legend(overlay, lists, this.app.about.settings?.clip)] : []), side].filter(Boolean));
+    const chosen = side.querySelector(".chosen");
+    if (chosen) side.scrollLeft = chosen.offsetLeft - side.offsetLeft;
   }
 
   #switch(view, overlay) {
@@ -123,7 +126,7 @@ function notes(lists) {
 
 function turn({ text, call, observation, status, sources, latency_s: latency, cached, choice, corruption }, at) {
   const thought = /<think>([\s\S]*?)<\/think>/.exec(text)?.[1].trim() ?? "";
-  const facts = [call ? `${seconds(latency)}` : null, cached ? "answer known" : null,
+  const facts = [sources.length ? `Sources: ${sources.join(", ")}` : null, call ? `took ${seconds(latency)}` : null, cached ? "answer known" : null,
     choice === null ? null : `choice P = ${number(choice, 2)}`, corruption ? `spoilt: ${corruption}` : null];
   return h("div", { class: "turn" },
     thought ? part("thought", `Turn ${at + 1}: thought`, thought) : null,
@@ -131,8 +134,7 @@ function turn({ text, call, observation, status, sources, latency_s: latency, ca
       : status !== "answer" || !thought ? part("thought", `Turn ${at + 1} as written`, text)
         : part("call", "Answer", /<answer>([\s\S]*?)<\/answer>/.exec(text)?.[1].trim() ?? text),
     observation ? part("observation", status === "ok" ? "Observation" : "Observation, a mistake", observation) : null,
-    sources.length ? h("p", { class: "quiet" }, `Sources: ${sources.join(", ")}`) : null,
-    call ? h("p", { class: "quiet" }, facts.filter(Boolean).join(" · ")) : null);
+    h("p", { class: "quiet" }, facts.filter(Boolean).join(" · ")));
 }
 
 function part(kind, name, text) {

@@ -61,7 +61,8 @@ export class Groups {
   update() {
     const { parts, indexed } = this.app.live;
     fill(this.controls.part, parts, "all");
-    if (this.#read !== indexed.read || this.#filters === null) {
+    const busy = this.element.hasAttribute("aria-busy"); // a search comes to its end before it is begun again
+    if (!busy && (this.#read !== indexed.read || this.#filters === null)) {
       this.#read = indexed.read;
       this.#ask(0, this.#rows.length);
     }

@@ -59,7 +59,8 @@ function summary(list, acted, clip) {
   if (!acted) return `no action tokens of ${number(list.ids.length)}`;
   const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
   const sampled = list.sampler.filter((value) => value !== null);
-  const words = [`${number(acted)} action tokens of ${number(list.ids.length)}`, `mean log-prob ${number(mean(sampled), 3)}`];
+  const words = [`${number(acted)} action tokens of ${number(list.ids.length)}`, `advantage ${signed(list.advantage)}`,
+    `mean log-prob ${number(mean(sampled), 3)}`];
   const ratios = list.ratio?.filter((value) => value !== null);
   if (ratios?.length) {
     const low = Math.min(...ratios), high = Math.max(...ratios);
