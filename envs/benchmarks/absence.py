@@ -2,6 +2,8 @@
 
 import re
 
+LONGEST_ABSTENTION = 30
+"""Words. A longer text reports what could not be found on the way to an answer, too."""
 _NONE = re.compile(
     r"n\.?/?a\.?|nan|none|null|nil|not[ -](?:applicable|available|listed)|(?:there (?:is|are) )?no (?:[a-z]+ ){0,3}[a-z]+"
     r"(?: exists?| applies| listed)?|(?:it )?does not exist|there (?:is|are) none|无|没有|不适用|未上市|不存在|暂无"
@@ -19,7 +21,7 @@ _ABSTAINS = re.compile(
     r"|\b(?:no|none)\b[^.;]{0,60}\b(?:found|locat\w+|given|shown|listed|retrieved|stated|reported|specified|provided|names"
     r"|lists|said|known|cannot|available)\b"
     r"|\b(?:unknown|unavailable|unclear|tbd|pending|missing|inaccessible|undetermined|insufficient|unsure|no answer)\b"
-    r"|\bi would need\b|\[[a-z ]+\]|^[<\[(].*[>\])]$|\bx{2,}\b|[a-z$€£:.]\s*\?$|\$?\bn/?a\b"
+    r"|\bi would need\b|\[[a-z ]+\]|^[<\[(].*[>\])]$|\bx{2,}\b|[a-z$€£:.]\s*\?$|^\W*n/?a\W*$"
     r"|不知道|不清楚|不确定|不详|未知|无法|未披露|未找到|没有找到|没有公开|查不到|找不到|暂无|不足|没有[^，。]{0,12}(?:信息|资料|数据|答案)"
     r"|keine angabe|nicht (?:bekannt|gefunden|angegeben)|no se (?:puede|sabe|encontr)|desconocid|inconnu|non trouv",
     re.I,
@@ -34,9 +36,12 @@ def is_absence(text: str) -> bool:
 
 def begins_with_absence(text: str) -> bool:
     """Whether `text` says that there is none, and then why; one with a number names something after all."""
-    return is_absence(_ENDS.split(text.strip(), maxsplit=1)[0]) and re.search(r"\d", text) is None
+    if is_absence(text):
+        return True
+    start = _ENDS.split(text.strip(), maxsplit=1)[0]
+    return bool(start) and is_absence(start) and re.search(r"\d", text) is None
 
 
 def abstains(text: str) -> bool:
-    """Whether `text` has a phrase of someone who does not know. Ask last: it may stand beside an answer."""
-    return _ABSTAINS.search(text) is not None
+    """Whether a short text has a phrase of someone who does not know. Ask last: it may stand beside an answer."""
+    return len(text.split()) <= LONGEST_ABSTENTION and _ABSTAINS.search(text) is not None

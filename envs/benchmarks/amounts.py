@@ -94,6 +94,25 @@ _PARTS = re.compile(
 )
 
 
+_ANYWHERE = re.compile(
+    r"(?<![A-Za-z\d.])(?P<number>(?:us\$|[$¥€£])?\s?\d[\d,]*(?:\.\d+)?(?:\s*%)?)(?![A-Za-z.]*\d)(?P<after>[^\d,.;:()]{0,24})",
+    re.I,
+)
+
+
+def amounts_in(text: str) -> list[Quantity]:
+    """The amounts that a sentence names, each with the word after it as its unit."""
+    plain = _digits(unicodedata.normalize("NFKC", text).casefold())
+    found = ((each["number"].strip(), each["after"]) for each in _ANYWHERE.finditer(plain))
+    return [amount for number, after in found if (amount := _with_unit(number, after)) is not None]
+
+
+def _with_unit(number: str, after: str) -> Quantity | None:
+    unit = re.match(r"\s*(?:million|billion|thousand|k\b)?\s*[a-zμ°%]+(?:/[a-z]+)?", after)
+    chinese = max((each for each in (*_UNITS, *_SCALES) if after.strip().startswith(each)), key=len, default="")
+    return read_amount(number + (unit[0] if unit is not None else chinese)) or read_amount(number)
+
+
 def read_amount(text: str) -> Quantity | None:
     """The number that `text` is, with its unit; None if it is anything else, such as two numbers."""
     plain = re.sub(r"(?<=\d)\s?M\b", " million", unicodedata.normalize("NFKC", text).replace("\u2044", "/"))
@@ -121,6 +140,7 @@ def read_amount(text: str) -> Quantity | None:
 
 def _digits(text: str) -> str:
     """With English number words and fractions in digits: "three quarters" -> "3/4"; thousands without their spaces."""
+    text = re.sub(r"\bdegrees? celsius\b|摄氏度", "deg c", text)
     text = re.sub(r"\bper cent\b", "percent", re.sub(r"^minus\s+(?=\w)", "-", text))
     text = _ENGLISH.sub(lambda found: str(_english(found[0])), text)
     text = re.sub(r"\b(\d+) and a half\b", r"\1.5", text)

@@ -5,7 +5,8 @@ import re
 from envs.benchmarks.statements import commits
 from medrl.normal import identifiers
 
-_CODE = re.compile(r"(?P<letters>[A-Za-z]{0,4})(?P<digits>\d{5,12})")
+_CODE = re.compile(r"(?P<letters>[A-Za-z]{1,4})?(?P<digits>(?(letters)\d{5,12}|\d{7,12}))")
+"""Without letters, seven digits at least: fewer are an amount."""
 _GROUPED = re.compile(r"\d{1,3}(?:,\d{3})+")
 
 
@@ -20,7 +21,7 @@ def same_code(said: str, gold: str) -> bool:
     plain = _GROUPED.sub(lambda found: found[0].replace(",", ""), said)
     if code["letters"] and plain.strip(" .") == code["digits"]:
         return True
-    named = re.findall(rf"\b{code['letters']}\d{{{len(code['digits'])}}}\b", plain, re.I)
+    named = re.findall(rf"\b{code['letters'] or ''}\d{{{len(code['digits'])}}}\b", plain, re.I)
     return {each.casefold() for each in named} == {gold.strip().casefold()} and commits(plain)
 
 

@@ -13,7 +13,7 @@ _TITLES = re.compile(
     re.I,
 )
 _CHINESE_TITLES = re.compile(r"(?:院士|教授|博士|医生|医师|先生|女士|老师)$")
-_INITIALS = re.compile(r"[A-Z](?:[-. ]*[A-Z]){0,2}\.?")
+_INITIALS = re.compile(r"[^\W\d_](?:[-. ]*[^\W\d_]){0,2}\.?")
 
 
 def same_person(said: str, gold: str, question: str) -> bool:
@@ -42,6 +42,6 @@ def _abbreviates(short: str, full: str) -> bool:
     initials = "".join(name[0] if len(name) > 2 or not name.isupper() else name for name in given).casefold()
     for name, letters in ((words[0], " ".join(words[1:])), (words[-1], " ".join(words[:-1]))):
         written = re.sub(r"[^\w]", "", letters)
-        if _INITIALS.fullmatch(letters) and normalise(name) == normalise(family):
+        if letters.isupper() and _INITIALS.fullmatch(letters) and normalise(name) == normalise(family):
             return normalise(written) == normalise(initials)
     return False

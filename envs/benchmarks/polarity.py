@@ -5,10 +5,13 @@ import re
 from envs.benchmarks.statements import commits
 
 _YES = re.compile(r"(?:yes|yeah|true|correct|是的?|对|能够?|可以|有|会|参加了)(?![\w-])", re.I)
-_NO = re.compile(r"(?:no|nope|false|incorrect|不是|否|不能|不可以|没有|不会|不对|不|未)(?![a-z-])", re.I)
+_NO = re.compile(
+    r"(?:no|nope|false|incorrect|不是|否|不能|不可以|没有|不会|不对|不(?!清楚|知道|确定|详|明)|未(?!知|找到|能))(?![a-z-])",
+    re.I,
+)
 _DENIES = re.compile(
     r"(?:(?:no|it|he|she|they|this|that)\b,?\s*)?(?:\b(?:is|was|are|were|has|have|does|did|do|can|could)\s+)?"
-    r"\bnot\s+(?!only|sure|known|found|given|stated|available|reported|specified|applicable|just)\w[^.;?]*",
+    r"\bnot\s+(?!only|sure|known|found|given|stated|available|reported|specified|applicable|just|enough|clear)\w[^.;?]*",
     re.I,
 )
 

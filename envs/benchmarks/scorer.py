@@ -15,11 +15,10 @@ name has synonyms, while two dates that differ are two dates, whatever a judge t
 """
 
 import re
-import unicodedata
 from collections.abc import Iterator, Sequence
 
 from envs.benchmarks.absence import abstains, begins_with_absence, is_absence
-from envs.benchmarks.amounts import read_amount
+from envs.benchmarks.amounts import amounts_in, read_amount
 from envs.benchmarks.codes import is_code, other_code, same_code
 from envs.benchmarks.companies import same_company
 from envs.benchmarks.days import days_in, month_first, read_day
@@ -40,7 +39,6 @@ _ALSO = re.compile(
     r"(?P<outside>[^()（）]+)[(（](?P<says>又名|又称|也称作?|也叫|即|also known as|also|aka|a\.k\.a\.)?\s*(?P<inside>[^()（）]+)[)）]"
 )
 _CHINESE = re.compile(r"[\u4e00-\u9fff]")
-_NUMBER = re.compile(r"(?<![\w.])[$¥€£]?\d[\d,]*(?:\.\d+)?(?:\s*%)?(?![\w.]*\d)")
 
 
 def score(item: Item, prediction: str | None) -> Score:
@@ -63,7 +61,7 @@ def score(item: Item, prediction: str | None) -> Score:
     rule = next((rule for option in options if (rule := _contradiction(option, golds, item.prompt))), "")
     if rule:
         return Score(Verdict.INCORRECT, rule)
-    if match(said, item.answer) is Verdict.UNKNOWN or any(map(is_absence, options)) or abstains(said):
+    if match(said, item.answer) is Verdict.UNKNOWN or abstains(said):
         return Score(Verdict.UNKNOWN, "abstention")
     return Score(Verdict.INCORRECT, UNMATCHED)
 
@@ -152,8 +150,9 @@ def _same_amount(said: str, golds: Sequence[str], question: str) -> bool:
         return False
     ours = read_amount(said)
     if ours is None and commits(said) and not identifiers(said)[0]:
-        named = set(_NUMBER.findall(unicodedata.normalize("NFKC", said))) - set(_NUMBER.findall(question))
-        ours = read_amount(named.pop()) if len(named) == 1 else None
+        asked = [amount.value for amount in amounts_in(question)]
+        named = [amount for amount in amounts_in(said) if amount.value not in asked]
+        ours = named[0] if len(named) == 1 else None
     if ours is None:
         return False
     with_unit = [amount for amount in amounts if amount.unit]
