@@ -3,7 +3,7 @@
 from itertools import permutations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from envs.benchmarks.item import Item
@@ -17,7 +17,7 @@ from tests.envs.benchmarks.pairs import PAIRS, Pair, confusion
 FALSE_CORRECT = 2
 """Of the pairs that are labelled incorrect or unknown: no more than these may be scored correct."""
 AGREEMENT = 0.9
-C, I, U = Verdict.CORRECT, Verdict.INCORRECT, Verdict.UNKNOWN
+C, X, U = Verdict.CORRECT, Verdict.INCORRECT, Verdict.UNKNOWN
 
 
 def verdict(
@@ -33,7 +33,7 @@ def test_agrees_with_people() -> None:
         print(kind, {f"{label} scored {given}": counts[label, given] for label in Verdict for given in Verdict})
     assert len(pairs) >= 200
     assert {pair.label for pair in pairs} == set(Verdict)
-    assert total[I, C] + total[U, C] <= FALSE_CORRECT
+    assert total[X, C] + total[U, C] <= FALSE_CORRECT
     assert sum(total[each, each] for each in Verdict) >= AGREEMENT * len(pairs)
 
 
@@ -49,7 +49,7 @@ def test_three_replies_of_judges() -> None:
         "Hepatitis B is what the reference says, too. correct: yes",
         "**correct:** no",
     )
-    assert [parse_judgement(reply) for reply in replies] == [I, C, I]
+    assert [parse_judgement(reply) for reply in replies] == [X, C, X]
 
 
 GAMING = (
@@ -77,15 +77,15 @@ def test_a_list_of_candidates_is_no_answer(said: str) -> None:
 def test_a_copy_of_the_question_is_no_answer() -> None:
     question = "Which drug of the two, imatinib or dasatinib, did trial NCT01234567 of 2011 test in 120 patients?"
     for gold in ("imatinib", "NCT01234567", "2011", "120", question):
-        assert verdict(question, gold, question) is I
+        assert verdict(question, gold, question) is X
 
 
 @pytest.mark.parametrize(
     ("said", "gold", "expected"),
     [
         ("COMPANY: Astellas Pharma US, Inc.", "ASTELLAS", C),
-        ("COMPANY: Pfizer Inc", "ASTELLAS", I),
-        ("Sun Pharmaceutical Industries Ltd", "SUN PHARM INDS", I),
+        ("COMPANY: Pfizer Inc", "ASTELLAS", X),
+        ("Sun Pharmaceutical Industries Ltd", "SUN PHARM INDS", X),
         ("COMPANY: unknown", "ASTELLAS", U),
         ("Bristol-Myers Squibb Company", "BRISTOL MYERS SQUIBB", C),
     ],
@@ -101,37 +101,37 @@ def test_a_price_is_found_beside_its_ticker() -> None:
     right = ("20.13", "ABCD; $20.13", "1. ABCD\n2. $20.13", "Ticker: ABCD, opening price: 20.13 USD")
     assert [score(item, said).verdict for said in right] == [C] * 4
     wrong = ("ABCD; $20.93", "ABCD; it opened at $20.13 or $21.13", "ABCD", "It opened at $20.13 and closed at $20.93.")
-    assert [score(item, said).verdict for said in wrong] == [I] * 4
+    assert [score(item, said).verdict for said in wrong] == [X] * 4
 
 
 @pytest.mark.parametrize(
     ("said", "gold", "question", "expected", "rule"),
     [
         ("date: 09-01-2027", "Sep 1, 2027", "In MM-DD-YYYY format.", C, "date"),
-        ("date: 01-09-2027", "Sep 1, 2027", "In MM-DD-YYYY format.", I, "date"),
+        ("date: 01-09-2027", "Sep 1, 2027", "In MM-DD-YYYY format.", X, "date"),
         ("01-09-2027", "Sep 1, 2027", "In DD-MM-YYYY format.", C, "date"),
-        ("01-09-2027", "Sep 1, 2027", "When?", I, UNMATCHED),  # it could be either
-        ("2027", "Sep 1, 2027", "When?", I, UNMATCHED),
+        ("01-09-2027", "Sep 1, 2027", "When?", X, UNMATCHED),  # it could be either
+        ("2027", "Sep 1, 2027", "When?", X, UNMATCHED),
         ("The patent runs until 1 September 2027.", "Sep 1, 2027", "When?", C, "date"),
-        ("From 1 May 2020 to 1 September 2027", "Sep 1, 2027", "When?", I, UNMATCHED),
+        ("From 1 May 2020 to 1 September 2027", "Sep 1, 2027", "When?", X, UNMATCHED),
         ("2027年9月1日", "Sep 1, 2027", "When?", C, "date"),
         ("NCT01234567, a phase 3 trial", "NCT01234567", "Which trial?", C, "identifier"),
-        ("NCT01234568", "NCT01234567", "Which trial?", I, "identifier"),
-        ("ORPHA:154700", "OMIM:154700", "Which id?", I, "identifier"),
+        ("NCT01234568", "NCT01234567", "Which trial?", X, "identifier"),
+        ("ORPHA:154700", "OMIM:154700", "Which id?", X, "identifier"),
         ("120 patients were enrolled.", "120", "How many?", C, "amount"),
-        ("120 patients at 12 sites", "120", "How many?", I, UNMATCHED),
-        ("Onset was at 18 days.", "18 months", "When?", I, UNMATCHED),
+        ("120 patients at 12 sites", "120", "How many?", X, UNMATCHED),
+        ("Onset was at 18 days.", "18 months", "When?", X, UNMATCHED),
         ("about 2,950,000吨", "295万吨", "多少？", C, "amount"),
-        ("300万吨", "295万吨", "多少？", I, UNMATCHED),  # near enough for a judge to look at
-        ("500万吨", "295万吨", "多少？", I, "amount"),
-        ("€20", "$20", "What price?", I, UNMATCHED),
+        ("300万吨", "295万吨", "多少？", X, UNMATCHED),  # near enough for a judge to look at
+        ("500万吨", "295万吨", "多少？", X, "amount"),
+        ("€20", "$20", "What price?", X, UNMATCHED),
         ("没有参加", "没有", "她参加了吗？", C, "polarity"),
-        ("参加了", "没有", "她参加了吗？", I, "polarity"),
+        ("参加了", "没有", "她参加了吗？", X, "polarity"),
         ("不清楚", "没有", "她参加了吗？", U, "abstention"),
         ("玉竹", "萎蕤（又名玉竹）", "叫什么？", C, "name"),
         ("John Smith", "Smith, John", "Which author?", C, "name"),
         ("Smith J", "John Smith", "Which author?", C, "name"),
-        ("Smith R", "John Smith", "Which author?", I, UNMATCHED),
+        ("Smith R", "John Smith", "Which author?", X, UNMATCHED),
         ("imatinib, not dasatinib", "imatinib", "Which?", C, "name"),
         ("The sponsor was Roche, according to the registry.", "Roche", "Who?", C, "name"),
     ],
@@ -146,13 +146,13 @@ def test_rules(said: str, gold: str, question: str, expected: Verdict, rule: str
 )
 def test_absence_is_right_where_there_is_none_and_nowhere_else(said: str) -> None:
     assert verdict(said, "NA", na=True) is C
-    assert verdict(said, "Aug 13, 2027", "If there is none, respond with 'DATE: NA'.") is I
+    assert verdict(said, "Aug 13, 2027", "If there is none, respond with 'DATE: NA'.") is X
     assert verdict(said, "Aug 13, 2027", "When?") is not C
 
 
 @pytest.mark.parametrize("said", ["Aug 13, 2027", "NA Pharma Ltd", "Sodium (Na)", "none but 7342118", "2027"])
 def test_a_concrete_answer_is_wrong_where_there_is_none(said: str) -> None:
-    assert verdict(said, "NA", na=True) is I
+    assert verdict(said, "NA", na=True) is X
 
 
 @pytest.mark.parametrize(
@@ -173,10 +173,10 @@ def test_lists_have_no_order_and_no_one_separator(
 ) -> None:
     said = data.draw(st.permutations(names))
     assert verdict(ours.join(said), theirs.join(names)) is C
-    assert verdict(ours.join(said[:-1]), theirs.join(names)) is I
-    assert verdict(ours.join([*said, "heparin"]), theirs.join(names)) is I
-    assert verdict(ours.join([*said, said[0]]), theirs.join(names)) is I
-    assert verdict(ours.join([*said[:-1], "heparin"]), theirs.join(names)) is I
+    assert verdict(ours.join(said[:-1]), theirs.join(names)) is X
+    assert verdict(ours.join([*said, "heparin"]), theirs.join(names)) is X
+    assert verdict(ours.join([*said, said[0]]), theirs.join(names)) is X
+    assert verdict(ours.join([*said[:-1], "heparin"]), theirs.join(names)) is X
 
 
 def test_order_of_three_by_enumeration() -> None:
@@ -206,9 +206,16 @@ def test_being_the_same_has_no_direction_among_plain_answers(one: str, other: st
     assert (verdict(one, other) is C) == (verdict(other, one) is C)
 
 
-@given(st.text(max_size=80), st.text(min_size=1, max_size=40))
-def test_any_text_has_a_verdict_and_always_the_same(said: str, gold: str) -> None:
-    item = Item("1", "b", "Which?", gold)
+QUESTIONS = st.sampled_from(
+    ["Which?", "Who is the author?", "Which company?", "What price?", "When, in MM-DD-YYYY?", "谁？"]
+)
+TEXTS = st.one_of(st.text(max_size=80), st.text(alphabet="aB1.,;:-/()$%十万年月日是 \n", max_size=40))
+
+
+@given(TEXTS, TEXTS, QUESTIONS, st.booleans())
+@settings(max_examples=500)
+def test_any_text_has_a_verdict_and_always_the_same(said: str, gold: str, question: str, na: bool) -> None:
+    item = Item("1", "b", question, gold, is_na=na)
     assert score(item, said) == score(item, said)
 
 
