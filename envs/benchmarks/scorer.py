@@ -21,7 +21,7 @@ from envs.benchmarks.absence import abstains, begins_with_absence, is_absence
 from envs.benchmarks.amounts import CURRENCIES, amounts_in, read_amount
 from envs.benchmarks.codes import is_code, other_code, same_code
 from envs.benchmarks.companies import same_company
-from envs.benchmarks.days import days_in, month_first, read_day
+from envs.benchmarks.days import Day, days_in, month_first, read_day
 from envs.benchmarks.item import Item
 from envs.benchmarks.lists import same_list
 from envs.benchmarks.people import same_person
@@ -119,7 +119,7 @@ def _contradiction(said: str, golds: Sequence[str], question: str) -> str:
     if other_code(said, list(golds)):
         return "identifier"
     day, days = read_day(said, month_first(question)), [read_day(gold, None) for gold in golds]
-    if day is not None and all(days) and len(day) >= max(len(each or ()) for each in days):
+    if day is not None and all(each is not None and not _may_be(day, each) for each in days):
         return "date"
     amount, amounts = read_amount(said), [read_amount(gold) for gold in golds]
     if amount is not None and all(
@@ -142,6 +142,11 @@ def _same_day(said: str, gold: str, question: str) -> bool:
         named = days_in(said, order) - days_in(question, order)
         ours = named.pop() if len(named) == 1 else None
     return ours is not None and ours[: len(theirs)] == theirs
+
+
+def _may_be(one: Day, other: Day) -> bool:
+    """Whether they are the same as far as both go."""
+    return all(ours == theirs for ours, theirs in zip(one, other, strict=False))
 
 
 def _is_amount(golds: Sequence[str]) -> bool:

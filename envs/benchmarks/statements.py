@@ -32,7 +32,8 @@ _BREAK = re.compile(
 )
 _HEDGE = re.compile(
     r"\b(?:or|either|alternatively|another|also|might|may be|maybe|perhaps|possibly|possible|could|can|but|however"
-    r"|although|though|not|no(?!\.\s?\d)|nor|neither|isn.?t|wasn.?t|aren.?t|instead|rather|unclear|uncertain|unsure|unless|if|candidates?"
+    r"|although|though|not|no(?!\.\s?\d)|nor|neither|isn.?t|wasn.?t|aren.?t|instead|rather|unclear|uncertain|unsure"
+    r"|unless|if|candidates?"
     r"|options?|others?|(?<!most )likely|wait|actually|correction|both|false|wrong|incorrect|except)\b"
     r"|或|可能|也许|大概|另|不|但|然而|并非|没有|未|除了|以及",
     re.I,
@@ -44,7 +45,9 @@ _DONE_BY = re.compile(
     r"\w+(?:ed|en|made|found|held|led|known|done)\s+(?:by|as|in|at|on|with|for)\s+(?P<rest>\S.*)", re.DOTALL
 )
 _CONNECTS = re.compile(
-    r"\b(?:is|was|are|were|the|by|of|in|has|had|this|it|on|to|for|at|a|an|from|source|see)\b|[\u4e00-\u9fff]{3}", re.I
+    r"\b(?:is|was|are|were|the|by|of|in|has|had|this|it|on|to|for|at|a|an|from|source|see|because|since|which"
+    r"|who|where|due|according|based|per|given|with|approved|listed)\b|[\u4e00-\u9fff]{3}",
+    re.I,
 )
 
 

@@ -88,6 +88,8 @@ def test_a_copy_of_the_question_is_no_answer() -> None:
         ("Sun Pharmaceutical Industries Ltd", "SUN PHARM INDS", X),
         ("COMPANY: unknown", "ASTELLAS", U),
         ("Bristol-Myers Squibb Company", "BRISTOL MYERS SQUIBB", C),
+        ("The company is Astellas Pharma US Inc, approved Aug 2023.", "ASTELLAS", C),
+        ("Astellas Pharma US Inc or Pfizer", "ASTELLAS", X),
     ],
 )
 def test_companies(said: str, gold: str, expected: Verdict) -> None:
@@ -112,6 +114,8 @@ def test_a_price_is_found_beside_its_ticker() -> None:
         ("01-09-2027", "Sep 1, 2027", "In DD-MM-YYYY format.", C, "date"),
         ("01-09-2027", "Sep 1, 2027", "When?", X, UNMATCHED),  # it could be either
         ("2027", "Sep 1, 2027", "When?", X, UNMATCHED),
+        ("2028", "Sep 1, 2027", "When?", X, "date"),
+        ("September 2028", "Sep 1, 2027", "When?", X, "date"),
         ("The patent runs until 1 September 2027.", "Sep 1, 2027", "When?", C, "date"),
         ("From 1 May 2020 to 1 September 2027", "Sep 1, 2027", "When?", X, UNMATCHED),
         ("2027年9月1日", "Sep 1, 2027", "When?", C, "date"),
