@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from launch.run_files import read_metrics
 from launch.web.dashboard import routes
 from medrl.records import to_jsonl, write_json
 from tests.browser import browsing, needs_browser
@@ -223,6 +224,19 @@ def test_new_steps_appear_while_the_run_writes(at: str, run: Path) -> None:
             writer.join()
         assert page.evaluate("window.same") is True
         expect(page.locator("#problems")).to_be_hidden()
+
+
+def test_a_stage_that_is_begun_again_replaces_what_it_logged(at: str, run: Path) -> None:
+    with browsing() as page:
+        page.goto(f"{at}/?tab=curves&metric=pass_rate")
+        caption = page.locator("figure[data-chart='rollout/pass_rate'] figcaption")
+        expect(caption).to_contain_text("step 19:")
+        log_step(run, 5, 0.125)
+        expect(caption).to_contain_text("step 5: 0.125")
+        assert [line["step"] for line in read_metrics(run) if line["stage"] == "grpo"] == [0, 1, 2, 3, 4, 5]
+        (run / "metrics.jsonl").unlink()  # and another file in its place
+        log_step(run, 0, 0.875)
+        expect(caption).to_contain_text("step 0: 0.875")
 
 
 def test_what_cannot_be_read_is_shown(at: str, run: Path) -> None:

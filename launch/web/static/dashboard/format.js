@@ -11,6 +11,7 @@ export function number(value, digits = 4) {
 }
 
 export function share(value) {
+  if (value === 0) return "0";
   return value === null || value === undefined ? "–" : `${(100 * value).toFixed(value < 0.1 && value > 0 ? 1 : 0)}%`;
 }
 
@@ -31,5 +32,6 @@ export function bytes(value) {
 }
 
 export function signed(value, digits = 3) {
+  if (value === 0) return "0";
   return value === null || value === undefined ? "–" : `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(digits)}`;
 }
