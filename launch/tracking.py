@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from medrl.config import Config
-from medrl.records import write_text
+from medrl.records import append_lines, write_text
 
 SFT_STEP, TRAINER_STEP = "sft/step", "trainer/step"
 
@@ -26,14 +26,13 @@ class Tracker:
 
     def __init__(self, config: Config, run_path: Path) -> None:
         """Open for appending. A half-written last line, left by a crash, is cut off."""
-        run_path.mkdir(parents=True, exist_ok=True)
-        path = run_path / "metrics.jsonl"
-        _cut_half_line(path)
-        self._file = path.open("a", encoding="utf-8")
+        self._file = append_lines(run_path / "metrics.jsonl")
+        self.last: tuple[str, int] | None = None
         self._wandb = _open_wandb(config, run_path) if config.tracking.wandb else None
 
     def log(self, metrics: Mapping[str, float], *, step: int, stage: str) -> None:
         """Write one step of `stage` ("sft", "grpo", ...). On disk when this returns."""
+        self.last = stage, step
         values = {key: float(value) for key, value in metrics.items()}
         line = {"stage": stage, "step": step, "time": round(time.time(), 3)}
         finite = {key: value if math.isfinite(value) else None for key, value in values.items()}
@@ -53,14 +52,6 @@ class Tracker:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
-
-
-def _cut_half_line(path: Path) -> None:
-    if not path.exists():
-        return
-    with path.open("r+b") as file:
-        whole = file.read().rfind(b"\n") + 1
-        file.truncate(whole)
 
 
 def _open_wandb(config: Config, run_path: Path) -> Any:

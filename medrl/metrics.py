@@ -53,6 +53,11 @@ GLOSSARY: dict[str, str] = {
     "actor/action_tokens": "those of them that the policy sampled",
     "actor/seconds": "wall time of an update, seconds",
     "actor/tokens_per_second": "tokens over seconds",
+    "perf/learner_idle": "share of a step's wall time in which the learner had nothing to learn from",
+    "perf/engine_busy": "share of a step's wall time in which an engine had a request, mean over engines",
+    "perf/engine_requests": "requests that an engine had on average over the step, those that waited in it among them",
+    "perf/worker_busy": "share of a step's wall time in which a rollout worker had an episode, mean over workers",
+    "perf/worker_episodes": "episodes that a worker had on average over the step, those that waited in it among them",
     "rollout_corr/logp_diff_mean": "mean over action tokens of |learner's - sampler's log-prob|, nats; absent, as all "
     "of rollout_corr, with grpo.ratio=coupled",
     "rollout_corr/kl": "KL(sampler ‖ learner), k3 estimate, nats a token; 0 or more",
