@@ -82,7 +82,6 @@ class Health:
         self._actors: list[dict[str, Any]] = []
         self._hosts: dict[str, str] = {}  # by Ray's id of the node; empty while there is no session
         self._own_node = ""
-        self._lines = append_lines(run_path / "health.jsonl")
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="health", daemon=True)
@@ -126,10 +125,11 @@ class Health:
             write_json(self._run_path / "health.json", status | {"actors": actors})
             if line:
                 short = {each["name"]: {key: each[key] for key in _KEPT if key in each} for each in actors}
-                self._lines.write(json.dumps(status | {"actors": short}) + "\n")
-                self._lines.flush()
+                with (self._run_path / "health.jsonl").open("a", encoding="utf-8") as lines:
+                    lines.write(json.dumps(status | {"actors": short}) + "\n")
 
     def __enter__(self) -> Self:
+        append_lines(self._run_path / "health.jsonl").close()  # mends it
         self._thread.start()
         return self
 
@@ -137,7 +137,6 @@ class Health:
         self._stop.set()
         self._thread.join()
         self.write(ended=True, line=True)
-        self._lines.close()
 
     def _run(self) -> None:
         count = 0

@@ -110,7 +110,9 @@ class Pipeline:
         tokenizer = AutoTokenizer.from_pretrained(self._base_model)
         folder = self._data_folder
         counts = aside(synthesize, self._config, self._knowledge, folder, tokenizer, policy=self._base_model)
-        return counts | {"tool_choice": aside(learn_tool_choice, self._config, self._knowledge, folder)}
+        chosen = aside(learn_tool_choice, self._config, self._knowledge, folder)
+        self._tracker.log_data([folder / "questions.jsonl", folder / "trajectories.jsonl"])
+        return counts | {"tool_choice": chosen}
 
     def quality(self) -> dict[str, Any]:
         """quality.json and quality.html beside the questions; the gates on stdout."""
@@ -134,6 +136,7 @@ class Pipeline:
 
         before_s = checkpoints.seconds
         self._with_learner("base", work, checkpoints)
+        self._tracker.log_checkpoint("sft", self._checkpoint("sft"))
         used = min(len(trajectories), self._config.sft.updates * self._config.sft.batch_trajectories)
         return {"trajectories": used, "updates": self._config.sft.updates, "before_s": before_s}
 
@@ -149,6 +152,7 @@ class Pipeline:
 
         before_s = checkpoints.seconds
         standing = self._with_learner("sft", work, checkpoints)
+        self._tracker.log_checkpoint("rl", self._checkpoint("rl"))
         return {"episodes": standing.episodes, "steps": standing.step, "before_s": before_s}
 
     def eval_base(self) -> dict[str, Any]:

@@ -106,6 +106,7 @@ class Trainer:
         self.log.write(f"grpo-{step:04d}", batch.groups)
         if self.config.tracking.token_logprobs:
             self.log.write_learnt(f"grpo-{step:04d}", learnt)
+        self.tracker.log_episodes(batch.groups, step=step)
         metrics = rollout_metrics(batch.groups) | staleness_metrics(batch.groups, step) | stats
         self.tracker.log(metrics | {"rollout/outages": len(batch.outages)}, step=step, stage="grpo")
 
