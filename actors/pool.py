@@ -68,6 +68,7 @@ class InferencePool:
         self._broadcasts = config.pool.weight_transfer == "broadcast"
         self._workers = config.pool.tensor_parallel  # of each engine
         self._together = config.pool.max_sequences
+        self._watched = False
         self._engines: list[Any] = [
             EngineActor.options(**needs[name].options).remote(config, model) for name in self._names
         ]
@@ -211,19 +212,24 @@ class InferencePool:
 
         Raises InfrastructureError when one cannot be started.
         """
+        self._watched = True
         try:
             async with asyncio.TaskGroup() as group:
                 for index in range(len(self._engines)):
                     group.create_task(self._tend(index))
         except ExceptionGroup as failed:  # the others were cancelled
             raise failed.exceptions[0] from None
+        finally:
+            self._watched = False
 
     def pulses(self) -> dict[str, Pulse]:
         """The last sign of life of every engine, by name; asked for only under `watch`."""
         return dict(zip(self._names, self._pulses, strict=True))
 
     def signs(self) -> dict[str, Sign]:
-        """As `pulses`. What an engine does not decode yet waits in it."""
+        """As `pulses`; without figures unless they are watched. What an engine does not decode yet waits in it."""
+        if not self._watched:
+            return {name: Sign(pulse.work.age_s, pulse.armed) for name, pulse in self.pulses().items()}
         return {
             name: Sign(
                 pulse.work.age_s,
