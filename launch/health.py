@@ -45,12 +45,14 @@ class Heard:
     """What signs of life one actor has given."""
 
     def __init__(self) -> None:
+        self.ready = False  # it has been
         self._mark = -1.0
         self._at: float | None = None
         self._tokens: deque[tuple[float, int]] = deque(maxlen=RATE_OVER)
 
     def take(self, sign: Sign, now: float) -> dict[str, Any]:
         """Its figures, with what it sampled as a rate; null until there are two counts of one life."""
+        self.ready |= sign.ready
         if sign.heard != self._mark:
             self._mark, self._at = sign.heard, now
         if sign.tokens is None:
@@ -77,7 +79,7 @@ class Health:
         self._every_s = every_s
         self.stage = ""  # what is at work
         self._sources: list[Signs] = []
-        self._heard: dict[tuple[str, int], Heard] = {}  # by name and when it began
+        self._heard: dict[tuple[str, int, int], Heard] = {}  # by name, when it began, and restarts since
         self._processes = Processes()
         self._actors: list[dict[str, Any]] = []
         self._hosts: dict[str, str] = {}  # by Ray's id of the node; empty while there is no session
@@ -88,7 +90,7 @@ class Health:
 
     @contextmanager
     def session(self) -> Iterator[None]:
-        """There is a Ray session in the block, and it may be asked which actors it has."""
+        """There is a Ray session in the block, and it may be asked which actors it has. They end with it."""
         with self._lock:
             self._hosts = {node.id: node.host for node in cluster_nodes()}
             self._own_node = ray.get_runtime_context().get_node_id()
@@ -98,6 +100,9 @@ class Health:
             self.write()
             with self._lock:
                 self._hosts = {}
+                for actor in self._actors:
+                    actor |= Use(rss_gb=None, cpu=None)
+                    actor["state"] = "dead" if actor["state"] == "dead" else "stopped"
 
     @contextmanager
     def listening(self, source: Signs) -> Iterator[None]:
@@ -158,9 +163,9 @@ class Health:
 
     def _actor(self, entry: Entry, sign: Sign | None) -> dict[str, Any]:
         now = time.monotonic()
-        heard = self._heard.setdefault((entry.name, entry.begun), Heard())
-        loading = kind(entry.name) in ("engine", "learner") and not (sign is not None and sign.ready)
+        heard = self._heard.setdefault((entry.name, entry.begun, entry.restarts), Heard())
         figures = {} if sign is None or entry.state in ("dead", "stopped") else heard.take(sign, now)
+        loading = kind(entry.name) in ("engine", "learner") and not heard.ready
         local = entry.node == self._own_node and entry.state == "alive"
         return {
             "name": entry.name,
