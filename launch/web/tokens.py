@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from tokenizers import Tokenizer
 
 from launch.model import resolve_model
+from launch.trajectories import LearntEpisode
 from medrl.config import Config
 from medrl.errors import ConfigError, DataError
 from medrl.grpo import group_advantages
@@ -21,17 +21,7 @@ from medrl.types import Reward, Rollout
 _BROKEN = "\ufffd"
 
 
-@dataclass(frozen=True, slots=True)
-class Learnt:
-    """What the learner made of one episode: its log-probs of the action tokens, in nats, before the update."""
-
-    question_id: str
-    sample: int
-    advantage: float
-    logprobs: list[float]
-
-
-_LEARNT = TypeAdapter(Learnt)
+_LEARNT = TypeAdapter(LearntEpisode)
 
 
 class TokenTexts:
@@ -72,7 +62,7 @@ def _texts(tokenizer: Tokenizer, token_ids: Sequence[int]) -> list[str]:
     return texts
 
 
-def read_learnt(path: Path, question_id: str, sample: int) -> Learnt | None:
+def read_learnt(path: Path, question_id: str, sample: int) -> LearntEpisode | None:
     """The line of a *.tokens.jsonl that is about this episode; None if there is none, or no such file.
 
     Raises DataError if that line is broken.
@@ -108,7 +98,7 @@ def advantages(rewards: Sequence[Reward | None], settings: GRPOConfig) -> list[f
     return [next(values) if reward is not None else None for reward in rewards]
 
 
-def token_view(rollout: Rollout, learnt: Learnt | None) -> dict[str, Any]:
+def token_view(rollout: Rollout, learnt: LearntEpisode | None) -> dict[str, Any]:
     """Lists over the episode's tokens; None where the policy did not act.
 
     {"mask", "sampler": log-probs, "version", "learner": log-probs, "ratio": learner's over sampler's probability};

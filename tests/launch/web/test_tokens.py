@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from launch.web.tokens import Learnt, TokenTexts, advantages, read_learnt, token_view
+from launch.trajectories import LearntEpisode
+from launch.web.tokens import TokenTexts, advantages, read_learnt, token_view
 from medrl.errors import ConfigError, DataError
 from medrl.sections.learning import GRPOConfig
 from tests.launch.sample_run import question, rollout
@@ -79,7 +80,7 @@ def test_log_probs_of_other_tokens_are_refused() -> None:
     view = token_view(episode, None)
     assert view["ratio"] is None and view["mask"] == episode.action_mask
     with pytest.raises(DataError, match="2 log-probs of the learner for"):
-        token_view(episode, Learnt(episode.question_id, episode.sample, 0.1, [-1.0, -2.0]))
+        token_view(episode, LearntEpisode(episode.question_id, episode.sample, 0.1, [-1.0, -2.0]))
 
 
 def test_advantages_are_rewards_less_their_mean() -> None:
