@@ -20,6 +20,7 @@ from actors.failures import actor_died, unheard
 from actors.placement import placed
 from actors.pool import InferencePool
 from actors.seats import worker_names
+from envs.network.outcomes import SetAside
 from envs.react import ReactEnv, run_episode
 from envs.toolbox import open_toolbox, open_vocabulary, subset
 from envs.tools.base import Tool
@@ -115,11 +116,12 @@ class RolloutWorker:
 
 async def persist(play: Callable[[int], Awaitable[Rollout]], attempts: int) -> Rollout | InfrastructureError:
     """The episode that `play` brings, given the number of the attempt, from 0; after `attempts` the last failure, which
-    is never scored. What a replay lacks it would lack again, so that is not asked for twice."""
+    is never scored. What a replay lacks it would lack again, and an endpoint was asked often enough before it set an item
+    aside, so neither is asked for twice."""
     for attempt in range(attempts):
         try:
             return await play(attempt)
-        except NotRecorded as error:
+        except (NotRecorded, SetAside) as error:
             return error
         except InfrastructureError as error:
             failure = error
