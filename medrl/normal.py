@@ -152,6 +152,7 @@ def identifiers(text: str) -> tuple[frozenset[str], str]:
 _UNITS: dict[str, tuple[str, Decimal]] = {
     name: (dimension, Decimal(factor))
     for dimension, factor, names in (
+        ("mass", "1000000", "t tonne"),
         ("mass", "1000", "kg kilogram"),
         ("mass", "1", "g gram"),
         ("mass", "0.001", "mg milligram"),
@@ -167,6 +168,12 @@ _UNITS: dict[str, tuple[str, Decimal]] = {
         ("time", "604800", "w wk week"),
         ("calendar", "1", "mo month"),
         ("calendar", "12", "y yr year"),
+        ("length", "1000", "km kilometer kilometre"),
+        ("length", "1", "m meter metre"),
+        ("length", "0.01", "cm centimeter centimetre"),
+        ("length", "0.001", "mm millimeter millimetre"),
+        ("dollars", "1", "usd"),
+        ("yuan", "1", "cny"),
         ("", "0.01", "% percent"),
     )
     for name in names.split()

@@ -1,0 +1,119 @@
+"""Numbers as people write them, in English and Chinese, as a `medrl.normal.Quantity`.
+
+    "about $1.2 million" -> 1200000 usd      "第三集" -> 3      "2.95百万吨" -> 2950000 t      "百分之四点五" -> 4.5 %
+"""
+
+import re
+import unicodedata
+from dataclasses import replace
+from decimal import Decimal
+
+from medrl.normal import Quantity, quantity
+
+_DIGITS = {char: value for value, char in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2}
+_SMALL = {"十": 10, "百": 100, "千": 1000}
+_LARGE = {"万": 10**4, "亿": 10**8}
+_NUMERAL = "零〇一二两三四五六七八九十百千万亿点"
+_SCALES = {
+    "万亿": 12,
+    "千亿": 11,
+    "百亿": 10,
+    "十亿": 9,
+    "亿": 8,
+    "千万": 7,
+    "百万": 6,
+    "十万": 5,
+    "万": 4,
+    "千": 3,
+    "百": 2,
+    "thousand": 3,
+    "k": 3,
+    "million": 6,
+    "mn": 6,
+    "billion": 9,
+    "bn": 9,
+    "trillion": 12,
+}
+_UNITS = {
+    "美元": "usd",
+    "人民币": "cny",
+    "元": "cny",
+    "公里": "km",
+    "千米": "km",
+    "厘米": "cm",
+    "毫米": "mm",
+    "米": "m",
+    "公斤": "kg",
+    "千克": "kg",
+    "毫克": "mg",
+    "克": "g",
+    "吨": "t",
+    "毫升": "ml",
+    "升": "l",
+    "秒": "s",
+    "分钟": "min",
+    "小时": "h",
+    "天": "d",
+    "日": "d",
+    "周": "w",
+    "个月": "mo",
+    "年": "y",
+    "岁": "y",
+    "毫安时": "mah",
+    "倍": "times",
+}
+_COUNTERS = "个名位家集首期次部座人条只枚层句支项篇本届款辆张种局站颗章回所步台件分"
+"""What Chinese puts between a number and what is counted."""
+_ABOUT = re.compile(r"(?:about|approximately|approx\.?|around|roughly|circa|some|a total of|total of|共|一共|总共|大?约|第)\s*")
+_CURRENCY = re.compile(r"(us\$|\$|¥|€|£)\s*(.+)")
+_CURRENCIES = {"us$": "usd", "$": "usd", "¥": "cny", "€": "eur", "£": "gbp"}
+_NAMED = {"dollar": "usd", "dollars": "usd", "us dollars": "usd", "yuan": "cny", "rmb": "cny", "euro": "eur", "euros": "eur"}
+_PARTS = re.compile(
+    rf"(?P<number>[<>≤≥~+-]*\s*\d[\d,]*(?:\.\d+)?)\s*(?P<scale>{'|'.join(_SCALES)})?(?![a-z])\s*(?P<unit>\D{{0,30}})"
+)
+
+
+def read_amount(text: str) -> Quantity | None:
+    """The number that `text` is, with its unit; None if it is anything else, such as two numbers."""
+    plain = unicodedata.normalize("NFKC", text).casefold().strip(" .。!*`'\"\n")
+    while (about := _ABOUT.match(plain)) is not None:
+        plain = plain[about.end() :]
+    currency = _CURRENCY.fullmatch(plain)
+    if currency is not None:
+        amount = read_amount(currency[2])
+        return replace(amount, unit=_CURRENCIES[currency[1]]) if amount is not None and not amount.unit else None
+    if plain.startswith("百分之"):
+        plain = _arabic(plain[3:]) + "%"
+    found = _PARTS.fullmatch(_arabic(plain))
+    if found is None:
+        return quantity(plain)
+    unit = found["unit"].strip()
+    unit = _UNITS.get(unit) or _NAMED.get(unit) or ("" if unit and unit in _COUNTERS else unit)
+    scale = f"e{_SCALES[found['scale']]}" if found["scale"] else ""
+    return quantity(f"{found['number']}{scale} {unit}".strip())
+
+
+def _arabic(text: str) -> str:
+    """With a numeral that it begins with in digits: "十二个" -> "12个"."""
+    run = re.match(f"[{_NUMERAL}]+", text)
+    value = _value(run[0]) if run is not None else None
+    return text if run is None or value is None else f"{value}{text[run.end() :]}"
+
+
+def _value(numeral: str) -> Decimal | None:
+    """十二 -> 12, 三千零五 -> 3005, 四点五 -> 4.5; None if it is no number."""
+    whole, point, places = numeral.partition("点")
+    if point and (not whole or not places or not set(places) <= _DIGITS.keys()):
+        return None
+    total = section = digit = 0
+    for char in whole:
+        if char in _DIGITS:
+            digit = digit * 10 + _DIGITS[char]
+        elif char in _SMALL:
+            section, digit = section + (digit or 1) * _SMALL[char], 0
+        else:
+            if not section + digit and not total:
+                return None
+            total, section, digit = (total + section + digit) * _LARGE[char], 0, 0
+    decimals = "".join(str(_DIGITS[char]) for char in places)
+    return Decimal(f"{total + section + digit}.{decimals}" if decimals else total + section + digit)
