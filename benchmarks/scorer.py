@@ -50,8 +50,10 @@ def main() -> None:
         for pair in pairs:
             given = score(pair.item, pair.prediction)
             if given.verdict != pair.label:
-                print(f"[{pair.kind}] {pair.label} scored {given.verdict} ({given.rule}): {pair.question[:60]!r} "
-                      f"gold {pair.gold!r} {pair.aliases} said {pair.prediction!r}: {pair.why}")
+                print(
+                    f"[{pair.kind}] {pair.label} scored {given.verdict} ({given.rule}): {pair.question[:60]!r} "
+                    f"gold {pair.gold!r} {pair.aliases} said {pair.prediction!r}: {pair.why}"
+                )
 
 
 if __name__ == "__main__":

@@ -34,8 +34,11 @@ _WASTE = (
     "happened to find nothing was not needless. " + _DATA
 )
 _CORRECTNESS = (
-    "Decide whether a response to a question gives the same answer as the reference. Spelling, case and extra words do "
-    "not matter; another entity, a list of candidates, or no answer is not correct. " + _DATA
+    "Decide whether a response to a question gives the same answer as the reference. First find the response's final "
+    "answer; only that counts, not how it was come by. Do not answer the question yourself, and take the reference as "
+    "right. Spelling, case, language, another name of the same thing and extra words do not matter, nor does the "
+    "rounding of a number; another entity, a list of candidates, a part of what was asked for, a contradiction, or no "
+    "answer is not correct. " + _DATA
 )
 
 

@@ -1,6 +1,6 @@
 """Numbers as people write them, in English and Chinese, as a `medrl.normal.Quantity`.
 
-    "about $1.2 million" -> 1200000 usd      "第三集" -> 3      "2.95百万吨" -> 2950000 t      "百分之四点五" -> 4.5 %
+"about $1.2 million" -> 1200000 usd      "第三集" -> 3      "2.95百万吨" -> 2950000 t      "百分之四点五" -> 4.5 %
 """
 
 import re
@@ -64,10 +64,20 @@ _UNITS = {
 }
 _COUNTERS = "个名位家集首期次部座人条只枚层句支项篇本届款辆张种局站颗章回所步台件分"
 """What Chinese puts between a number and what is counted."""
-_ABOUT = re.compile(r"(?:about|approximately|approx\.?|around|roughly|circa|some|a total of|total of|共|一共|总共|大?约|第)\s*")
+_ABOUT = re.compile(
+    r"(?:about|approximately|approx\.?|around|roughly|circa|some|a total of|total of|共|一共|总共|大?约|第)\s*"
+)
 _CURRENCY = re.compile(r"(us\$|\$|¥|€|£)\s*(.+)")
 _CURRENCIES = {"us$": "usd", "$": "usd", "¥": "cny", "€": "eur", "£": "gbp"}
-_NAMED = {"dollar": "usd", "dollars": "usd", "us dollars": "usd", "yuan": "cny", "rmb": "cny", "euro": "eur", "euros": "eur"}
+_NAMED = {
+    "dollar": "usd",
+    "dollars": "usd",
+    "us dollars": "usd",
+    "yuan": "cny",
+    "rmb": "cny",
+    "euro": "eur",
+    "euros": "eur",
+}
 _PARTS = re.compile(
     rf"(?P<number>[<>≤≥~+-]*\s*\d[\d,]*(?:\.\d+)?)\s*(?P<scale>{'|'.join(_SCALES)})?(?![a-z])\s*(?P<unit>\D{{0,30}})"
 )

@@ -5,7 +5,9 @@ import unicodedata
 
 from medrl.normal import date
 
-_WEEKDAY = re.compile(r"\b(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\b\.?,?\s*|[(]?(?:周|星期)[一二三四五六日天][)]?")
+_WEEKDAY = re.compile(
+    r"\b(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\b\.?,?\s*|[(]?(?:周|星期)[一二三四五六日天][)]?"
+)
 _TIME = re.compile(r"(?<=\d)[t ]\d{2}:\d{2}(?::\d{2})?(?:\.\d+)?z?$")
 _CHINESE = re.compile(r"(\d{4})\s*年(?:\s*(\d{1,2})\s*月(?:份|\s*(\d{1,2})\s*[日号])?)?")
 _NUMBERS = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4})")

@@ -41,7 +41,9 @@ def load_medbrowsecomp(path: Path) -> ItemSet:
             raise DataError(f"{path}: neither plain nor encoded as published ({error}): download it anew") from error
     if not {"prompt", "gold"} <= set(header):
         raise DataError(f"{path}: its columns are {', '.join(header)}; give MedBrowseComp's CSV with prompt and gold")
-    return ItemSet(NAME, tuple(_item(number, dict(zip(header, row, strict=True))) for number, row in enumerate(rows, 1)))
+    return ItemSet(
+        NAME, tuple(_item(number, dict(zip(header, row, strict=True))) for number, row in enumerate(rows, 1))
+    )
 
 
 def decode(cell: str) -> str:

@@ -32,9 +32,13 @@ UNMATCHED = "unmatched"
 """No rule says correct, and none can say that it is wrong for certain."""
 FAR = 20
 """Two amounts that differ by more than 1/20 are no rounding of one another."""
-_SEPARATOR = re.compile(r"\s*(?:[;；、\n|]|,(?!\d{3}\b)|，|\s+(?:and|&)\s+|(?<=[\u4e00-\u9fff）)])[和与及](?=[\u4e00-\u9fff]))\s*(?:and\s+)?")
+_SEPARATOR = re.compile(
+    r"\s*(?:[;；、\n|]|,(?!\d{3}\b)|，|\s+(?:and|&)\s+|(?<=[\u4e00-\u9fff）)])[和与及](?=[\u4e00-\u9fff]))\s*(?:and\s+)?"
+)
 _BULLET = re.compile(r"^\s*(?:[-*•·]|\(?\d{1,2}[.)、])\s+", re.M)
-_ALSO = re.compile(r"([^()（）]+)[(（](?:又名|又称|也称|也称作|也叫|即|also|aka|a\.k\.a\.?|or|also known as)?\s*([^()（）]+)[)）]")
+_ALSO = re.compile(
+    r"([^()（）]+)[(（](?:又名|又称|也称|也称作|也叫|即|also|aka|a\.k\.a\.?|or|also known as)?\s*([^()（）]+)[)）]"
+)
 _YES = re.compile(r"(?:yes|yeah|true|correct|是的?|对|能够?|可以|有|会|参加了)(?![\w-])", re.I)
 _NO = re.compile(r"(?:no|nope|false|incorrect|不是|否|不能|不可以|没有|不会|不对|不|未)(?![a-z-])", re.I)
 _ABSTAINS = re.compile(

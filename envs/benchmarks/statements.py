@@ -20,7 +20,9 @@ _SAYS = re.compile(
     r"(?:is|was|are|were|has been|will be|should be|would be)\s+(?P<rest>\S.*)",
     re.I | re.DOTALL,
 )
-_SAYS_CHINESE = re.compile(r"(?P<subject>[^，。；？?,:\n]{1,40}?)(?:是|为|叫做?|共有|有)(?P<rest>[^是否]\S*.*)", re.DOTALL)
+_SAYS_CHINESE = re.compile(
+    r"(?P<subject>[^，。；？?,:\n]{1,40}?)(?:是|为|叫做?|共有|有)(?P<rest>[^是否]\S*.*)", re.DOTALL
+)
 _BREAK = re.compile(
     r"[.!]\s+(?=\S)|[。；;]\s*(?=\S)|\s*\n+\s*|\s+[-–—]{1,2}\s+|\s*——\s*|\s*[(（]"
     r"|,?\s+(?=(?:because|since|as|which|who|where|according to|based on|per|given that|with|from|approved|listed)\b)"
@@ -33,7 +35,9 @@ _HEDGE = re.compile(
     r"|或|可能|也许|大概|另|不|但|然而|并非|没有|未|除了|以及",
     re.I,
 )
-_CONNECTS = re.compile(r"\b(?:is|was|are|were|the|by|of|in|has|had|this|it|on|to|for|at|a|an|from|source|see)\b|[\u4e00-\u9fff]{3}", re.I)
+_CONNECTS = re.compile(
+    r"\b(?:is|was|are|were|the|by|of|in|has|had|this|it|on|to|for|at|a|an|from|source|see)\b|[\u4e00-\u9fff]{3}", re.I
+)
 
 
 def final_answer(prediction: str) -> str:

@@ -5,11 +5,22 @@ sample of each, with Wilson's interval; what uses all samples has an interval fr
 has no sample (an outage took it) is in no figure: it is counted as missing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import fsum
+from typing import TypeVar
+
+import numpy as np
 
 from envs.benchmarks.item import Item
 from envs.benchmarks.scored import Scored
+from medrl.evaluation import bootstrap_mean, mcnemar, paired_difference, pass_at_k, wilson
+from medrl.matching import Verdict
+from medrl.seeds import derive_seed
+
+RESAMPLES = 10_000
+K = TypeVar("K", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +50,9 @@ class Table:
 
     `accuracy`: share of items whose first sample is correct; `real`: the same without items whose gold is NA;
     `always_na`: what a system gets that says NA to everything, on the same items; `unknown`: share of items whose
-    first sample is neither correct nor incorrect; `by_hops` has no items of unknown hops, `by_level` none without.
-    `pass_at`: from k to the unbiased estimate of pass@k, for every k that all items have samples for.
+    first sample is neither correct nor incorrect; `by_task`, `by_hops` and `by_level` are shares like `accuracy`, of
+    the items that have such a thing. `pass_at`: from k to the unbiased estimate of pass@k, for every k that all items
+    have samples for. `num_judged`: samples that a language model decided.
     """
 
     num_items: int
@@ -71,10 +83,102 @@ class Comparison:
 
 
 def tabulate(items: Sequence[Item], scored: Sequence[Scored], *, seed: int = 0) -> Table:
-    """The figures. Raises ValueError on a sample of no item, or twice the same sample."""
-    raise NotImplementedError
+    """The figures; `seed` of the bootstraps. Raises ValueError on a sample of no item, or twice the same sample."""
+    samples = _by_item(items, scored)
+    present = [item for item in items if item.id in samples]
+    firsts = {item_id: of_item[0].verdict for item_id, of_item in samples.items()}
+    most = min(map(len, samples.values()), default=0)
+    return Table(
+        num_items=len(items),
+        num_missing=len(items) - len(present),
+        num_samples=len(scored),
+        accuracy=_share(_corrects(present, firsts)),
+        real=_share(_corrects([item for item in present if not item.is_na], firsts)),
+        always_na=_share([item.is_na for item in present]),
+        unknown=_share([firsts[item.id] is Verdict.UNKNOWN for item in present]),
+        by_task=_by(present, firsts, lambda item: item.task or None),
+        by_hops=_by(present, firsts, lambda item: item.hops),
+        by_level=_by(present, firsts, lambda item: item.level),
+        pass_at={k: _pass_at(k, list(samples.values()), seed) for k in range(1, most + 1)},
+        costs=_costs(list(samples.values())) if samples else None,
+        num_judged=sum(each.judged for each in scored),
+    )
 
 
 def compare(items: Sequence[Item], first: Sequence[Scored], second: Sequence[Scored], *, seed: int = 0) -> Comparison:
     """The second run beside the first, pairwise. Raises ValueError if there is no item that both have."""
-    raise NotImplementedError
+    runs = _by_item(items, first), _by_item(items, second)
+    both = [item.id for item in items if all(item.id in run for run in runs)]
+    if not both:
+        raise ValueError("the two runs have no item in common, so nothing can be paired")
+    shares = [[_share_correct(run[item_id]) for item_id in both] for run in runs]
+    rng = np.random.default_rng(derive_seed(seed, "benchmark difference"))
+    value, low, high = paired_difference(*shares, rng=rng, n=RESAMPLES)
+    passed = [[run[item_id][0].verdict is Verdict.CORRECT for item_id in both] for run in runs]
+    return Comparison(
+        difference=Estimate(value, low, high, len(both)),
+        p_value=mcnemar(*passed),
+        only_first=sum(one and not other for one, other in zip(*passed, strict=True)),
+        only_second=sum(other and not one for one, other in zip(*passed, strict=True)),
+    )
+
+
+def _by_item(items: Sequence[Item], scored: Sequence[Scored]) -> dict[str, list[Scored]]:
+    """Each item's samples in order, in the order of the items; no entry for an item without any."""
+    known = {item.id for item in items}
+    found: dict[str, dict[int, Scored]] = defaultdict(dict)
+    for each in scored:
+        if each.item_id not in known:
+            raise ValueError(f"a sample of {each.item_id}, which is none of the {len(known)} items")
+        if each.sample in found[each.item_id]:
+            raise ValueError(f"sample {each.sample} of {each.item_id} is there twice")
+        found[each.item_id][each.sample] = each
+    return {item.id: [found[item.id][key] for key in sorted(found[item.id])] for item in items if item.id in found}
+
+
+def _corrects(items: Sequence[Item], firsts: Mapping[str, Verdict]) -> list[bool]:
+    return [firsts[item.id] is Verdict.CORRECT for item in items]
+
+
+def _share(hits: Sequence[bool]) -> Estimate | None:
+    return Estimate(sum(hits) / len(hits), *wilson(sum(hits), len(hits)), len(hits)) if hits else None
+
+
+def _by(items: Sequence[Item], firsts: Mapping[str, Verdict], key: Callable[[Item], K | None]) -> dict[K, Estimate]:
+    groups: dict[K, list[Item]] = defaultdict(list)
+    for item in items:
+        value = key(item)
+        if value is not None:
+            groups[value].append(item)
+    shares = {value: _share(_corrects(groups[value], firsts)) for value in groups}
+    return {value: share for value, share in sorted(shares.items(), key=lambda each: str(each[0])) if share is not None}
+
+
+def _pass_at(k: int, samples: Sequence[Sequence[Scored]], seed: int) -> Estimate:
+    values = [pass_at_k(len(each), _num_correct(each), k) for each in samples]
+    rng = np.random.default_rng(derive_seed(seed, "benchmark pass@", k))
+    return Estimate(*bootstrap_mean(values, rng=rng, n=RESAMPLES), len(values))
+
+
+def _num_correct(samples: Iterable[Scored]) -> int:
+    return sum(each.verdict is Verdict.CORRECT for each in samples)
+
+
+def _share_correct(samples: Sequence[Scored]) -> float:
+    return _num_correct(samples) / len(samples)
+
+
+def _costs(samples: Sequence[Sequence[Scored]]) -> Costs:
+    tools = sorted({tool for of_item in samples for each in of_item for tool in each.tool_calls})
+    return Costs(
+        tool_calls=_mean(samples, lambda each: each.num_tool_calls),
+        turns=_mean(samples, lambda each: each.turns),
+        tokens=_mean(samples, lambda each: each.tokens),
+        duration_s=_mean(samples, lambda each: each.duration_s),
+        by_tool={tool: _mean(samples, lambda each, tool=tool: each.tool_calls.get(tool, 0)) for tool in tools},
+    )
+
+
+def _mean(samples: Sequence[Sequence[Scored]], of: Callable[[Scored], float]) -> float:
+    """Over items, of each the mean over its samples."""
+    return fsum(fsum(map(of, of_item)) / len(of_item) for of_item in samples) / len(samples)

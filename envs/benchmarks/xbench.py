@@ -28,7 +28,9 @@ def decrypt(cell: str, canary: str) -> str:
     """What a cell says. Raises ValueError if it was not encrypted with this canary."""
     if not canary:
         raise ValueError("the canary is empty")
-    return bytes(byte ^ key for byte, key in zip(from_base64(cell), cycle(canary.encode()), strict=False)).decode("utf-8")
+    return bytes(byte ^ key for byte, key in zip(from_base64(cell), cycle(canary.encode()), strict=False)).decode(
+        "utf-8"
+    )
 
 
 def _item(path: Path, row: dict[str, str]) -> Item:
