@@ -116,8 +116,8 @@ class RolloutWorker:
 
 async def persist(play: Callable[[int], Awaitable[Rollout]], attempts: int) -> Rollout | InfrastructureError:
     """The episode that `play` brings, given the number of the attempt, from 0; after `attempts` the last failure, which
-    is never scored. What a replay lacks it would lack again, and an endpoint was asked often enough before it set an item
-    aside, so neither is asked for twice."""
+    is never scored. What a replay lacks it would lack again, and an endpoint was asked often enough before it set
+    something aside, so neither is asked for twice."""
     for attempt in range(attempts):
         try:
             return await play(attempt)

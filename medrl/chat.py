@@ -46,8 +46,8 @@ class Action:
 
 
 def system_prompt(tools: Sequence[ToolSignature]) -> str:
-    """Instructions and one line a tool: kept short, since every token of it is in every episode. Without tools the model
-    is asked for what it knows."""
+    """Instructions and one line a tool: kept short, since every token of it is in every episode. Without tools the
+    model is asked for what it knows."""
     if not tools:
         return (
             "You are a medical research agent without tools. Answer from what you know, in one turn:\n"

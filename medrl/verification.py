@@ -71,9 +71,9 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """`rows`: the last is of MOST_TOLD_APART and more. `crude`: of all episodes; `stratified`: within questions of equal
-    hops, so that easy questions, which need no second look, do not pass for its doing; None where there are too few
-    episodes to say, or all came to the same."""
+    """`rows`: the last is of MOST_TOLD_APART and more. `crude`: of all episodes; `stratified`: within questions of
+    equal hops, so that easy questions, which need no second look, do not pass for its doing; None where there are too
+    few episodes to say, or all came to the same."""
 
     rows: tuple[Row, ...]
     crude: Difference | None
@@ -138,9 +138,7 @@ def _asked(step: Step) -> str:
     return json.dumps(dict(step.call.arguments), ensure_ascii=False) if step.call is not None else ""
 
 
-def _difference(
-    strata: Sequence[int], traced: Sequence[Traced], rng: np.random.Generator, n: int
-) -> Difference | None:
+def _difference(strata: Sequence[int], traced: Sequence[Traced], rng: np.random.Generator, n: int) -> Difference | None:
     """The Mantel-Haenszel risk difference (Greenland and Robins 1985) over `strata`, bootstrapped over episodes."""
     of = np.asarray(strata)
     verified = np.asarray([each.verifications > 0 for each in traced], dtype=bool)

@@ -65,7 +65,9 @@ def tool_set(text: str) -> ToolSet:
         return ToolSet(text, TOOLS if text == "all" else ())
     named = [name.strip() for name in text.split(",")]
     if strange := [name for name in named if name not in TOOLS]:
-        raise ConfigError(f"--tools {text}: there is no tool {strange[0]!r}: give all, none, or some of {','.join(TOOLS)}")
+        raise ConfigError(
+            f"--tools {text}: there is no tool {strange[0]!r}: give all, none, or some of {','.join(TOOLS)}"
+        )
     tools = tuple(name for name in TOOLS if name in named)
     return ToolSet("all" if tools == TOOLS else "+".join(tools), tools)
 

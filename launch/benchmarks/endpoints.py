@@ -44,9 +44,7 @@ class Endpoints:
             first = failed.exceptions[0]
             raise first from first.__cause__
 
-    async def _play(
-        self, model: EndpointConfig, episodes: Sequence[Episode], on_end: Callable[[], None]
-    ) -> list[str]:
+    async def _play(self, model: EndpointConfig, episodes: Sequence[Episode], on_end: Callable[[], None]) -> list[str]:
         outages: list[str] = []
         tally = Tally([Asked(episode.name, (), str) for episode in episodes])
         waiting = iter(episodes)

@@ -49,9 +49,7 @@ class RememberingEndpoint(Endpoint):
         return await super().ask(messages, parse=keep)
 
 
-def judged(
-    config: JudgeConfig, folder: Path, lines: Sequence[tuple[Item, Scored]]
-) -> tuple[list[Scored], list[str]]:
+def judged(config: JudgeConfig, folder: Path, lines: Sequence[tuple[Item, Scored]]) -> tuple[list[Scored], list[str]]:
     """The lines in order, those that no rule calls correct with the judge's verdict; those that it could not be asked
     about are left out, and why. `folder`: where its replies are kept. Raises ConfigError if it never would answer."""
     left = [(item, line) for item, line in lines if line.verdict is not Verdict.CORRECT and line.prediction is not None]
@@ -77,9 +75,7 @@ async def _ask(
                 except SetAside as error:
                     found[id(line)] = error
                 else:
-                    found[id(line)] = replace(
-                        line, verdict=verdict.verdict, rule=verdict.rule, judged=verdict.judged
-                    )
+                    found[id(line)] = replace(line, verdict=verdict.verdict, rule=verdict.rule, judged=verdict.judged)
             progress.advance()
 
         async with RememberingEndpoint(config, log) as endpoint:

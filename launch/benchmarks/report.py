@@ -95,7 +95,9 @@ def described(sheet: Sheet) -> str:
 def _lead(sheet: Sheet) -> str:
     """The verdict on a benchmark in a line."""
     told = [row for row in sheet.rows[1:] if row.against_first is not None and is_resolved(row.against_first)]
-    best = max((row for row in sheet.rows if row.table.accuracy), key=lambda row: row.table.accuracy.value, default=None)
+    best = max(
+        (row for row in sheet.rows if row.table.accuracy), key=lambda row: row.table.accuracy.value, default=None
+    )
     if best is None or best.table.accuracy is None:
         return f'<p class="lead">{escape(sheet.name)}: nothing was played yet.</p>'
     said = f"{sheet.name}: {best.name} is highest with {best.table.accuracy.value:.3f}"

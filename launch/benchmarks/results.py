@@ -1,9 +1,9 @@
 """What one agent with one set of tools did on one benchmark, on disk, so that an interrupted evaluation goes on.
 
-    <run>/benchmarks/<benchmark>/<agent>-<tools>/
-        about.json           what the answers depend on; results of something else are refused
-        trajectories.jsonl   one medrl.types.Rollout a line, appended as the episode ends
-        items.jsonl          one Scored a line: its answer and what it cost; the verdict is computed anew from the answer
+<run>/benchmarks/<benchmark>/<agent>-<tools>/
+    about.json           what the answers depend on; results of something else are refused
+    trajectories.jsonl   one medrl.types.Rollout a line, appended as the episode ends
+    items.jsonl          one Scored a line: its answer and what it cost; the verdict is computed anew from the answer
 """
 
 import json
