@@ -27,8 +27,8 @@ _NO_NAME = re.compile(r"[^\w.-]+")
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """`name`: in tables and in names of folders. `model`: a Hugging Face folder, or an endpoint. `is_checkpoint`: of this
-    run, so that engines which hold another one of it can take its weights."""
+    """`name`: in tables and in names of folders. `model`: a Hugging Face folder, or an endpoint. `is_checkpoint`: of
+    this run, so that engines which hold another one of it can take its weights."""
 
     name: str
     model: Path | EndpointConfig

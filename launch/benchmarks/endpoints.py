@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from transformers import AutoTokenizer
@@ -51,7 +51,7 @@ class Endpoints:
 
         async def worker(client: Endpoint) -> None:
             for episode in waiting:
-                result = await persist(lambda _, of=episode: self._episode(of, client), self._config.rollout.attempts)
+                result = await persist(partial(self._episode, episode, client), self._config.rollout.attempts)
                 match result:
                     case SetAside():
                         outages.append(f"{episode.name}: {result}")
@@ -68,7 +68,7 @@ class Endpoints:
                 group.create_task(worker(client))
         return outages
 
-    async def _episode(self, episode: Episode, client: Endpoint) -> Rollout:
+    async def _episode(self, episode: Episode, client: Endpoint, _attempt: int) -> Rollout:
         config, whole = self._config, episode.tools.play is None
         tools = subset(self._tools, episode.tools.tools) if episode.tools.tools else {}
         env = ReactEnv(

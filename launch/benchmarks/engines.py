@@ -22,7 +22,7 @@ TOGETHER = 1000
 
 
 class Engines:
-    """Started when they are first needed. Checkpoints of the run take turns on the same engines; a folder has others."""
+    """Started when they are first needed. Checkpoints of the run take turns on the same engines; others have theirs."""
 
     def __init__(self, config: Config, base_model: Path, knowledge: Path) -> None:
         self._config, self._base_model, self._knowledge = config, base_model, knowledge

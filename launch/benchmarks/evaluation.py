@@ -78,7 +78,7 @@ def evaluate_on(config: Config, asked: Asked) -> Path:
     print(f"{as_lines(sheets)}\n\nreport: {page}", flush=True)
     if failed:
         raise InfrastructureError(
-            f"{len(failed)} episodes could not be played, and count as neither right nor wrong; the first: {failed[0]}. "
+            f"{len(failed)} episodes could not be played, and are in no figure; the first: {failed[0]}. "
             "The same command goes on with them"
         )
     if unjudged:

@@ -1,6 +1,5 @@
 """A table of text, and its three forms: lines for a terminal, Markdown, HTML."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 

@@ -14,20 +14,21 @@ from medrl.records import write_text
 from medrl.verification import FEWEST, Analysis
 
 _INTERVALS = (
-    "In brackets: 95% intervals, Wilson's for shares of questions by the first sample of each, a bootstrap over questions "
-    "for the rest. An answer that is neither right nor wrong is unknown. Tokens are those of the agent's own turns."
+    "In brackets: 95% intervals, Wilson's for shares of questions by the first sample of each, a bootstrap over "
+    "questions for the rest. An answer that is neither right nor wrong is unknown. Tokens are those of the agent's own "
+    "turns."
 )
 _PAIRED = (
-    "On the questions that both have played. A difference is resolved if its interval (paired bootstrap over questions) "
-    "leaves out 0; p is McNemar's, exact. Each row is looked at by itself: of twenty rows one will seem resolved by "
-    "chance."
+    "On the questions that both have played. A difference is resolved if its interval (paired bootstrap over "
+    "questions) leaves out 0; p is McNemar's, exact. Each row is looked at by itself: of twenty rows one will "
+    "seem resolved by chance."
 )
 _LOOKED_AGAIN = (
-    "A call verifies if it looks again, by another query, tool or document, at the answer that is given later, or at an "
-    "entity that an earlier call had asked about and found. Counted are episodes that searched and then answered. This is "
-    "correlation: nobody made an agent verify, and what makes it look again may be what makes it right or wrong. “At equal "
-    f"hops” compares within questions of the same number of hops only. With fewer than {FEWEST} episodes of either "
-    "kind, or the same outcome in all, no difference is told."
+    "A call verifies if it looks again, by another query, tool or document, at the answer that is given later, or at "
+    "an entity that an earlier call had asked about and found. Counted are episodes that searched and then answered. "
+    "This is correlation: nobody made an agent verify, and what makes it look again may be what makes it right or "
+    f"wrong. “At equal hops” compares within questions of the same number of hops only. With fewer than {FEWEST} episodes "
+    "of either kind, or the same outcome in all, no difference is told."
 )
 
 
@@ -95,15 +96,12 @@ def described(sheet: Sheet) -> str:
 def _lead(sheet: Sheet) -> str:
     """The verdict on a benchmark in a line."""
     told = [row for row in sheet.rows[1:] if row.against_first is not None and is_resolved(row.against_first)]
-    best = max(
-        (row for row in sheet.rows if row.table.accuracy), key=lambda row: row.table.accuracy.value, default=None
-    )
-    if best is None or best.table.accuracy is None:
+    shares = {row.name: row.table.accuracy.value for row in sheet.rows if row.table.accuracy is not None}
+    if not shares:
         return f'<p class="lead">{escape(sheet.name)}: nothing was played yet.</p>'
-    said = f"{sheet.name}: {best.name} is highest with {best.table.accuracy.value:.3f}"
-    if len(sheet.rows) == 1:
-        said = f"{sheet.name}: {best.name} has {best.table.accuracy.value:.3f} of the questions right"
-    else:
+    best = max(shares, key=lambda name: shares[name])
+    said = f"{sheet.name}: {best} has {shares[best]:.3f} of the questions right"
+    if len(sheet.rows) > 1:
         named = "; ".join(row.name for row in told)
         said += f"; told apart from {sheet.rows[0].name}: {named or 'none'}"
     return f'<p class="lead">{escape(said)}.</p>'

@@ -114,8 +114,8 @@ def _settle(path: Path, about: Mapping[str, Any]) -> None:
         raise DataError(f"{path}: not JSON ({error}): delete {path.parent} to play again") from error
     if changed := [key for key in {**held, **about} if held.get(key) != about.get(key)]:
         raise ConfigError(
-            f"{path.parent} holds results that came about otherwise ({', '.join(changed)}): delete it to play again, or "
-            "give another run_dir"
+            f"{path.parent} holds results that came about otherwise ({', '.join(changed)}): delete it to play again, "
+            "or give another run_dir"
         )
 
 

@@ -1,6 +1,7 @@
 """What a sheet says, as tables."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TypeVar
 
 from envs.benchmarks.table import Costs, Estimate, Table
@@ -24,7 +25,7 @@ def figures(sheet: Sheet) -> Grid:
         "unknown": lambda table: _bare(table.unknown),
     }
     for k in sorted({k for table in tables for k in table.pass_at if k > 1}):
-        columns[f"pass@{k}"] = lambda table, k=k: share(table.pass_at.get(k))
+        columns[f"pass@{k}"] = partial(_pass_at, k)
     columns |= {
         "tool calls": lambda table: _cost(table, lambda costs: costs.tool_calls),
         "tokens": lambda table: _cost(table, lambda costs: costs.tokens, digits=0),
@@ -39,6 +40,10 @@ def figures(sheet: Sheet) -> Grid:
         of_it = baseline(sheet, tables[0], always_na)
         rows.append((Cell(ALWAYS_NA), *(of_it.get(name, _DASH) for name in columns)))
     return Grid((sheet.name, *columns), tuple(rows))
+
+
+def _pass_at(k: int, table: Table) -> Cell:
+    return share(table.pass_at.get(k))
 
 
 def num_na(sheet: Sheet) -> int:
@@ -92,15 +97,16 @@ def by_level(sheet: Sheet) -> Grid | None:
 
 def _split(sheet: Sheet, kind: str, of: Callable[[Table], Mapping[K, Estimate]]) -> Grid | None:
     """A row for each part of the benchmark, a column for each agent: there are more parts than agents, as a rule."""
-    keys = sorted({key for row in sheet.rows for key in of(row.table)})
+    parts = [of(row.table) for row in sheet.rows]
+    keys: list[K] = sorted({key for each in parts for key in each})
     if len(keys) < 2:
         return None
-    first = of(sheet.rows[0].table)
+    first = parts[0]
     rows = tuple(
         (
             Cell(str(key)),
             Cell(f"{first[key].n:,}" if key in first else NOTHING),
-            *(share(of(row.table).get(key)) for row in sheet.rows),
+            *(share(each.get(key)) for each in parts),
         )
         for key in keys
     )
@@ -109,11 +115,9 @@ def _split(sheet: Sheet, kind: str, of: Callable[[Table], Mapping[K, Estimate]])
 
 def calls(sheet: Sheet) -> Grid | None:
     """Calls an item by tool; None where no agent called one."""
-    tools = sorted({tool for row in sheet.rows if row.table.costs for tool in row.table.costs.by_tool})
-    rows = tuple(
-        (Cell(row.name), *(_cost(row.table, lambda costs, tool=tool: costs.by_tool.get(tool, 0.0)) for tool in tools))
-        for row in sheet.rows
-    )
+    by_tool = [(row.name, row.table.costs.by_tool) for row in sheet.rows if row.table.costs is not None]
+    tools = sorted({tool for _, each in by_tool for tool in each})
+    rows = tuple((Cell(name), *(Cell(f"{each.get(tool, 0.0):.2f}") for tool in tools)) for name, each in by_tool)
     return Grid(("calls an item", *tools), rows) if tools else None
 
 

@@ -24,12 +24,13 @@ examples:
   medrl eval quickstart --compare                                the paper's comparison on the held-out questions
   medrl eval quickstart --on medbrowsecomp=final50.csv --agent http://127.0.0.1:8000/v1#qwen3-8b
 
-Every episode is kept below RUN/benchmarks/ as it ends: interrupted at any moment, the same command plays what is missing
-and nothing twice; when nothing is missing it scores the kept answers again. Tables: stdout, RUN/benchmarks/report.md and
-report.html. Prompts and limits are the recipe's; settings stand directly behind it, such as
-`medrl eval quickstart eval.judge.url=http://127.0.0.1:8000/v1 eval.judge.model=qwen3-32b --on …` for a judge of answers
-that no rule calls right. A model that wants a key has it from the environment: OPENAI_API_KEY for api.openai.com, else the
-variable that eval.models names. Benchmark questions never enter a run's data."""
+Every episode is kept below RUN/benchmarks/ as it ends: interrupted at any moment, the same command plays what is
+missing and nothing twice; when nothing is missing it scores the kept answers again. Tables: on stdout, and in report.md
+and report.html there.
+Prompts and limits are the recipe's. Settings stand directly behind it, such as a judge of answers that no rule calls
+right: `medrl eval quickstart eval.judge.url=http://127.0.0.1:8000/v1 eval.judge.model=qwen3-32b --on …`
+A model that wants a key has it from the environment: OPENAI_API_KEY for api.openai.com, for others the variable that
+their entry in eval.models names. Benchmark questions never enter a run's data."""
 
 COMPARED_AGENTS = ("base", "sft", "rl")
 COMPARED_TOOLS = ("all", "none", "medical_retriever", "web_search")
@@ -42,14 +43,14 @@ def add_benchmarks(command: argparse.ArgumentParser) -> None:
         "--on",
         action="append",
         metavar="NAME=FILE",
-        help="medbrowsecomp, gaia, xbench or heldout with its file; `heldout` alone: the run's own questions; repeatable",
+        help="medbrowsecomp, gaia, xbench or heldout with its file; heldout alone: the run's questions; repeatable",
     )
     options.add_argument(
         "--agent",
         action="append",
         metavar="WHO",
-        help="base, sft or rl of this run; a Hugging Face folder; URL#MODEL of an OpenAI-compatible endpoint; or the name "
-        "of a model in eval.models; repeatable. Default: the checkpoints that the run has made, else base",
+        help="base, sft or rl of this run; a Hugging Face folder; URL#MODEL of an OpenAI-compatible endpoint; or the "
+        "name of a model in eval.models; repeatable. Default: the checkpoints that the run has made, else base",
     )
     options.add_argument(
         "--tools",
@@ -71,7 +72,7 @@ def add_benchmarks(command: argparse.ArgumentParser) -> None:
     options.add_argument(
         "--compare",
         action="store_true",
-        help="the paper's comparison: base, SFT, SFT+RL; with all tools, none, the retriever alone, the web search alone; "
+        help="the paper's comparison: base, SFT, SFT+RL; with all tools, none, the retriever or the web search alone; "
         "on the held-out questions unless --on says otherwise",
     )
 
@@ -81,7 +82,7 @@ def is_asked(options: argparse.Namespace) -> bool:
     if options.on or options.compare:
         return True
     for name in ("agent", "tools", "first", "samples", "temperature"):
-        if getattr(options, name) is not None:
+        if vars(options)[name] is not None:
             raise ConfigError(f"--{name} is of benchmarks: say which with --on NAME=FILE")
     return False
 
