@@ -27,8 +27,8 @@ _LOOKED_AGAIN = (
     "A call verifies if it looks again, by another query, tool or document, at the answer that is given later, or at "
     "an entity that an earlier call had asked about and found. Counted are episodes that searched and then answered. "
     "This is correlation: nobody made an agent verify, and what makes it look again may be what makes it right or "
-    f"wrong. “At equal hops” compares within questions of the same number of hops only. With fewer than {FEWEST} episodes "
-    "of either kind, or the same outcome in all, no difference is told."
+    f"wrong. “At equal hops” compares within questions of the same number of hops only. With fewer than {FEWEST} "
+    "episodes of either kind, or the same outcome in all, no difference is told."
 )
 
 
@@ -87,7 +87,7 @@ def described(sheet: Sheet) -> str:
     """What was asked, in a sentence."""
     asked, absent = len(sheet.items.items), num_na(sheet)
     said = f"{sheet.name}: {asked:,} questions"
-    said += f", of which {absent:,} have NA for an answer" if absent else ""
+    said += f", {absent:,} of them with NA for an answer" if absent else ""
     said += f"; {sheet.samples} samples of each" if sheet.samples > 1 else ""
     left_out = "; ".join(f"{count:,} left out: {reason}" for reason, count in sheet.items.left_out.items())
     return f"{said}; {left_out}." if left_out else f"{said}."

@@ -105,6 +105,7 @@ def rescored(line: Scored, item: Item) -> Scored:
 
 def _settle(path: Path, about: Mapping[str, Any]) -> None:
     """Note what the results depend on, or see that it is what was noted."""
+    about = json.loads(json.dumps(about))  # a list as JSON has it, for one
     if not path.exists():
         write_json(path, about)
         return

@@ -97,20 +97,16 @@ def by_level(sheet: Sheet) -> Grid | None:
 
 def _split(sheet: Sheet, kind: str, of: Callable[[Table], Mapping[K, Estimate]]) -> Grid | None:
     """A row for each part of the benchmark, a column for each agent: there are more parts than agents, as a rule."""
-    parts = [of(row.table) for row in sheet.rows]
-    keys: list[K] = sorted({key for each in parts for key in each})
+    by_agent = [of(row.table) for row in sheet.rows]
+    keys = sorted({key for each in by_agent for key in each})
     if len(keys) < 2:
         return None
-    first = parts[0]
-    rows = tuple(
-        (
-            Cell(str(key)),
-            Cell(f"{first[key].n:,}" if key in first else NOTHING),
-            *(share(each.get(key)) for each in parts),
-        )
-        for key in keys
-    )
-    return Grid((kind, "n", *(row.name for row in sheet.rows)), rows)
+    return Grid((kind, "n", *(row.name for row in sheet.rows)), tuple(_part(key, by_agent) for key in keys))
+
+
+def _part(key: K, by_agent: Sequence[Mapping[K, Estimate]]) -> tuple[Cell, ...]:
+    most = max(each[key].n for each in by_agent if key in each)
+    return (Cell(str(key)), Cell(f"{most:,}"), *(share(each.get(key)) for each in by_agent))
 
 
 def calls(sheet: Sheet) -> Grid | None:
