@@ -36,29 +36,32 @@ class Engines:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._stack.close()
 
-    def play(
-        self, agent: Agent, model: Path, episodes: Sequence[Episode], temperature: float, on_end: Callable[[], None]
-    ) -> list[str]:
-        """Play them all; returns why some could not be played. Raises InfrastructureError if the engines fail."""
-        players = self._start(self._base_model if agent.is_checkpoint else model)
+    def start(self, agent: Agent, model: Path) -> Players:
+        """Actors that hold the agent's weights, `model`."""
+        own = self._base_model if agent.is_checkpoint else model
+        if self._players is None or self._of != own:
+            self._stack.close()
+            self._players = self._opened(own)
+            self._of = self._holds = own
         if model != self._holds:
-            players.pool.load(model)
+            self._players.pool.load(model)
             self._holds = model
-        return asyncio.run(_play(players, episodes, temperature, self._config.seed, on_end))
+        return self._players
 
-    def _start(self, model: Path) -> Players:
-        """Actors whose engines were started on `model`."""
-        if self._players is not None and self._of == model:
-            return self._players
-        self._stack.close()
+    def _opened(self, model: Path) -> Players:
         config = self._config
         self._stack.enter_context(placement.session(config))
         cache = Path(config.knowledge.cache).expanduser()
         require_shared({"the model": model}, {"knowledge.cache": cache, "run_dir": config.run_path})
         selector = Selector.load(config.tool_choice_path) if config.env.tool_hint else None
-        self._players = self._stack.enter_context(start_players(config, model, self._knowledge, selector=selector))
-        self._of = self._holds = model
-        return self._players
+        return self._stack.enter_context(start_players(config, model, self._knowledge, selector=selector))
+
+
+def play(
+    players: Players, episodes: Sequence[Episode], temperature: float, seed: int, on_end: Callable[[], None]
+) -> list[str]:
+    """Play them all; returns why some could not be played. Raises InfrastructureError if the engines fail."""
+    return asyncio.run(_play(players, episodes, temperature, seed, on_end))
 
 
 async def _play(

@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from launch.aside import aside
 from launch.benchmarks.agents import Agent, ToolSet, find_agents, tool_set
 from launch.benchmarks.comparison import Sheet, analysis_of, row_name, sheet
 from launch.benchmarks.endpoints import Endpoints
-from launch.benchmarks.engines import Engines
+from launch.benchmarks.engines import Engines, play
 from launch.benchmarks.episode import Episode
 from launch.benchmarks.heldout import heldout_analyses
 from launch.benchmarks.judging import judged
@@ -159,12 +160,13 @@ def _play(config: Config, asked: Asked, base_model: Path, knowledge: Path, runs:
             ]
             if not left:
                 continue
+            if isinstance(agent.model, EndpointConfig):
+                playing = partial(remote.play, agent.model, left, asked.temperature)
+            else:  # before the clock of the progress: to start takes longer than many episodes
+                playing = partial(play, engines.start(agent, agent.model), left, asked.temperature, config.seed)
             total = sum(len(run.items.items) * asked.samples for run in of_it)
             with Progress(f"eval {agent.name}", total, "episode", total - len(left)) as progress:
-                if isinstance(agent.model, EndpointConfig):
-                    failed += remote.play(agent.model, left, asked.temperature, progress.advance)
-                else:
-                    failed += engines.play(agent, agent.model, left, asked.temperature, progress.advance)
+                failed += playing(progress.advance)
     return failed
 
 
