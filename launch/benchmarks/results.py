@@ -10,6 +10,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -37,12 +38,14 @@ class Results:
         self.folder = folder
         self._items = {item.id: item for item in items}
         _settle(folder / ABOUT, about)
-        self._trajectories = _Lines(folder / TRAJECTORIES, Rollout)
-        self._scored = _Lines(folder / ITEMS, Scored)
-        self._known = {(each.item_id, each.sample): each for each in self._scored.read()}
-        for rollout in self._trajectories.read():
-            if (rollout.question_id, rollout.sample) not in self._known and rollout.question_id in self._items:
-                self._note(rollout)
+        with ExitStack() as files:
+            self._trajectories = files.enter_context(closing(_Lines(folder / TRAJECTORIES, Rollout)))
+            self._scored = files.enter_context(closing(_Lines(folder / ITEMS, Scored)))
+            self._known = {(each.item_id, each.sample): each for each in self._scored.read()}
+            for rollout in self._trajectories.read():
+                if (rollout.question_id, rollout.sample) not in self._known and rollout.question_id in self._items:
+                    self._note(rollout)
+            self._files = files.pop_all()
 
     def missing(self, samples: int) -> list[tuple[Item, int]]:
         """Item and sample of the episodes that are yet to be played, in order: every item once before any is again."""
@@ -64,8 +67,7 @@ class Results:
         return (each for each in self._trajectories.read() if each.sample == 0 and each.question_id in self._items)
 
     def close(self) -> None:
-        self._trajectories.close()
-        self._scored.close()
+        self._files.close()
 
     def __enter__(self) -> Self:
         return self
