@@ -70,7 +70,8 @@ def _american(word: str) -> str:
 
 
 def _singular(word: str) -> str:
-    if len(word) < 5 or not word.isalpha() or word.endswith(("ss", "us", "is", "as", "os")) or not word.endswith("s"):
+    ends = ("ss", "us", "is", "os") if word.endswith("omas") else ("ss", "us", "is", "as", "os")  # tumours are plural
+    if len(word) < 5 or not word.isalpha() or word.endswith(ends) or not word.endswith("s"):
         return word
     return word[:-3] + "y" if word.endswith("ies") else word[:-1]
 
@@ -158,9 +159,10 @@ _UNITS: dict[str, tuple[str, Decimal]] = {
         ("mass", "0.001", "mg milligram"),
         ("mass", "0.000001", "ug mcg mug microgram"),
         ("mass", "0.000000001", "ng nanogram"),
-        ("volume", "1", "l liter litre"),
+        ("volume", "1000", "m3"),
+        ("volume", "1", "l liter litre dm3"),
         ("volume", "0.1", "dl deciliter decilitre"),
-        ("volume", "0.001", "ml milliliter millilitre"),
+        ("volume", "0.001", "ml milliliter millilitre cm3 cc"),
         ("time", "1", "s sec second"),
         ("time", "60", "min minute"),
         ("time", "3600", "h hr hour"),
@@ -172,6 +174,10 @@ _UNITS: dict[str, tuple[str, Decimal]] = {
         ("length", "1", "m meter metre"),
         ("length", "0.01", "cm centimeter centimetre"),
         ("length", "0.001", "mm millimeter millimetre"),
+        ("substance", "1", "mol mole"),
+        ("substance", "0.001", "mmol millimole"),
+        ("substance", "0.000001", "umol mumol micromole"),
+        ("substance", "0.000000001", "nmol nanomole"),
         ("dollars", "1", "usd"),
         ("yuan", "1", "cny"),
         ("", "0.01", "% percent"),
@@ -186,7 +192,7 @@ _NUMBER_WORDS = {
 }
 _QUANTITY = re.compile(
     r"(?P<bound><=?|>=?|~|≈)?\s*(?P<value>[+-]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+)?(?:e[+-]?\d{1,3})?)"
-    r"(?:\s*(?:/|:|\bin\b|\bper\b)\s*(?P<per>\d{1,3}(?:,\d{3})+|\d+))?\s*(?P<unit>%|[a-z]+(?:[ /][a-z]+)?)?"
+    r"(?:\s*(?:/|:|\bin\b|\bper\b)\s*(?P<per>\d{1,3}(?:,\d{3})+|\d+))?\s*(?P<unit>%|[a-z]+\d?(?:[ /][a-z]+\d?)?)?"
 )
 
 
@@ -204,14 +210,29 @@ class Quantity:
         half of gold's last place and 1%. Units convert (12 months are a year); one of the two may lack a known unit."""
         if self.bound != gold.bound:
             return False
-        may_lack = (not self.unit and gold.unit in _UNITS) or (not gold.unit and " " not in self.unit)
+        may_lack = (not self.unit and _is_known(gold.unit)) or (not gold.unit and " " not in self.unit)
         if (self.unit == gold.unit or may_lack) and _near(self.value, gold.value, gold.step):
             return True
-        own_dimension, own_factor = _UNITS.get(self.unit, (self.unit, Decimal(1)))
-        gold_dimension, gold_factor = _UNITS.get(gold.unit, (gold.unit, Decimal(1)))
+        own_dimension, own_factor = _dimension(self.unit)
+        gold_dimension, gold_factor = _dimension(gold.unit)
         if own_dimension != gold_dimension:
             return False
         return _near(self.value * own_factor, gold.value * gold_factor, gold.step * gold_factor)
+
+
+def _is_known(unit: str) -> bool:
+    return all(part in _UNITS for part in unit.split("/"))
+
+
+def _dimension(unit: str) -> tuple[str, Decimal]:
+    """What a unit measures, and how much of it: "mg/kg" is ("mass/mass", 1e-6); an unknown unit is its own."""
+    if not unit or not _is_known(unit):
+        return unit, Decimal(1)
+    over, *under = (_UNITS[part] for part in unit.split("/"))
+    factor = over[1]
+    for _, part in under:
+        factor /= part
+    return "/".join((over[0], *(dimension for dimension, _ in under))), factor
 
 
 def _near(value: Decimal, gold: Decimal, step: Decimal) -> bool:
@@ -220,8 +241,9 @@ def _near(value: Decimal, gold: Decimal, step: Decimal) -> bool:
 
 def quantity(text: str) -> Quantity | None:
     """Read "5 %", "1,234 patients", "1 in 2,000", "1.5 x 10^-6", "< 3 mg"; None if `text` is anything else."""
-    text = unicodedata.normalize("NFKC", text).translate(_LETTERS).casefold().strip(" .!\"'*$")
+    text = unicodedata.normalize("NFKC", text).translate(_LETTERS).casefold().strip(" !\"'*$").rstrip(" .!\"'*")
     text = re.sub(r"\s*[x×]\s*10\s*\^?\s*([+-]?\d+)", r"e\1", text)  # of more than 3 digits: no quantity, nor a crash
+    text = re.sub(r"(?<=[a-z]) per (?=[a-z])", "/", text.replace("°", " deg ").replace("^", ""))
     text = " ".join(_NUMBER_WORDS.get(word, word) for word in text.split())
     found = _QUANTITY.fullmatch(text)
     if found is None or not re.search(r"\d", found["value"]):
@@ -238,9 +260,14 @@ def quantity(text: str) -> Quantity | None:
         if per == 0:
             return None
         value, step = value / per, step / per
-    if unit not in _UNITS:
-        unit = unit[:-1] if unit[:-1] in _UNITS and unit.endswith("s") else _singular(unit)
+    unit = "/".join(_one(part) for part in unit.split("/"))
     return Quantity(value, step, unit, "" if found["bound"] in (None, "~", "≈") else found["bound"])
+
+
+def _one(unit: str) -> str:
+    if unit in _UNITS:
+        return unit
+    return unit[:-1] if unit[:-1] in _UNITS and unit.endswith("s") else _singular(unit)
 
 
 _MONTHS = {

@@ -78,22 +78,57 @@ _NAMED = {
     "euro": "eur",
     "euros": "eur",
 }
+_ONES = dict(
+    zip(
+        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+        "eighteen nineteen".split(),
+        range(20),
+        strict=True,
+    )
+)
+_TENS = dict(zip("twenty thirty forty fifty sixty seventy eighty ninety".split(), range(20, 100, 10), strict=True))
+_ENGLISH = re.compile(rf"\b(?:{'|'.join((*_TENS, *_ONES))})\b(?:[- ](?:{'|'.join((*_ONES, 'hundred'))})\b)*")
+_SHARES = {"half": 2, "third": 3, "thirds": 3, "quarter": 4, "quarters": 4, "fifth": 5, "fifths": 5, "tenth": 10}
 _PARTS = re.compile(
     rf"(?P<number>[<>≤≥~+-]*\s*\d[\d,]*(?:\.\d+)?)\s*(?P<scale>{'|'.join(_SCALES)})?(?![a-z])\s*(?P<unit>\D{{0,30}})"
 )
 
 
+_ANYWHERE = re.compile(
+    r"(?<![A-Za-z\d.])(?P<number>(?:us\$|[$¥€£])?\s?\d[\d,]*(?:\.\d+)?(?:\s*%)?)(?![A-Za-z.]*\d)(?P<after>[^\d,.;:()]{0,24})",
+    re.I,
+)
+
+
+def amounts_in(text: str) -> list[Quantity]:
+    """The amounts that a sentence names, each with the word after it as its unit."""
+    plain = _digits(unicodedata.normalize("NFKC", text).casefold())
+    found = ((each["number"].strip(), each["after"]) for each in _ANYWHERE.finditer(plain))
+    return [amount for number, after in found if (amount := _with_unit(number, after)) is not None]
+
+
+def _with_unit(number: str, after: str) -> Quantity | None:
+    unit = re.match(r"\s*(?:million|billion|thousand|k\b)?\s*[a-zμ°%]+(?:/[a-z]+)?", after)
+    chinese = max((each for each in (*_UNITS, *_SCALES) if after.strip().startswith(each)), key=len, default="")
+    return read_amount(number + (unit[0] if unit is not None else chinese)) or read_amount(number)
+
+
 def read_amount(text: str) -> Quantity | None:
     """The number that `text` is, with its unit; None if it is anything else, such as two numbers."""
-    plain = unicodedata.normalize("NFKC", text).casefold().strip(" .。!*`'\"\n")
+    plain = re.sub(r"(?<=\d)\s?M\b", " million", unicodedata.normalize("NFKC", text).replace("\u2044", "/"))
+    plain = _digits(plain.casefold().strip(" 。!*`'\"\n").rstrip(" .。!*`'\"\n"))
     while (about := _ABOUT.match(plain)) is not None:
         plain = plain[about.end() :]
     currency = _CURRENCY.fullmatch(plain)
     if currency is not None:
         amount = read_amount(currency[2])
         return replace(amount, unit=_CURRENCIES[currency[1]]) if amount is not None and not amount.unit else None
+    plain = re.sub(r"\s+of (?:the|all|its|their) .*", "", plain)
     if plain.startswith("百分之"):
         plain = _arabic(plain[3:]) + "%"
+    share = re.fullmatch(f"([{_NUMERAL}]+)分之([{_NUMERAL}]+)", plain)
+    if share is not None:
+        plain = f"{_arabic(share[2])}/{_arabic(share[1])}"
     found = _PARTS.fullmatch(_arabic(plain))
     if found is None:
         return quantity(plain)
@@ -101,6 +136,27 @@ def read_amount(text: str) -> Quantity | None:
     unit = _UNITS.get(unit) or _NAMED.get(unit) or ("" if unit and unit in _COUNTERS else unit)
     scale = f"e{_SCALES[found['scale']]}" if found["scale"] else ""
     return quantity(f"{found['number']}{scale} {unit}".strip())
+
+
+def _digits(text: str) -> str:
+    """With English number words and fractions in digits: "three quarters" -> "3/4"; thousands without their spaces."""
+    text = re.sub(r"\bdegrees? celsius\b|摄氏度", "deg c", text)
+    text = re.sub(r"\bper cent\b", "percent", re.sub(r"^minus\s+(?=\w)", "-", text))
+    text = _ENGLISH.sub(lambda found: str(_english(found[0])), text)
+    text = re.sub(r"\b(\d+) and a half\b", r"\1.5", text)
+    text = re.sub(r"\b(?:(\d+)|an?)?[ -]?\b(half|thirds?|quarters?|fifths?|tenth)\b", _fraction, text)
+    return re.sub(r"(?<=\d)[ \u00a0\u202f](?=\d{3}\b)", "", text) if re.match(r"\d{1,3}(?: \d{3})+\b", text) else text
+
+
+def _english(words: str) -> int:
+    total = 0
+    for word in re.split("[- ]", words):
+        total = total * 100 if word == "hundred" else total + (_TENS.get(word) or _ONES[word])
+    return total
+
+
+def _fraction(found: re.Match[str]) -> str:
+    return f"{found[1] or 1}/{_SHARES[found[2]]}"
 
 
 def _arabic(text: str) -> str:

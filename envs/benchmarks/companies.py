@@ -6,7 +6,7 @@ from medrl.normal import normalise
 
 _LEGAL = frozenset(
     "inc incorporated corp corporation co company llc llp lp ltd limited plc gmbh ag sa sas sarl srl spa nv bv cv ab "
-    "oy kk kg pty sub se".split()
+    "oy kk pty sub se".split()
 )
 _TRADE = frozenset(
     "pharma pharmaceutical pharmaceuticals pharms pharm us usa america americas international intl global holding "
@@ -20,6 +20,8 @@ _CHINESE = re.compile(r"(?:股份)?(?:有限)?(?:责任)?公司$|集团$")
 def same_company(said: str, gold: str, question: str) -> bool:
     """Whether both name the same firm, but for its legal form; where the question asks for a company, but for words of
     its trade, too."""
+    if re.search(r"\d", said + gold):
+        return False
     ours, theirs = (_stem(name, _LEGAL) for name in (said, gold))
     if ours and ours == theirs:
         return True

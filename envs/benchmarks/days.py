@@ -10,13 +10,15 @@ _WEEKDAY = re.compile(
 )
 _TIME = re.compile(r"(?<=\d)[t ]\d{2}:\d{2}(?::\d{2})?(?:\.\d+)?z?$")
 _CHINESE = re.compile(r"(\d{4})\s*年(?:\s*(\d{1,2})\s*月(?:份|\s*(\d{1,2})\s*[日号])?)?")
-_NUMBERS = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4})")
+_NUMBERS = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4}|\d{2})")
+_MONTH_YEAR = re.compile(r"(\d{1,2})[-/](\d{4})")
 _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})")
 _MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sept?|oct|nov|dec)[a-z]*"
 _ANYWHERE = re.compile(
     rf"\d{{4}}\s*年(?:\s*\d{{1,2}}\s*月(?:\s*\d{{1,2}}\s*[日号])?)?|\b\d{{1,2}}[-/.]\d{{1,2}}[-/.]\d{{4}}\b"
     rf"|\b\d{{4}}[-/.]\d{{1,2}}(?:[-/.]\d{{1,2}})?\b|\b{_MONTH}\.?[- ](?:\d{{1,2}}(?:st|nd|rd|th)?,?[- ])?\d{{4}}\b"
-    rf"|\b\d{{1,2}}(?:st|nd|rd|th)?(?: of)?[- ]{_MONTH}\.?,?[- ]\d{{4}}\b|(?<![\d.,-])(?:1[89]|20)\d{{2}}(?![\d.,]?\d|-\d)",
+    rf"|\b\d{{1,2}}(?:st|nd|rd|th)?(?: of)?[- ]{_MONTH}\.?,?[- ]\d{{4}}\b"
+    rf"|(?<![\d.,-])(?:1[89]|20)\d{{2}}(?![\d.,]?\d|-\d)",
     re.I,
 )
 
@@ -40,7 +42,10 @@ def read_day(text: str, month_first: bool | None) -> Day | None:
         return date("-".join(part for part in found.groups() if part is not None))
     found = _NUMBERS.fullmatch(plain)
     if found is not None:
-        return _numeric(int(found[1]), int(found[3]), found[4], month_first)
+        return _numeric(int(found[1]), int(found[3]), found[4] if len(found[4]) == 4 else f"20{found[4]}", month_first)
+    found = _MONTH_YEAR.fullmatch(plain)
+    if found is not None:
+        return date(f"{found[2]}-{found[1]}")
     found = _COMPACT.fullmatch(plain)
     if found is not None:
         return date("-".join(found.groups()))

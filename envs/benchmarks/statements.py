@@ -1,7 +1,7 @@
 """What an agent that answers in a sentence gives as its answer: the sentence's parts that can be it.
 
-A part is taken only out of a text that commits itself. Where the rest weighs other answers ("or", "perhaps", "not"), the
-whole text alone is the answer, so that a list of candidates with a reason to each is still a list of candidates.
+A part is taken only out of a text that commits itself. Where the rest weighs other answers ("or", "perhaps", "not"),
+the whole text alone is the answer, so that a list of candidates with a reason to each is still a list of candidates.
 """
 
 import re
@@ -24,16 +24,22 @@ _SAYS_CHINESE = re.compile(
     r"(?P<subject>[^，。；？?,:\n]{1,40}?)(?:是|为|叫做?|共有|有)(?P<rest>[^是否]\S*.*)", re.DOTALL
 )
 _BREAK = re.compile(
-    r"[.!]\s+(?=\S)|[。；;]\s*(?=\S)|\s*\n+\s*|\s+[-–—]{1,2}\s+|\s*——\s*|\s*[(（]"
-    r"|,?\s+(?=(?:because|since|as|which|who|where|according to|based on|per|given that|with|from|approved|listed)\b)"
+    r"[.!]\s+(?=\S)|。\s*(?=\S)|\s*\n+\s*|\s+[-–—]{1,2}\s+|\s*——\s*|\s*[(（]"
+    r"|,?\s+(?=(?:because|since|as|which|who|where|due to|according to|based on|per|given that|with|from|approved|listed)\b)"
     r"|[,，]\s*(?=(?:because|since|which|who|according to|based on|因为|由于|根据|依据|即|这|该|其|属于|位于))"
 )
 _HEDGE = re.compile(
     r"\b(?:or|either|alternatively|another|also|might|may be|maybe|perhaps|possibly|possible|could|can|but|however|although"
-    r"|though|not|no|nor|neither|isn.?t|wasn.?t|aren.?t|instead|rather|unclear|uncertain|unsure|unless|if|candidates?"
-    r"|options?|others?|likely|wait|actually|correction|both|false|wrong|incorrect|except)\b"
+    r"|though|not|no(?!\.\s?\d)|nor|neither|isn.?t|wasn.?t|aren.?t|instead|rather|unclear|uncertain|unsure|unless|if|candidates?"
+    r"|options?|others?|(?<!most )likely|wait|actually|correction|both|false|wrong|incorrect|except)\b"
     r"|或|可能|也许|大概|另|不|但|然而|并非|没有|未|除了|以及",
     re.I,
+)
+_REJECTS = re.compile(
+    r"(?P<head>\S.*?)\s*,?\s*(?:\b(?:and not|not|rather than|instead of)\s|而不是|而非)(?P<other>.+)", re.DOTALL
+)
+_DONE_BY = re.compile(
+    r"\w+(?:ed|en|made|found|held|led|known|done)\s+(?:by|as|in|at|on|with|for)\s+(?P<rest>\S.*)", re.DOTALL
 )
 _CONNECTS = re.compile(
     r"\b(?:is|was|are|were|the|by|of|in|has|had|this|it|on|to|for|at|a|an|from|source|see)\b|[\u4e00-\u9fff]{3}", re.I
@@ -69,13 +75,19 @@ def _contents(text: str) -> Iterator[str]:
     for pattern, name in ((_LABEL, "label"), (_SAYS, "subject"), (_SAYS_CHINESE, "subject")):
         found = pattern.fullmatch(text)
         if found is not None and commits(found[name]):
-            yield found["rest"].strip()
+            rest = found["rest"].strip()
+            yield re.sub(r"^most (?:likely|probably) ", "", rest)
             if pattern is _LABEL:
-                yield from _contents(found["rest"].strip())
+                yield from _contents(rest)
+            elif (done := _DONE_BY.fullmatch(rest)) is not None:
+                yield done["rest"]
 
 
 def _head(text: str) -> Iterator[str]:
     """What comes before an explanation that commits itself and is one: words that connect, no bare list."""
+    rejects = _REJECTS.fullmatch(text)
+    if rejects is not None and commits(rejects["head"]) and commits(rejects["other"]):
+        yield rejects["head"]
     for found in _BREAK.finditer(text):
         head, rest = text[: found.start()].strip(), text[found.end() :].strip()
         if head and commits(rest) and _CONNECTS.search(rest) is not None and len(rest.split()) + len(rest) // 8 >= 3:
