@@ -72,7 +72,7 @@ def html(name: str, sheets: Sequence[Sheet], heldout: Sequence[tuple[str, Analys
     parts = [f"<h1>{escape(name)}: benchmarks</h1>", *map(_lead, sheets), f'<p class="quiet">{escape(_INTERVALS)}</p>']
     for sheet in sheets:
         parts += [f"<h2>{escape(sheet.name)}</h2>", f'<p class="quiet">{escape(described(sheet))}</p>']
-        parts += [as_html(figures(sheet)), f'<div class="charts">{_charts(sheet)}</div>']
+        parts += [as_html(figures(sheet)), f'<div class="charts wide">{_charts(sheet)}</div>']
         if (beside := differences(sheet)) is not None:
             parts += [_heading("Differences"), f'<p class="quiet">{escape(_PAIRED)}</p>', as_html(beside)]
         parts += [_heading(title) + as_html(grid) for title, grid in _splits(sheet)]
@@ -102,8 +102,7 @@ def _lead(sheet: Sheet) -> str:
     best = max(shares, key=lambda name: shares[name])
     said = f"{sheet.name}: {best} has {shares[best]:.3f} of the questions right"
     if len(sheet.rows) > 1:
-        named = "; ".join(row.name for row in told)
-        said += f"; told apart from {sheet.rows[0].name}: {named or 'none'}"
+        said += f"; {len(told)} of {len(sheet.rows) - 1} other rows are told apart from {sheet.rows[0].name}"
     return f'<p class="lead">{escape(said)}.</p>'
 
 

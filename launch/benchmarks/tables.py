@@ -82,31 +82,30 @@ def _difference_row(row: Row) -> tuple[Cell, ...]:
 
 def by_task(sheet: Sheet) -> Grid | None:
     """Accuracy by what is asked for; None where a benchmark has no tasks."""
-    return _split(sheet, "task", lambda table: {name or "other": each for name, each in table.by_task.items()})
+    return _split(sheet, "by task", lambda table: {name or "other": each for name, each in table.by_task.items()})
 
 
 def by_hops(sheet: Sheet) -> Grid | None:
     """Accuracy by the number of hops; None where none are known."""
-    return _split(sheet, "hops", lambda table: table.by_hops)
+    return _split(sheet, "by hops", lambda table: table.by_hops)
 
 
 def by_level(sheet: Sheet) -> Grid | None:
     """Accuracy by GAIA's levels; None where there are none."""
-    return _split(sheet, "level", lambda table: table.by_level)
+    return _split(sheet, "by level", lambda table: table.by_level)
 
 
 def _split(sheet: Sheet, kind: str, of: Callable[[Table], Mapping[K, Estimate]]) -> Grid | None:
-    """A row for each part of the benchmark, a column for each agent: there are more parts than agents, as a rule."""
-    by_agent = [of(row.table) for row in sheet.rows]
-    keys = sorted({key for each in by_agent for key in each})
-    if len(keys) < 2:
+    """A row for each agent, a column for each part of the benchmark with the number of questions in it."""
+    by_agent = [(row.name, of(row.table)) for row in sheet.rows]
+    counts: dict[K, int] = {}
+    for _, each in by_agent:
+        counts |= {key: max(estimate.n, counts.get(key, 0)) for key, estimate in each.items()}
+    if len(counts) < 2:
         return None
-    return Grid((kind, "n", *(row.name for row in sheet.rows)), tuple(_part(key, by_agent) for key in keys))
-
-
-def _part(key: K, by_agent: Sequence[Mapping[K, Estimate]]) -> tuple[Cell, ...]:
-    most = max(each[key].n for each in by_agent if key in each)
-    return (Cell(str(key)), Cell(f"{most:,}"), *(share(each.get(key)) for each in by_agent))
+    keys = sorted(counts)
+    rows = tuple((Cell(name), *(share(each.get(key)) for key in keys)) for name, each in by_agent)
+    return Grid((kind, *(f"{key} (n = {counts[key]:,})" for key in keys)), rows)
 
 
 def calls(sheet: Sheet) -> Grid | None:

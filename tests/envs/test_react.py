@@ -153,7 +153,9 @@ def test_without_tools_the_question_is_asked_closed_book(codec: ChatCodec) -> No
     env = ReactEnv(question(), {}, codec, LIMITS, 4000)
     told = env.opening[0].content
     assert "tool_call" not in told and "Tools:" not in told and "<answer>" in told
-    rollout = asyncio.run(run_episode(env, ScriptedGenerate(codec, [call("a"), render_answer("t", "x")]), SAMPLING, "r"))
+    rollout = asyncio.run(
+        run_episode(env, ScriptedGenerate(codec, [call("a"), render_answer("t", "x")]), SAMPLING, "r")
+    )
     assert rollout.steps[0].status == "mistake"
     assert rollout.steps[0].observation == "There is no tool 'medical_retriever'. There are none: answer."
     assert rollout.ending is Ending.ANSWERED

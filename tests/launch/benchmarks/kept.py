@@ -23,7 +23,9 @@ def rollout(item: Item, answer: str | None, sample: int = 0, calls: int = 1) -> 
     """An episode of so many calls, each of which shows the right answer."""
     steps = []
     for turn in range(calls):
-        call = ToolCall("web_search" if turn else "medical_retriever", {"query": f"{item.answer if turn else ''} {turn}"})
+        call = ToolCall(
+            "web_search" if turn else "medical_retriever", {"query": f"{item.answer if turn else ''} {turn}"}
+        )
         steps.append(Step(render_call("look", call), call, f"It is {item.answer}.", "ok", (f"doc{turn}",)))
     if answer is not None:
         steps.append(Step(render_answer("so", answer), None, "", "answer"))

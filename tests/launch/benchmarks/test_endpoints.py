@@ -85,7 +85,7 @@ def test_every_item_is_played_once_by_the_environment_s_rules(
 def test_an_agent_has_the_tools_that_it_is_told_of(
     tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch, tools: str
 ) -> None:
-    with playing(tmp_path, model, looks_then_answers, monkeypatch, tools) as (server, results, play):
+    with playing(tmp_path, model, looks_then_answers, monkeypatch, tools) as (server, _, play):
         assert play() == []
         told = server.requests[0].body["messages"][0]["content"]
         assert [name in told for name in TOOLS] == [name in tool_set(tools).tools for name in TOOLS]

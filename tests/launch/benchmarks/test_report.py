@@ -131,9 +131,9 @@ def test_the_analysis_stands_in_the_report_and_says_that_it_is_correlation() -> 
 
 @needs_browser
 def test_the_page_reads_well_in_a_browser(tmp_path: Path) -> None:
-    runs = {row_name(agent, tools): played(range(n)) for n, (agent, tools) in enumerate(
-        (agent, tools) for agent in ("base", "sft", "rl") for tools in ("all", "none", "medical_retriever", "web_search")
-    )}  # fmt: skip
+    tools = ("all", "none", "medical_retriever", "web_search")
+    names = [row_name(agent, each) for agent in ("base", "sft", "rl") for each in tools]
+    runs = {name: played(range(number)) for number, name in enumerate(names)}
     compared = replace(made(runs), name="heldout")
     page_file = write_reports(tmp_path, "my-run", [looked_again(), compared], ())
     for scheme in ("light", "dark"):
