@@ -2,9 +2,9 @@
 
     python benchmarks/scorer.py [PAIRS] [--wrong]
 
-PAIRS is a JSON-lines file of pairs with question, gold, aliases, prediction, label (correct, incorrect or unknown), kind
-and why; tests/envs/benchmarks/answer_pairs.jsonl if none is given. No judge is asked: what the rules leave open counts
-as incorrect. --wrong prints the pairs that are scored otherwise than labelled.
+PAIRS is a JSON-lines file of pairs with question, gold, aliases, prediction, label (correct, incorrect or unknown),
+kind and why; tests/envs/benchmarks/answer_pairs.jsonl if none is given. No judge is asked: what the rules leave open
+counts as incorrect. --wrong prints the pairs that are scored otherwise than labelled.
 """
 
 import argparse
@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
-from envs.benchmarks.item import Item
 from envs.benchmarks.scorer import UNMATCHED, score
 from medrl.evaluation import wilson
 from medrl.matching import Verdict

@@ -5,7 +5,8 @@ import re
 LONGEST_ABSTENTION = 30
 """Words. A longer text reports what could not be found on the way to an answer, too."""
 _NONE = re.compile(
-    r"n\.?/?a\.?|nan|none|null|nil|not[ -](?:applicable|available|listed)|(?:there (?:is|are) )?no (?:[a-z]+ ){0,3}[a-z]+"
+    r"n\.?/?a\.?|nan|none|null|nil|not[ -](?:applicable|available|listed)"
+    r"|(?:there (?:is|are) )?no (?:[a-z]+ ){0,3}[a-z]+"
     r"(?: exists?| applies| listed)?|(?:it )?does not exist|there (?:is|are) none|无|没有|不适用|未上市|不存在|暂无"
 )
 _ENDS = re.compile(r"\s*(?:[.,;:(（。，；\n]|\s[-–—]\s|\bbecause\b|\bas\b|\bsince\b)")
@@ -22,7 +23,8 @@ _ABSTAINS = re.compile(
     r"|lists|said|known|cannot|available)\b"
     r"|\b(?:unknown|unavailable|unclear|tbd|pending|missing|inaccessible|undetermined|insufficient|unsure|no answer)\b"
     r"|\bi would need\b|\[[a-z ]+\]|^[<\[(].*[>\])]$|\bx{2,}\b|[a-z$€£:.]\s*\?$|^\W*n/?a\W*$"
-    r"|不知道|不清楚|不确定|不详|未知|无法|未披露|未找到|没有找到|没有公开|查不到|找不到|暂无|不足|没有[^，。]{0,12}(?:信息|资料|数据|答案)"
+    r"|不知道|不清楚|不确定|不详|未知|无法|未披露|未找到|没有找到|没有公开|查不到|找不到|暂无|不足"
+    r"|没有[^，。]{0,12}(?:信息|资料|数据|答案)"
     r"|keine angabe|nicht (?:bekannt|gefunden|angegeben)|no se (?:puede|sabe|encontr)|desconocid|inconnu|non trouv",
     re.I,
 )

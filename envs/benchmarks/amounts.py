@@ -12,7 +12,6 @@ from medrl.normal import Quantity, quantity
 
 _DIGITS = {char: value for value, char in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2}
 _SMALL = {"十": 10, "百": 100, "千": 1000}
-_LARGE = {"万": 10**4, "亿": 10**8}
 _NUMERAL = "零〇一二两三四五六七八九十百千万亿点"
 _SCALES = {
     "万亿": 12,
@@ -68,7 +67,8 @@ _ABOUT = re.compile(
     r"(?:about|approximately|approx\.?|around|roughly|circa|some|a total of|total of|共|一共|总共|大?约|第)\s*"
 )
 _CURRENCY = re.compile(r"(us\$|\$|¥|€|£)\s*(.+)")
-_CURRENCIES = {"us$": "usd", "$": "usd", "¥": "cny", "€": "eur", "£": "gbp"}
+_SIGNS = {"us$": "usd", "$": "usd", "¥": "cny", "€": "eur", "£": "gbp"}
+CURRENCIES = frozenset(_SIGNS.values())
 _NAMED = {
     "dollar": "usd",
     "dollars": "usd",
@@ -80,8 +80,8 @@ _NAMED = {
 }
 _ONES = dict(
     zip(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-        "eighteen nineteen".split(),
+        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+        "seventeen eighteen nineteen".split(),
         range(20),
         strict=True,
     )
@@ -95,7 +95,8 @@ _PARTS = re.compile(
 
 
 _ANYWHERE = re.compile(
-    r"(?<![A-Za-z\d.])(?P<number>(?:us\$|[$¥€£])?\s?\d[\d,]*(?:\.\d+)?(?:\s*%)?)(?![A-Za-z.]*\d)(?P<after>[^\d,.;:()]{0,24})",
+    r"(?<![A-Za-z\d.])(?P<number>(?:us\$|[$¥€£])?\s?\d[\d,]*(?:\.\d+)?(?:\s*%)?)"
+    r"(?![A-Za-z.]*\d)(?=(?P<after>[^\d,.;:()]{0,24}))",
     re.I,
 )
 
@@ -122,7 +123,7 @@ def read_amount(text: str) -> Quantity | None:
     currency = _CURRENCY.fullmatch(plain)
     if currency is not None:
         amount = read_amount(currency[2])
-        return replace(amount, unit=_CURRENCIES[currency[1]]) if amount is not None and not amount.unit else None
+        return replace(amount, unit=_SIGNS[currency[1]]) if amount is not None and not amount.unit else None
     plain = re.sub(r"\s+of (?:the|all|its|their) .*", "", plain)
     if plain.startswith("百分之"):
         plain = _arabic(plain[3:]) + "%"
@@ -171,15 +172,18 @@ def _value(numeral: str) -> Decimal | None:
     whole, point, places = numeral.partition("点")
     if point and (not whole or not places or not set(places) <= _DIGITS.keys()):
         return None
-    total = section = digit = 0
+    total = myriads = section = digit = 0
     for char in whole:
         if char in _DIGITS:
             digit = digit * 10 + _DIGITS[char]
         elif char in _SMALL:
             section, digit = section + (digit or 1) * _SMALL[char], 0
+        elif not total + myriads + section + digit:
+            return None
+        elif char == "万":
+            myriads, section, digit = myriads + (section + digit) * 10**4, 0, 0
         else:
-            if not section + digit and not total:
-                return None
-            total, section, digit = (total + section + digit) * _LARGE[char], 0, 0
+            total, myriads, section, digit = (total + myriads + section + digit) * 10**8, 0, 0, 0
+    whole_value = total + myriads + section + digit
     decimals = "".join(str(_DIGITS[char]) for char in places)
-    return Decimal(f"{total + section + digit}.{decimals}" if decimals else total + section + digit)
+    return Decimal(f"{whole_value}.{decimals}" if decimals else whole_value)

@@ -1,4 +1,4 @@
-"""Identifiers: those that `medrl.normal.identifiers` knows, and others by their shape (rs11591147, N211675, a patent)."""
+"""Identifiers: those that `medrl.normal` knows, and others by their shape (rs11591147, N211675, a patent)."""
 
 import re
 

@@ -33,7 +33,9 @@ def same_company(said: str, gold: str, question: str) -> bool:
 
 def _stem(name: str, ends: frozenset[str]) -> tuple[str, ...]:
     """Its words without those of `ends` at the end; one word at least is left."""
-    words = normalise(_CHINESE.sub("", re.sub(r"(?<=\b[A-Za-z])\.(?=[A-Za-z]\b|\s|$|,)", "", name.strip()))).split()
+    words = normalise(
+        _CHINESE.sub("", re.sub(r"(?<=\b[a-z])\.(?=[a-z]\b|\s|$|,)", "", name.strip().casefold()))
+    ).split()
     while len(words) > 1 and words[-1] in ends:
         words.pop()
     return tuple(words)

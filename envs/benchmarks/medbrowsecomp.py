@@ -1,4 +1,4 @@
-"""MedBrowseComp (arXiv:2505.14963): facts about a trial's drugs, each a step further from the trial than the one before.
+"""MedBrowseComp (arXiv:2505.14963): facts about a trial's drugs, each a step further from the trial than the last.
 
 The file is final50_…_b64.csv or final121_…_b64.csv (605 rows) of github.com/shan23chen/MedBrowseComp, or the CSV of the
 Hugging Face dataset AIM-Harvard/MedBrowseComp: columns prompt, gold and a third, either plain, or each cell, headers

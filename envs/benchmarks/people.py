@@ -35,10 +35,11 @@ def _bare(name: str) -> str:
 
 def _abbreviates(short: str, full: str) -> bool:
     """Whether `short` is the family name of `full`, the last word, with the initials of all the others."""
-    *given, family = re.findall(r"[^\W\d_]+", full)
+    names = re.findall(r"[^\W\d_]+", full)
     words = short.replace(",", " ").split()
-    if len(given) < 1 or len(words) < 2:
+    if len(names) < 2 or len(words) < 2:
         return False
+    *given, family = names
     initials = "".join(name[0] if len(name) > 2 or not name.isupper() else name for name in given).casefold()
     for name, letters in ((words[0], " ".join(words[1:])), (words[-1], " ".join(words[:-1]))):
         written = re.sub(r"[^\w]", "", letters)

@@ -5,7 +5,7 @@
     identifier  an NCT number, PMID …                       the same, alone or in a sentence         another identifier
     date        a date                                      the same day, or within the gold month   another date
     amount      a number, with a unit or none               equal, as `Quantity.agrees` has it       more than 5% away
-    polarity    yes or no                                   begins with it                           begins with the other
+    polarity    yes or no                                   begins with it                           begins otherwise
     list        several things                              the same things in any order             no
     name        anything else                               another spelling, see `medrl.matching`   no
 
@@ -18,16 +18,16 @@ import re
 from collections.abc import Iterator, Sequence
 
 from envs.benchmarks.absence import abstains, begins_with_absence, is_absence
-from envs.benchmarks.amounts import amounts_in, read_amount
+from envs.benchmarks.amounts import CURRENCIES, amounts_in, read_amount
 from envs.benchmarks.codes import is_code, other_code, same_code
 from envs.benchmarks.companies import same_company
-from envs.benchmarks.days import days_in, month_first, read_day
+from envs.benchmarks.days import Day, days_in, month_first, read_day
 from envs.benchmarks.item import Item
 from envs.benchmarks.lists import same_list
 from envs.benchmarks.people import same_person
 from envs.benchmarks.polarity import polarity
 from envs.benchmarks.scored import Score
-from envs.benchmarks.statements import commits, final_answer, forms
+from envs.benchmarks.statements import LONGEST, commits, final_answer, forms
 from medrl.matching import Verdict, match
 from medrl.normal import identifiers, normalise
 
@@ -36,22 +36,28 @@ UNMATCHED = "unmatched"
 FAR = 20
 """Two amounts that differ by more than 1/20 are no rounding of one another."""
 _ALSO = re.compile(
-    r"(?P<outside>[^()（）]+)[(（](?P<says>又名|又称|也称作?|也叫|即|also known as|also|aka|a\.k\.a\.)?\s*(?P<inside>[^()（）]+)[)）]"
+    r"(?P<outside>[^()（）]+)[(（](?P<says>又名|又称|也称作?|也叫|即|also known as|also|aka)?\s*"
+    r"(?P<inside>[^()（）]+)[)）]"
 )
+_PRICE = re.compile(r"\b(?:price|cost|close|open)", re.I)
 _CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
 
 def score(item: Item, prediction: str | None) -> Score:
     """By rules alone. No prediction, or an abstention, is UNKNOWN."""
     said = final_answer(prediction or "")
+    if said and not normalise(item.answer):  # a gold answer of signs alone
+        return Score(Verdict.CORRECT, "name") if said == item.answer.strip() else Score(Verdict.INCORRECT, UNMATCHED)
     if not normalise(said):
         return Score(Verdict.UNKNOWN, "nothing")
-    options = [said] if is_code(said) else list(forms(said))
+    options = [said] if is_code(said) or len(said) > LONGEST else list(forms(said))
     if item.is_na:
         return _against_absence(said, options)
     if normalise(said) == normalise(item.prompt):
         return Score(Verdict.INCORRECT, "question")
     golds = [gold for gold in _golds(item) if normalise(gold)]
+    if len(said) > LONGEST:
+        return Score(Verdict.INCORRECT, UNMATCHED)
     for option in options:
         rule = _rule(option, golds, item)
         if rule:
@@ -113,7 +119,7 @@ def _contradiction(said: str, golds: Sequence[str], question: str) -> str:
     if other_code(said, list(golds)):
         return "identifier"
     day, days = read_day(said, month_first(question)), [read_day(gold, None) for gold in golds]
-    if day is not None and all(days) and len(day) >= max(len(each or ()) for each in days):
+    if day is not None and all(each is not None and not _may_be(day, each) for each in days):
         return "date"
     amount, amounts = read_amount(said), [read_amount(gold) for gold in golds]
     if amount is not None and all(
@@ -138,13 +144,18 @@ def _same_day(said: str, gold: str, question: str) -> bool:
     return ours is not None and ours[: len(theirs)] == theirs
 
 
+def _may_be(one: Day, other: Day) -> bool:
+    """Whether they are the same as far as both go."""
+    return all(ours == theirs for ours, theirs in zip(one, other, strict=False))
+
+
 def _is_amount(golds: Sequence[str]) -> bool:
     return all(read_amount(gold) is not None for gold in golds)
 
 
 def _same_amount(said: str, golds: Sequence[str], question: str) -> bool:
-    """In a sentence, the amount must be the only number besides the question's. A unit must be that of a gold amount, if
-    any has one."""
+    """In a sentence, the amount must be the only number besides the question's, or the only sum of money where a price
+    is asked for. A unit must be that of a gold amount, if any has one."""
     amounts = [amount for amount in map(read_amount, golds) if amount is not None]
     if not amounts:
         return False
@@ -152,6 +163,8 @@ def _same_amount(said: str, golds: Sequence[str], question: str) -> bool:
     if ours is None and commits(said) and not identifiers(said)[0]:
         asked = [amount.value for amount in amounts_in(question)]
         named = [amount for amount in amounts_in(said) if amount.value not in asked]
+        if len(named) > 1 and _PRICE.search(question) is not None:
+            named = [amount for amount in named if amount.unit in CURRENCIES]
         ours = named[0] if len(named) == 1 else None
     if ours is None:
         return False

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 _TAGS = re.compile(r"</?(?:answer|final_answer|b|i|strong|em)>|\*\*|__|`", re.I)
 _FINAL = re.compile(
     r"(?:^|[\s,;.。，])(?:(?:so|thus|hence|therefore)[, ]+)?(?:the |my )?(?:final|exact|correct|short)?\s*answer"
-    r"(?: to [^.:\n]{1,80}?)?\s*(?::|\bis\b:?|=)\s*(?P<rest>\S.*)|(?:最终|最后|正确)?答案(?:是|为|:|：)+\s*(?P<chinese>\S.*)",
+    r"(?: to [^.:\n]{1,80}?)?\s*(?::|\bis\b:?|=)\s*(?P<rest>\S.*)"
+    r"|(?:最终|最后|正确)?答案(?:是|为|:|：)+\s*(?P<chinese>\S.*)",
     re.I | re.DOTALL,
 )
 _LABEL = re.compile(r"(?P<label>[^\W\d][\w' /()-]{0,50}?)\s*[:=]\s*(?P<rest>\S.*)", re.DOTALL)
@@ -25,12 +26,14 @@ _SAYS_CHINESE = re.compile(
 )
 _BREAK = re.compile(
     r"[.!]\s+(?=\S)|。\s*(?=\S)|\s*\n+\s*|\s+[-–—]{1,2}\s+|\s*——\s*|\s*[(（]"
-    r"|,?\s+(?=(?:because|since|as|which|who|where|due to|according to|based on|per|given that|with|from|approved|listed)\b)"
+    r"|,?\s+(?=(?:because|since|as|which|who|where|due to|according to|based on|per|given that|with|from|approved"
+    r"|listed)\b)"
     r"|[,，]\s*(?=(?:because|since|which|who|according to|based on|因为|由于|根据|依据|即|这|该|其|属于|位于))"
 )
 _HEDGE = re.compile(
-    r"\b(?:or|either|alternatively|another|also|might|may be|maybe|perhaps|possibly|possible|could|can|but|however|although"
-    r"|though|not|no(?!\.\s?\d)|nor|neither|isn.?t|wasn.?t|aren.?t|instead|rather|unclear|uncertain|unsure|unless|if|candidates?"
+    r"\b(?:or|either|alternatively|another|also|might|may be|maybe|perhaps|possibly|possible|could|can|but|however"
+    r"|although|though|not|no(?!\.\s?\d)|nor|neither|isn.?t|wasn.?t|aren.?t|instead|rather|unclear|uncertain|unsure"
+    r"|unless|if|candidates?"
     r"|options?|others?|(?<!most )likely|wait|actually|correction|both|false|wrong|incorrect|except)\b"
     r"|或|可能|也许|大概|另|不|但|然而|并非|没有|未|除了|以及",
     re.I,
@@ -42,17 +45,23 @@ _DONE_BY = re.compile(
     r"\w+(?:ed|en|made|found|held|led|known|done)\s+(?:by|as|in|at|on|with|for)\s+(?P<rest>\S.*)", re.DOTALL
 )
 _CONNECTS = re.compile(
-    r"\b(?:is|was|are|were|the|by|of|in|has|had|this|it|on|to|for|at|a|an|from|source|see)\b|[\u4e00-\u9fff]{3}", re.I
+    r"\b(?:is|was|are|were|the|by|of|in|has|had|this|it|on|to|for|at|a|an|from|source|see|because|since|which"
+    r"|who|where|due|according|based|per|given|with|approved|listed)\b|[\u4e00-\u9fff]{3}",
+    re.I,
 )
 
 
+LONGEST = 600
+"""Characters of an answer that is looked into. A longer one is a report, and left to a judge."""
+
+
 def final_answer(prediction: str) -> str:
-    """The text after the last "final answer:", or all of it, without markup."""
+    """The text after the last "final answer:", or all of it, without markup. Of a long text, the end is searched."""
     text = _TAGS.sub("", unicodedata.normalize("NFKC", prediction)).strip()
-    stated = text
+    stated = text[-2 * LONGEST :]
     while (found := _FINAL.search(stated)) is not None:
         stated = (found["rest"] or found["chinese"]).strip()
-    return stated or text
+    return text if stated == text[-2 * LONGEST :] else stated
 
 
 def commits(text: str) -> bool:

@@ -8,6 +8,7 @@ has no sample (an outage took it) is in no figure: it is counted as missing.
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import fsum
 from typing import TypeVar
 
@@ -73,7 +74,7 @@ class Table:
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """Two runs on the items that both have. `difference`: first minus second, of pass@1 over all samples, by a paired
-    bootstrap. `p_value`: exact McNemar on the first samples; `only_first`, `only_second`: items that only one has right.
+    bootstrap. `p_value`: exact McNemar on the first samples; `only_first`, `only_second`: items that one alone solves.
     """
 
     difference: Estimate
@@ -175,8 +176,12 @@ def _costs(samples: Sequence[Sequence[Scored]]) -> Costs:
         turns=_mean(samples, lambda each: each.turns),
         tokens=_mean(samples, lambda each: each.tokens),
         duration_s=_mean(samples, lambda each: each.duration_s),
-        by_tool={tool: _mean(samples, lambda each, tool=tool: each.tool_calls.get(tool, 0)) for tool in tools},
+        by_tool={tool: _mean(samples, partial(_num_calls, tool)) for tool in tools},
     )
+
+
+def _num_calls(tool: str, sample: Scored) -> int:
+    return sample.tool_calls.get(tool, 0)
 
 
 def _mean(samples: Sequence[Sequence[Scored]], of: Callable[[Scored], float]) -> float:

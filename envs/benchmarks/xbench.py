@@ -1,7 +1,7 @@
 """XBench-DeepSearch (github.com/xbench-ai/xbench-evals): questions in Chinese that need a long search.
 
-A CSV with columns id, prompt, answer, reference_steps and canary; prompt and answer are encrypted, so that no one trains
-on them by accident: base64 of the UTF-8 bytes XORed with those of the row's canary, over and over.
+A CSV with columns id, prompt, answer, reference_steps and canary; prompt and answer are encrypted, so that no one
+trains on them by accident: base64 of the UTF-8 bytes XORed with those of the row's canary, over and over.
 """
 
 from itertools import cycle
