@@ -32,6 +32,7 @@ from launch.rundir import RunDirectory
 from medrl.config import Config
 from medrl.errors import ConfigError, InfrastructureError
 from medrl.sections.endpoint import ASKING, EndpointConfig
+from medrl.verification import Analysis
 
 FOLDER = "benchmarks"
 
@@ -79,13 +80,11 @@ def evaluate_on(config: Config, asked: Asked) -> Path:
     print(f"{as_lines(sheets)}\n\nreport: {page}", flush=True)
     if failed:
         raise InfrastructureError(
-            f"{len(failed)} episodes could not be played, and are in no figure; the first: {failed[0]}. "
-            "The same command goes on with them"
+            f"not played, and in no figure: {len(failed)}, the first {failed[0]}. The same command goes on with them"
         )
     if unjudged:
         raise InfrastructureError(
-            f"{len(unjudged)} answers could not be judged, and are in no figure; the first: {unjudged[0]}. "
-            "The same command asks again"
+            f"not judged, and in no figure: {len(unjudged)}, the first {unjudged[0]}. The same command asks again"
         )
     return page
 
@@ -173,7 +172,7 @@ def _play(config: Config, asked: Asked, base_model: Path, knowledge: Path, runs:
 def _tabulate(config: Config, asked: Asked, runs: Sequence[Run], folder: Path) -> tuple[list[Sheet], list[str]]:
     """A sheet for each benchmark, and why some answers could not be judged."""
     unjudged: list[str] = []
-    lines: dict[str, list[tuple[str, Sequence[Scored], Any]]] = {}
+    lines: dict[str, list[tuple[str, Sequence[Scored], Analysis | None]]] = {}
     for run in runs:
         by_id = {item.id: item for item in run.items.items}
         scored = run.results.scored(asked.samples)

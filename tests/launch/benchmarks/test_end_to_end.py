@@ -101,7 +101,7 @@ def test_a_model_behind_an_endpoint_and_an_outage(tmp_path: Path, capsys: pytest
         command = ["eval", str(recipe), models, "--on", f"medbrowsecomp={benchmark}", "--agent", "m"]
         assert cli.main(command) == 1
         shown = capsys.readouterr()
-        assert "1 episodes could not be played, and are in no figure" in shown.err
+        assert "medrl: not played, and in no figure: 1, the first medbrowsecomp/m-all/medbrowsecomp-0002-0" in shown.err
         assert "The same command goes on with them" in shown.err and "not played" in shown.out
         asked = len(server.requests)
         down = False
