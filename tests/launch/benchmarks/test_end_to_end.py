@@ -82,7 +82,8 @@ def test_killed_it_goes_on_and_plays_nothing_twice(tmp_path: Path, capsys: pytes
 
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     assert cli.main(command) == 0  # nothing is missing: scored again, and nothing is started
-    assert capsys.readouterr().out == shown
+    begins = shown.index("medbrowsecomp: 5 questions")  # before it stands what libraries say when they are imported
+    assert capsys.readouterr().out == shown[begins:]
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
