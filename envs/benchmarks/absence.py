@@ -21,8 +21,9 @@ _ABSTAINS = re.compile(
     r"|\bno\s+(?:idea|answer|clue|count|information|data|details|result)\b"
     r"|\b(?:no|none)\b[^.;]{0,60}\b(?:found|locat\w+|given|shown|listed|retrieved|stated|reported|specified|provided|names"
     r"|lists|said|known|cannot|available)\b"
-    r"|\b(?:unknown|unavailable|unclear|tbd|pending|missing|inaccessible|undetermined|insufficient|unsure|no answer)\b"
-    r"|\bi would need\b|\[[a-z ]+\]|^[<\[(].*[>\])]$|\bx{2,}\b|[a-z$€£:.]\s*\?$|^\W*n/?a\W*$"
+    r"|\b(?:unknown|unavailable|unclear|tbd|pending|inaccessible|undetermined|insufficient|unsure|no answer)\b"
+    r"|\bi would need\b|^[<\[(].*[>\])]$|^[x/. -]{3,}$|\b(?:value|data|table|is|are) missing\b"
+    r"|[a-z$€£:.]\s*\?$|^\W*n/?a\W*$"
     r"|不知道|不清楚|不确定|不详|未知|无法|未披露|未找到|没有找到|没有公开|查不到|找不到|暂无|不足"
     r"|没有[^，。]{0,12}(?:信息|资料|数据|答案)"
     r"|keine angabe|nicht (?:bekannt|gefunden|angegeben)|no se (?:puede|sabe|encontr)|desconocid|inconnu|non trouv",
