@@ -22,8 +22,9 @@ from actors.placement import placed
 from actors.pool import InferencePool
 from actors.seats import worker_names
 from actors.signs import Sign
+from envs.network.outcomes import SetAside
 from envs.react import ReactEnv, run_episode
-from envs.toolbox import open_toolbox, open_vocabulary
+from envs.toolbox import open_toolbox, open_vocabulary, subset
 from envs.tools.base import Tool
 from envs.tools.selector import Advisor, Selector
 from medrl.chat import ChatCodec
@@ -42,11 +43,14 @@ OpenTools = Callable[[Path, KnowledgeConfig], Mapping[str, Tool]]
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """A question to be played `samples` times at a temperature; 0 is greedy."""
+    """A question to be played `samples` times at a temperature; 0 is greedy. `first`: the index of the first sample.
+    `tools`: the names of those that the episodes have, () for none, None for all."""
 
     question: Question
     samples: int
     temperature: float
+    first: int = 0
+    tools: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,38 +93,37 @@ class RolloutWorker:
 
     async def run_group(self, play: Play, seed: int) -> GroupOutcome:
         """The episodes of one question."""
-        episodes = (
-            self._play(play.question, sample, play.temperature, derive_seed(seed, sample))
-            for sample in range(play.samples)
-        )
+        samples = range(play.first, play.first + play.samples)
+        episodes = (self._play(play, sample, derive_seed(seed, sample)) for sample in samples)
         results = await asyncio.gather(*episodes)
         rollouts = tuple(result for result in results if isinstance(result, Rollout))
         outages = tuple(str(result) for result in results if isinstance(result, InfrastructureError))
         return GroupOutcome(RolloutGroup(play.question, rollouts), outages)
 
-    async def _play(
-        self, question: Question, sample: int, temperature: float, seed: int
-    ) -> Rollout | InfrastructureError:
+    async def _play(self, play: Play, sample: int, seed: int) -> Rollout | InfrastructureError:
         """One episode, tried again when infrastructure fails under it."""
         limits, max_length = self._config.env, self._config.model.max_length
-        sampling = Sampling(temperature, limits.max_turn_tokens, seed=seed)
+        sampling = Sampling(play.temperature, limits.max_turn_tokens, seed=seed)
+        tools = self._tools if play.tools is None else subset(self._tools, play.tools)
+        advisor = self._advisor if play.tools is None else None  # who has some tools alone is not told to use others
 
-        async def play(attempt: int) -> Rollout:
+        async def attempt(number: int) -> Rollout:
             async with self._places:
-                env = ReactEnv(question, self._tools, self._codec, limits, max_length, sample, self._advisor)
-                name = f"{question.id}-{sample}-{seed}-{attempt}"
+                env = ReactEnv(play.question, tools, self._codec, limits, max_length, sample, advisor)
+                name = f"{play.question.id}-{sample}-{seed}-{number}"
                 return await run_episode(env, self._pool.generate, sampling, name)
 
-        return await persist(play, self._config.rollout.attempts)
+        return await persist(attempt, self._config.rollout.attempts)
 
 
 async def persist(play: Callable[[int], Awaitable[Rollout]], attempts: int) -> Rollout | InfrastructureError:
     """The episode that `play` brings, given the number of the attempt, from 0; after `attempts` the last failure, which
-    is never scored. What a replay lacks it would lack again, so that is not asked for twice."""
+    is never scored. What a replay lacks it would lack again, and an endpoint was asked often enough before it set
+    something aside, so neither is asked for twice."""
     for attempt in range(attempts):
         try:
             return await play(attempt)
-        except NotRecorded as error:
+        except (NotRecorded, SetAside) as error:
             return error
         except InfrastructureError as error:
             failure = error

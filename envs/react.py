@@ -37,7 +37,8 @@ class ReactEnv:
         """`max_length` bounds the whole episode in tokens; `sample` is the episode's index in its group.
 
         `advisor` says before each turn which class of tool is likely: it is kept with the step, and shown to the policy
-        if `limits.tool_hint` is set.
+        if `limits.tool_hint` is set. Without `tools` the question is asked closed-book. An episode whose prompt leaves
+        no room for a turn has ended (TOKEN_LIMIT).
         """
         self.question = question
         self.steps: list[Step] = []
@@ -53,12 +54,16 @@ class ReactEnv:
         self._advice: ToolChoice | None = None  # for the next turn, once it was asked for
         self._started = time.monotonic()
         self._tools_s = 0.0
-        asked = f"{question.text}\n{self.hint}" if self.hint else question.text
-        opening = [Message("system", system_prompt(list(tools.values()))), Message("user", asked)]
-        self.token_ids: list[int] = codec.prompt(opening)
+        self.opening = (
+            Message("system", system_prompt(list(tools.values()))),
+            Message("user", self.with_hint(question.text)),
+        )
+        self.token_ids: list[int] = codec.prompt(self.opening)
         self._action_mask = [False] * len(self.token_ids)
         self._logprobs = [0.0] * len(self.token_ids)
         self._versions = [-1] * len(self.token_ids)
+        if self.room <= 0:
+            self.ending = Ending.TOKEN_LIMIT
 
     @property
     def room(self) -> int:
@@ -147,6 +152,10 @@ class ReactEnv:
         advice = self.advice if self._limits.tool_hint else None
         return advice.hint if advice is not None else ""
 
+    def with_hint(self, text: str) -> str:
+        """`text` as the policy sees it, with the environment's own word behind it."""
+        return f"{text}\n{self.hint}" if self.hint else text
+
     @property
     def _mistakes_in_a_row(self) -> int:
         return sum(1 for _ in takewhile(lambda step: step.status in ("mistake", "malformed"), reversed(self.steps)))
@@ -154,7 +163,8 @@ class ReactEnv:
     async def _run(self, call: ToolCall) -> ToolResult:
         tool = self._tools.get(call.name)
         if tool is None:
-            return ToolResult.mistake(f"There is no tool {call.name!r}. Tools: {', '.join(self._tools)}.")
+            known = f"Tools: {', '.join(self._tools)}." if self._tools else "There are none: answer."
+            return ToolResult.mistake(f"There is no tool {call.name!r}. {known}")
         try:
             return await tool.call(call.arguments)
         except ToolOutage:

@@ -30,6 +30,7 @@ from envs.tools.medical_retriever import MedicalRetriever
 from envs.tools.replay import recorded
 from envs.tools.selector import MedicalVocabulary
 from envs.tools.web_search import SearchProvider, WebSearch
+from medrl.errors import ConfigError
 from medrl.sections.endpoint import ASKING
 from medrl.sections.knowledge import KnowledgeConfig
 from medrl.versions import source_digest
@@ -95,6 +96,13 @@ def open_toolbox(
     ]
     version = partial(answers_version, built, config)
     return recorded({tool.name: tool for tool in tools}, config.recording, version)
+
+
+def subset(tools: Mapping[str, Tool], names: Sequence[str]) -> dict[str, Tool]:
+    """Those of `tools` that `names` names, in the order of `tools`. Raises ConfigError for one that there is not."""
+    if strange := [name for name in names if name not in tools]:
+        raise ConfigError(f"there is no tool {strange[0]!r}: {', '.join(tools)}")
+    return {name: tool for name, tool in tools.items() if name in names}
 
 
 def open_vocabulary(knowledge: Path, config: KnowledgeConfig) -> MedicalVocabulary:

@@ -18,6 +18,7 @@ from typing import Any
 from pydantic import TypeAdapter
 from tqdm import tqdm
 
+from envs.conversation import converse
 from envs.network.endpoint import Endpoint
 from envs.network.outcomes import Item, SetAside, Tally
 from envs.react import ReactEnv
@@ -31,7 +32,7 @@ from kisa.rounds import key_of
 from kisa.set_aside import SetAsideLog
 from kisa.trajectories import finished, strays, teachers_advisor
 from kisa.workshop import Made
-from medrl.chat import TAGS, ChatCodec, parse_action, system_prompt
+from medrl.chat import TAGS, ChatCodec, parse_action
 from medrl.config import Config
 from medrl.seeds import derive_seed
 from medrl.types import Message, Question, Rollout
@@ -78,14 +79,8 @@ async def play(
     tools = unreliable(tools, question, config)
     env = ReactEnv(question, tools, codec, config.env, config.model.max_length, advisor=advisor)
     alone = strays(config, question)
-    instructions = system_prompt(list(tools.values()))
-    told = instructions if alone else f"{instructions}\n{guidance(question)}"
-    messages = [Message("system", told), Message("user", _with(question.text, env.hint))]
-    while env.ending is None:
-        turn = await ask(messages, partial(read_turn, codec=codec, room=env.room))
-        await env.act(codec.encode_action(turn))
-        observation = f"<tool_response>{env.steps[-1].observation}</tool_response>"
-        messages += [Message("assistant", turn), Message("user", _with(observation, env.hint))]
+    told = None if alone else f"{env.opening[0].content}\n{guidance(question)}"
+    await converse(env, codec, lambda said, room: ask(said, partial(read_turn, codec=codec, room=room)), told)
     return finished(env, "exploration" if alone else "guided")
 
 
@@ -159,10 +154,6 @@ def play_all(
     kept = {each.id: log.get(_key(each)) for each in questions}
     played = {identifier: _ROLLOUT.validate_json(said) for identifier, said in kept.items() if said is not None}
     return {identifier: rollout for identifier, rollout in played.items() if rollout is not None}
-
-
-def _with(text: str, hint: str) -> str:
-    return f"{text}\n{hint}" if hint else text
 
 
 def _key(question: Question) -> str:

@@ -13,6 +13,8 @@ Point = tuple[float, float | None]
 
 WIDTH, HEIGHT = 340, 190
 _LEFT, _RIGHT, _TOP, _BOTTOM = 42, 10, 8, 34
+_LETTER = 7
+"""Width of a letter of a label, at most about."""
 _DASHES = ("", "6 3", "2 3", "8 3 2 3")
 
 
@@ -61,20 +63,24 @@ def stacked_chart(title: str, series: Mapping[str, Sequence[Point]], *, x: str, 
     return _figure(title, described, frame.axes(x) + "".join(bars), list(series), unit=y, squares=True)
 
 
-def interval_chart(title: str, rows: Sequence[tuple[str, float, float, float]]) -> str:
-    """A dot and its 95% interval for each (label, value, low, high), values in [0, 1]."""
-    left, row_height = 128, 22
+def interval_chart(
+    title: str, rows: Sequence[tuple[str, float, float, float]], bounds: tuple[float, float] = (0.0, 1.0)
+) -> str:
+    """A dot and its 95% interval for each (label, value, low, high), values within `bounds`."""
+    if not rows:
+        return _nothing(title)
+    left, row_height, span = max(128, 10 + _LETTER * max(len(row[0]) for row in rows)), 22, WIDTH - 128 - 16
     height = row_height * len(rows) + 30
-    span = WIDTH - left - 16
+    first, last = bounds
 
     def place(value: float) -> float:
-        return left + span * value
+        return left + span * (value - first) / (last - first)
 
     bottom = height - 22
     parts = [
         f'<line class="grid" x1="{place(tick):.1f}" x2="{place(tick):.1f}" y1="4" y2="{bottom}"/>'
         f'<text class="tick" x="{place(tick):.1f}" y="{height - 8}" text-anchor="middle">{tick:g}</text>'
-        for tick in (0.0, 0.25, 0.5, 0.75, 1.0)
+        for tick in (first + (last - first) * quarter / 4 for quarter in range(5))
     ]
     for index, (label, value, low, high) in enumerate(rows):
         middle = row_height * index + 16
@@ -84,7 +90,7 @@ def interval_chart(title: str, rows: Sequence[tuple[str, float, float, float]]) 
             f'<circle class="dot s0" cx="{place(value):.1f}" cy="{middle}" r="4"/>'
         )
     described = "; ".join(f"{label} {value:.3f}, {low:.3f} to {high:.3f}" for label, value, low, high in rows)
-    return _figure(title, described, "".join(parts), [], height=height)
+    return _figure(title, described, "".join(parts), [], height=height, width=left + span + 16)
 
 
 def count_chart(title: str, counts: Mapping[str, int], unit: str = "questions") -> str:
@@ -179,12 +185,13 @@ def _figure(
     unit: str = "",
     squares: bool = False,
     height: int = HEIGHT,
+    width: int = WIDTH,
 ) -> str:
     keys = "".join(_key(name, index, squares) for index, name in enumerate(names)) if len(names) > 1 else ""
     legend = f'<div class="legend">{keys}</div>' if keys else ""
     return (
         f"<figure><figcaption>{escape(title)} <small>{escape(unit)}</small></figcaption>{legend}"
-        f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(title)}">'
+        f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(title)}">'
         f"<desc>{escape(unit)} {escape(described)}</desc>{body}</svg></figure>"
     )
 

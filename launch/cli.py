@@ -21,6 +21,7 @@ examples:
   medrl quickstart                                 the whole pipeline, small, on a CPU
   medrl plan quickstart grpo.group_size=16         what that would do and need; starts nothing
   medrl train my.yaml model.path=~/models/qwen3    GRPO from a model of your own
+  medrl eval quickstart --on medbrowsecomp=final50.csv   agents on a benchmark, with intervals
   medrl cluster slurm qwen2.5-32b > job.sh         the batch script of a run on eight nodes
   medrl report runs/quickstart                     write report.html again
   medrl dashboard runs/quickstart                  a live page of it, while it runs and after

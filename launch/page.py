@@ -23,6 +23,8 @@ th:first-child { text-align: left; } thead th { color: var(--quiet); font-weight
 .difference > * { border-bottom: 0; font-weight: 600; }
 .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(310px, 1fr)); gap: 28px 32px;
   align-items: end; }
+.wide { grid-template-columns: repeat(auto-fill, minmax(min(460px, 100%), 1fr)); align-items: start; margin-top: 20px; }
+.part { margin: 30px 0 8px; }
 figure { margin: 0; } figcaption { font-weight: 600; font-size: 14px; }
 small { font-weight: 400; } figure > svg { width: 100%; height: auto; }
 main > figure { max-width: 460px; margin-top: 18px; }

@@ -141,6 +141,7 @@ _FREE: Any = {
     "reward": {"judge": ASKING, "efficiency_judge": ASKING},
     "checkpoint": True,
     "cluster": True,
+    "eval": {"models", "judge"},
     "resume": True,
 }
 

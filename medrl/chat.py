@@ -46,7 +46,13 @@ class Action:
 
 
 def system_prompt(tools: Sequence[ToolSignature]) -> str:
-    """Instructions and one line a tool: kept short, since every token of it is in every episode."""
+    """Instructions and one line a tool: kept short, since every token of it is in every episode. Without tools the
+    model is asked for what it knows."""
+    if not tools:
+        return (
+            "You are a medical research agent without tools. Answer from what you know, in one turn:\n"
+            "<think>why</think><answer>the answer alone</answer>"
+        )
     lines = [
         "You are a medical research agent. Find the answer step by step. Each turn is one of:",
         '<think>why</think><tool_call>{"name": "tool", "arguments": {...}}</tool_call>',

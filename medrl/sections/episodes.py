@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from medrl.sections.base import Positive, Seconds, Section
-from medrl.sections.endpoint import JudgeConfig
+from medrl.sections.endpoint import EndpointConfig, JudgeConfig
 
 
 class EnvConfig(Section):
@@ -70,3 +70,16 @@ class EvalConfig(Section):
     questions: Positive = 160
     samples: Positive = Field(2, description="samples a question at the training temperature")
     bootstrap: Positive = 10_000
+    models: list[EndpointConfig] = Field(
+        [], description="other models that play benchmarks: `medrl eval RECIPE --on … --agent MODEL`"
+    )
+    judge: JudgeConfig | None = Field(
+        None, description="endpoint that reads answers to benchmarks which no rule calls correct; null: rules alone"
+    )
+
+    @model_validator(mode="after")
+    def _models_apart(self) -> "EvalConfig":
+        names = [model.model for model in self.models]
+        if len(set(names)) < len(names):
+            raise ValueError(f"models={names}: two have one name, so one's results would pass for the other's")
+        return self

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from actors.rollout import persist
+from envs.network.outcomes import Failure, SetAside
 from medrl.errors import DataError, InfrastructureError, NotRecorded, ToolOutage
 from medrl.types import Rollout
 from tests.medrl.episodes import episode, final
@@ -35,6 +36,11 @@ def test_what_a_replay_lacks_is_not_asked_for_twice() -> None:
     lacking = NotRecorded("no answer is recorded")
     assert outcome(lacking) == (lacking, [0])
     assert outcome(ToolOutage("away"), lacking) == (lacking, [0, 1])
+
+
+def test_what_an_endpoint_set_aside_is_not_asked_for_twice() -> None:
+    aside = SetAside("m at somewhere", Failure.NO_REPLY, ("HTTP status 503",) * 4)
+    assert outcome(aside) == (aside, [0])
 
 
 def test_what_the_user_must_mend_ends_the_work() -> None:

@@ -147,3 +147,27 @@ def test_the_state_is_kept_beside_the_conversation(codec: ChatCodec) -> None:
     assert state.facts == (Fact("Marfan syndrome", "gene", "FBN1", "d", 2),)
     assert state.paths == (("Marfan syndrome", "FBN1"),)
     assert [(each.name, each.status, each.turn) for each in state.hypotheses] == [("FBN1", Status.CONFIRMED, 3)]
+
+
+def test_without_tools_the_question_is_asked_closed_book(codec: ChatCodec) -> None:
+    env = ReactEnv(question(), {}, codec, LIMITS, 4000)
+    told = env.opening[0].content
+    assert "tool_call" not in told and "Tools:" not in told and "<answer>" in told
+    rollout = asyncio.run(
+        run_episode(env, ScriptedGenerate(codec, [call("a"), render_answer("t", "x")]), SAMPLING, "r")
+    )
+    assert rollout.steps[0].status == "mistake"
+    assert rollout.steps[0].observation == "There is no tool 'medical_retriever'. There are none: answer."
+    assert rollout.ending is Ending.ANSWERED
+
+
+def test_a_prompt_that_leaves_no_room_is_an_ending_and_nobody_is_asked(codec: ChatCodec) -> None:
+    asked = question(text="Which gene? " * 100)
+    length = len(ReactEnv(asked, {}, codec, LIMITS, 10_000).token_ids)
+    for max_length in (length // 2, length):
+        generate = ScriptedGenerate(codec, [])
+        rollout = asyncio.run(run_episode(ReactEnv(asked, {}, codec, LIMITS, max_length), generate, SAMPLING, "r"))
+        assert rollout.ending is Ending.TOKEN_LIMIT and rollout.answer is None and not rollout.steps
+        assert len(rollout.token_ids) == length and not any(rollout.action_mask) and not generate.requests
+    env = ReactEnv(asked, {}, codec, LIMITS, length + 1)
+    assert env.ending is None and env.room == 1

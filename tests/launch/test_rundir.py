@@ -53,6 +53,14 @@ def test_a_run_may_go_on_with_other_deadlines(tmp_path: Path) -> None:
     assert load(tmp_path / "config.yaml").pool.request_timeout_s == 150.0
 
 
+def test_a_finished_run_may_be_evaluated_with_other_models_and_another_judge(tmp_path: Path) -> None:
+    RunDirectory(config(tmp_path)).close()
+    model = {"url": "http://127.0.0.1:8000/v1", "model": "m"}
+    RunDirectory(config(tmp_path, eval={"models": [model], "judge": model})).close()
+    with pytest.raises(ConfigError, match=r"other settings \(eval\)"):
+        RunDirectory(config(tmp_path, eval={"questions": 3}))
+
+
 def test_a_run_may_go_on_with_a_more_patient_judge_and_not_with_another(tmp_path: Path) -> None:
     judge = {"url": "http://127.0.0.1:8000/v1", "model": "expert"}
     RunDirectory(config(tmp_path, reward={"judge": judge})).close()

@@ -1,0 +1,188 @@
+"""`medrl eval RECIPE --on …`: every agent with every set of tools on every benchmark, then one table of them all.
+
+find agents and questions -> open what was kept -> play what is missing -> score -> tables, report.md, report.html
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from envs.benchmarks import heldout
+from envs.benchmarks.item import ItemSet
+from envs.benchmarks.loading import load_benchmark
+from envs.benchmarks.scored import Scored
+from kisa.knowledge import build_knowledge
+from launch import preflight
+from launch.aside import aside
+from launch.benchmarks.agents import Agent, ToolSet, find_agents, tool_set
+from launch.benchmarks.comparison import Sheet, analysis_of, row_name, sheet
+from launch.benchmarks.endpoints import Endpoints
+from launch.benchmarks.engines import Engines, play
+from launch.benchmarks.episode import Episode
+from launch.benchmarks.heldout import heldout_analyses
+from launch.benchmarks.judging import judged
+from launch.benchmarks.report import as_lines, write_reports
+from launch.benchmarks.results import Results
+from launch.progress import Progress
+from launch.rundir import RunDirectory
+from medrl.config import Config
+from medrl.errors import ConfigError, InfrastructureError
+from medrl.sections.endpoint import ASKING, EndpointConfig
+from medrl.verification import Analysis
+
+FOLDER = "benchmarks"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the command line asks for. `on`: benchmark and file, None for the run's own held-out questions."""
+
+    on: tuple[tuple[str, Path | None], ...]
+    agents: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ("all",)
+    first: int | None = None
+    samples: int = 1
+    temperature: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One row of one table: an agent with its tools on a benchmark, and what is kept of it."""
+
+    items: ItemSet
+    agent: Agent
+    tools: ToolSet
+    results: Results
+
+
+def evaluate_on(config: Config, asked: Asked) -> Path:
+    """Do what is asked and is not done yet; prints the tables, returns the page.
+
+    Raises InfrastructureError, after the report, if episodes could not be played or answers not judged.
+    """
+    base_model = preflight.check(config)
+    if config.eval.judge is not None:
+        preflight.require_key(config.eval.judge)
+    with ExitStack() as stack:
+        run_dir = stack.enter_context(RunDirectory(config))
+        agents = find_agents(asked.agents, config, run_dir, base_model)
+        tools = list({each.name: each for each in map(tool_set, asked.tools)}.values())
+        benchmarks = [_load(config, name, path, asked.first) for name, path in asked.on]
+        knowledge = aside(build_knowledge, config.knowledge)
+        runs = _open(config, asked, benchmarks, agents, tools, knowledge, run_dir.path / FOLDER, stack)
+        failed = _play(config, asked, base_model, knowledge, runs)
+        sheets, unjudged = _tabulate(config, asked, runs, run_dir.path / FOLDER)
+        page = write_reports(run_dir.path / FOLDER, config.name, sheets, heldout_analyses(config))
+    print(f"{as_lines(sheets)}\n\nreport: {page}", flush=True)
+    if failed:
+        raise InfrastructureError(
+            f"not played, and in no figure: {len(failed)}, the first {failed[0]}. The same command goes on with them"
+        )
+    if unjudged:
+        raise InfrastructureError(
+            f"not judged, and in no figure: {len(unjudged)}, the first {unjudged[0]}. The same command asks again"
+        )
+    return page
+
+
+def _load(config: Config, name: str, path: Path | None, first: int | None) -> tuple[ItemSet, str]:
+    """A benchmark and a hash of its files. Raises ConfigError, DataError."""
+    if path is None:
+        if name != heldout.NAME:
+            raise ConfigError(f"--on {name}: give its file, as in --on {name}=FILE")
+        path = config.data_path / heldout.QUESTIONS
+        if not path.is_file():
+            raise ConfigError(f"--on {name}: {path} is not there yet; `medrl synthesize` makes it")
+        first = first or config.eval.questions
+    items = load_benchmark(name, path.expanduser(), first)
+    files = [path] if path.is_file() else sorted(each for each in path.rglob("*") if each.is_file())
+    digest = hashlib.blake2b(digest_size=8)
+    for file in files:
+        digest.update(file.read_bytes())
+    return items, digest.hexdigest()
+
+
+def _open(
+    config: Config,
+    asked: Asked,
+    benchmarks: Sequence[tuple[ItemSet, str]],
+    agents: Sequence[Agent],
+    tools: Sequence[ToolSet],
+    knowledge: Path,
+    folder: Path,
+    stack: ExitStack,
+) -> list[Run]:
+    """What is kept of every row, refused where it came about otherwise, before anything is played."""
+    abouts = {agent.name: agent.about() for agent in agents}
+    sampled = f"-t{asked.temperature:g}" if asked.temperature else ""
+    runs = []
+    for items, digest in benchmarks:
+        for agent in agents:
+            for each in tools:
+                about = {"agent": abouts[agent.name], "benchmark": digest, **_settings(config, each, knowledge, asked)}
+                place = folder / items.name / f"{agent.name}-{each.name}{sampled}"
+                results = stack.enter_context(Results(place, about, items.items))
+                runs.append(Run(items, agent, each, results))
+    return runs
+
+
+def _settings(config: Config, tools: ToolSet, knowledge: Path, asked: Asked) -> Mapping[str, Any]:
+    """What else an answer depends on."""
+    exclude: Any = {**dict.fromkeys(("ontology", "cache", "network", "recording"), True), "reader": ASKING}
+    return {
+        "tools": list(tools.tools),
+        "prompt": hashlib.blake2b(tools.prompt.encode(), digest_size=8).hexdigest(),
+        "limits": {**config.env.model_dump(exclude={"timeout_s"}), "max_length": config.model.max_length},
+        "temperature": asked.temperature,
+        "seed": config.seed,
+        "knowledge": {"documents": knowledge.name, **config.knowledge.model_dump(exclude=exclude)}
+        if tools.tools
+        else None,
+    }
+
+
+def _play(config: Config, asked: Asked, base_model: Path, knowledge: Path, runs: Sequence[Run]) -> list[str]:
+    """Play what is missing, agent by agent; returns why some could not be played."""
+    failed: list[str] = []
+    remote = Endpoints(config, base_model, knowledge)
+    with Engines(config, base_model, knowledge) as engines:
+        for agent in {run.agent.name: run.agent for run in runs}.values():
+            of_it = [run for run in runs if run.agent.name == agent.name]
+            left = [
+                Episode(item, sample, run.tools, run.results)
+                for run in of_it
+                for item, sample in run.results.missing(asked.samples)
+            ]
+            if not left:
+                continue
+            if isinstance(agent.model, EndpointConfig):
+                playing = partial(remote.play, agent.model, left, asked.temperature)
+            else:  # before the clock of the progress: to start takes longer than many episodes
+                playing = partial(play, engines.start(agent, agent.model), left, asked.temperature, config.seed)
+            total = sum(len(run.items.items) * asked.samples for run in of_it)
+            with Progress(f"eval {agent.name}", total, "episode", total - len(left)) as progress:
+                failed += playing(progress.advance)
+    return failed
+
+
+def _tabulate(config: Config, asked: Asked, runs: Sequence[Run], folder: Path) -> tuple[list[Sheet], list[str]]:
+    """A sheet for each benchmark, and why some answers could not be judged."""
+    unjudged: list[str] = []
+    lines: dict[str, list[tuple[str, Sequence[Scored], Analysis | None]]] = {}
+    for run in runs:
+        by_id = {item.id: item for item in run.items.items}
+        scored = run.results.scored(asked.samples)
+        if config.eval.judge is not None:
+            scored, failed = judged(config.eval.judge, folder, [(by_id[each.item_id], each) for each in scored])
+            unjudged += failed
+        analysis = None
+        if run.tools.tools:
+            rollouts = run.results.rollouts()
+            analysis = analysis_of(run.items.items, rollouts, scored, seed=config.seed, resamples=config.eval.bootstrap)
+        lines.setdefault(run.items.name, []).append((row_name(run.agent.name, run.tools.name), scored, analysis))
+    sets = {run.items.name: run.items for run in runs}
+    return [sheet(sets[name], asked.samples, rows, config.seed) for name, rows in lines.items()], unjudged
