@@ -6,11 +6,11 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from launch.commands import corpora, exchange, planning, report, stages
+from launch.commands import ask, corpora, exchange, planning, report, stages
 from medrl.errors import InfrastructureError, UserError, cause_of
 
 #: In the order in which `medrl --help` lists them.
-_GROUPS = (stages, planning, exchange, corpora, report)
+_GROUPS = (stages, ask, planning, exchange, corpora, report)
 
 _DESCRIPTION = """\
 Train medical deep-research agents: synthesise questions and guided trajectories from a medical ontology,
@@ -22,6 +22,8 @@ examples:
   medrl plan quickstart grpo.group_size=16         what that would do and need; starts nothing
   medrl train my.yaml model.path=~/models/qwen3    GRPO from a model of your own
   medrl cluster slurm qwen2.5-32b > job.sh         the batch script of a run on eight nodes
+  medrl ask "Which gene ...?" --model runs/quickstart   its agent searches, then answers
+  medrl serve runs/quickstart                      ask it on a page, or from other programs (/v1)
   medrl report runs/quickstart                     write report.html again
   medrl export qa medical --to qa.jsonl            its questions in the format of MedResearcher-R1
   medrl import qa qa.jsonl --to data/theirs        and back
