@@ -22,6 +22,13 @@ class Citation:
     is_named: bool
     samples: int
 
+    @property
+    def label(self) -> str:
+        """Title and id, each once."""
+        if self.document in self.title:
+            return self.title
+        return f"{self.title} ({self.document})" if self.title else self.document
+
 
 def cite(rollouts: Sequence[Rollout], answer: str) -> tuple[Citation, ...]:
     """The documents behind `answer`, which all `rollouts` gave in some spelling: those that show and are named first,

@@ -24,6 +24,8 @@ class Part(BaseModel):
 
 
 class ChatMessage(BaseModel):
+    """A turn; its content in one piece or in parts."""
+
     role: Literal["system", "developer", "user", "assistant"]
     content: str | list[Part] | None = None
 
@@ -35,6 +37,8 @@ class ChatMessage(BaseModel):
 
 
 class StreamOptions(BaseModel):
+    """What a stream tells beside the answer."""
+
     include_usage: bool = False
 
 
@@ -43,10 +47,10 @@ class ChatRequest(BaseModel):
 
     messages      the last one, the user's, is the question. Earlier questions and answers stand before it, as many of
                   the latest as fit; system messages are ignored: the agent was trained with instructions of its own
-    temperature   of the samples but the first, which is greedy; the training temperature by default. 0: one greedy sample
+    temperature   of the samples but the first, which is greedy; that of training by default. 0: one greedy sample
     samples       (ours) whose agreement is told, 5 by default
-    n             above 1: so many samples, each a choice of its own, drawn at `temperature`; none is greedy, and nothing is
-                  said of their agreement
+    n             above 1: so many samples, each a choice, drawn at `temperature`; none is greedy, and nothing
+                  is said of their agreement
     max_tokens    bounds a turn, and can only shorten the agent's own bound
     """
 
@@ -111,9 +115,7 @@ def content_of(report: Report) -> str:
     """The answer first, then what it rests on, how sure the agent is, and the statement; a blank line between each."""
     parts = [report.answer if report.answer is not None else "No answer was found."]
     if report.citations:
-        sources = (
-            f"[{n}] {each.title or each.document} ({each.document})" for n, each in enumerate(report.citations, 1)
-        )
+        sources = [f"[{number}] {each.label}" for number, each in enumerate(report.citations, start=1)]
         parts.append("\n".join(["Sources:", *sources]))
     parts.append(report.confidence)
     if report.rivals:

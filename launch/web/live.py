@@ -60,8 +60,8 @@ class Live(Generic[T]):
 
 
 async def unless_gone(request: Request, work: Awaitable[T]) -> T:
-    """What `work` comes to. Cancels it, and raises ClientDisconnect, once the client has gone; its request must have been
-    read to the end."""
+    """What `work` comes to. Cancels it, and raises ClientDisconnect, once the client has gone. For a request that has
+    been read to its end."""
     task = asyncio.ensure_future(work)
     gone = asyncio.create_task(_left(request))
     try:
