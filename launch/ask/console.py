@@ -72,6 +72,9 @@ class Console:
             self._print("Answer: " + self._styled(printable(report.answer), "bold"))
         style = "good" if report.is_sure and report.samples > 1 else "warn"
         self._paragraph(report.confidence, style)
+        if report.differs:
+            said = "gave no answer" if report.shown is None else f"says {report.shown}"
+            self._paragraph(f"The greedy sample, shown above, {said}; the answer is what most samples say.")
         if report.rivals:
             rivals = "; ".join(f"{each.answer} ({each.votes})" for each in report.rivals)
             self._paragraph(f"Other answers: {rivals}")

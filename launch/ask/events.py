@@ -94,6 +94,7 @@ class Report:
 
     answer        what most samples say; None where none of them gives an answer
     shown         what the greedy episode, which was told step by step, says
+    differs       that it says another thing than most do, or nothing
     votes         samples that say it, of `samples` that were played to their end
     low, high     Wilson's 95% interval of the share
     is_sure       more than half of the samples say it
@@ -107,6 +108,7 @@ class Report:
     question: str
     answer: str | None
     shown: str | None
+    differs: bool
     confidence: str
     is_sure: bool
     votes: int

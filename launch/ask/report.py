@@ -31,6 +31,7 @@ def make_report(
         question=question,
         answer=leader.answer if leader else None,
         shown=results[0].answer if isinstance(results[0], Rollout) else None,
+        differs=isinstance(results[0], Rollout) and leader is not None and 0 not in leader.members,
         confidence=in_words(found),
         is_sure=found.is_sure,
         votes=found.votes,

@@ -1,6 +1,7 @@
 """An agent whose model is a script: what each sample says, turn by turn, told in pieces as the engines do."""
 
 import asyncio
+import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -45,10 +46,10 @@ DOWN = "down"
 class Script:
     """`launch.ask.agent.Streams`: sample n of each question says the n-th script's turns, the last one's from there on.
 
-    With `gate`, each turn but the first waits for it; `open` tells of requests that wait or run.
+    With `gate`, each turn but the first waits for it. `cancelled` counts requests that were given up.
     """
 
-    def __init__(self, codec: ChatCodec, samples: Sequence[Sequence[str]], gate: asyncio.Event | None = None) -> None:
+    def __init__(self, codec: ChatCodec, samples: Sequence[Sequence[str]], gate: threading.Event | None = None) -> None:
         self._codec = codec
         self._samples = samples
         self.gate = gate
@@ -67,7 +68,8 @@ class Script:
         said = said.removeprefix(DOWN)
         try:
             if self.gate is not None and int(turn):
-                await self.gate.wait()
+                while not self.gate.is_set():
+                    await asyncio.sleep(0.01)
             ids = self._codec.encode_action(said)[: sampling.max_tokens]
             if on_tokens:
                 for end in range(20, len(ids), 20):
@@ -82,7 +84,7 @@ class Script:
 
 def scripted(
     *samples: Sequence[str],
-    gate: asyncio.Event | None = None,
+    gate: threading.Event | None = None,
     calibration: Calibration | None = None,
     max_length: int = 2000,
 ) -> tuple[Agent, Script]:
