@@ -17,7 +17,7 @@ class Asked {
     this.finished = 0;
     this.result = element("div");
     this.steps = element("div");
-    this.root = element("section", { class: "asked", "aria-label": "Question" },
+    this.root = element("section", { class: "asked", "aria-label": "Asked" },
       element("h2", { text: question }),
       element("p", { class: "quiet" }, element("a", { href: link(question), text: "Link to this question" })),
       this.result, element("h3", { text: "How the agent got there" }), this.steps);
@@ -30,7 +30,8 @@ class Asked {
     if (event.type === "report") {
       this.result.replaceChildren(answerCard(event, (id) => this.point(id)));
       this.note.textContent = event.answer === null ? "no answer" : `${event.answer} (${event.votes} of ${event.samples})`;
-      say(`${event.answer === null ? "" : `Answer: ${event.answer}. `}${event.confidence}`);
+      const doubt = event.is_sure ? "" : "Unsure. ";
+      say(event.answer === null ? event.confidence : `${doubt}Answer: ${event.answer} (${event.votes} of ${event.samples} samples).`);
       return;
     }
     this.sample(event.sample).hear(event);
