@@ -6,11 +6,7 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from launch.commands import ask, corpora, exchange, planning, report, stages
-from medrl.errors import InfrastructureError, UserError, cause_of
-
-#: In the order in which `medrl --help` lists them.
-_GROUPS = (stages, ask, planning, exchange, corpora, report)
+_GROUPS = (stages, ask, planning, exchange, corpora, report, dashboard)
 
 _DESCRIPTION = """\
 Train medical deep-research agents: synthesise questions and guided trajectories from a medical ontology,
@@ -25,6 +21,7 @@ examples:
   medrl ask "Which gene ...?" --model runs/quickstart   its agent searches, then answers
   medrl serve runs/quickstart                      ask it on a page, or from other programs (/v1)
   medrl report runs/quickstart                     write report.html again
+  medrl dashboard runs/quickstart                  a live page of it, while it runs and after
   medrl export qa medical --to qa.jsonl            its questions in the format of MedResearcher-R1
   medrl import qa qa.jsonl --to data/theirs        and back
   medrl count pubmed/*.xml.gz                      how rare entities are in a corpus, for knowledge.frequencies

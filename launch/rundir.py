@@ -15,6 +15,8 @@ from medrl.errors import ConfigError, DataError
 from medrl.records import write_json, write_text
 from medrl.sections.endpoint import ASKING
 
+_ATTEMPTS = 5
+
 
 class RunDirectory:
     """runs/<name>/: config.yaml, stages.json, data/, checkpoints/, trajectories/, metrics.jsonl, summary.json."""
@@ -100,11 +102,17 @@ def _hold(folder: Path, key: str) -> IO[str]:
     """A lock on `folder`, let go when it is closed, or with the process. `key`: the setting that names the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     lock = (folder / ".lock").open("a")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        lock.close()
-        raise ConfigError(f"another medrl is at work in {folder}; wait for it, or give {key}=another/folder") from error
+    for attempt in range(_ATTEMPTS):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            if attempt + 1 < _ATTEMPTS:
+                time.sleep(0.02)  # a dashboard looks for an instant whether the lock is held
+                continue
+            lock.close()
+            message = f"another medrl is at work in {folder}; wait for it, or give {key}=another/folder"
+            raise ConfigError(message) from error
+        break
     return lock
 
 
