@@ -6,6 +6,11 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
+from launch.commands import ask, corpora, dashboard, exchange, planning, report, stages
+from medrl.errors import InfrastructureError, UserError, cause_of
+
+#: In the order in which `medrl --help` lists them.
+
 _GROUPS = (stages, ask, planning, exchange, corpora, report, dashboard)
 
 _DESCRIPTION = """\

@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from medrl.agreement import agree
 from medrl.evaluation import wilson
 from medrl.matching import same_answer
 from medrl.records import read_jsonl
 from medrl.types import Rollout
+from medrl.voting import agree
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from launch.ask.calibration import Calibration
 from launch.ask.citations import cite
 from launch.ask.events import Report, Rival, Usage
-from medrl.agreement import Agreement, agree
 from medrl.errors import InfrastructureError
 from medrl.types import Ending, Rollout
+from medrl.voting import Agreement, agree
 
 
 def make_report(

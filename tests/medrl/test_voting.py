@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medrl.agreement import agree
 from medrl.evaluation import wilson
 from medrl.matching import Verdict, match
+from medrl.voting import agree
 
 ANSWERS = [
     "FBN1",
