@@ -1,4 +1,5 @@
-"""The reward actor: r = 1.0·task + 0.2·expert − 0.1·efficiency; the last two by rules, or OpenAI-compatible judges."""
+"""The reward actor: r = 1.0·task + 0.2·expert − 0.1·efficiency; the last two by rules, or OpenAI-compatible judges; the
+expert's also by what was learnt from clinicians' ratings."""
 
 import asyncio
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from actors.placement import placed
 from medrl.config import Config
 from medrl.deadlines import within
 from medrl.errors import InfrastructureError, Stalled
+from medrl.experts import settled
 from medrl.rewards import Expert, efficiency_penalty, rubric_expert, score
 from medrl.sections.episodes import RewardConfig
 from medrl.types import Question, Reward, Rollout, RolloutGroup
@@ -22,14 +24,20 @@ from medrl.types import Question, Reward, Rollout, RolloutGroup
 class RewardActor:
     """Scores finished episodes. Pure functions do the work; the judges, if any are configured, are asked here."""
 
-    def __init__(self, config: RewardConfig) -> None:
+    def __init__(self, config: RewardConfig, learnt: Expert | None) -> None:
+        """`learnt`: the expert that `reward.ratings` taught, fitted by the driver, where the files are."""
         self._config = config
-        self._expert: Expert = ExpertJudge(config.judge) if config.judge else rubric_expert
+        self._expert = expert_rater(config, learnt)
         self._efficiency = efficiency_rater(config)
 
     def score(self, question: Question, rollout: Rollout) -> Reward | InfrastructureError:
         """The reward of one episode, or why there is none: `rate`."""
         return rate(question, rollout, self._config, self._expert, self._efficiency)
+
+
+def expert_rater(config: RewardConfig, learnt: Expert | None) -> Expert:
+    """The judge if there is one, else what ratings taught, else the built-in rubric."""
+    return ExpertJudge(config.judge) if config.judge else learnt or rubric_expert
 
 
 def efficiency_rater(config: RewardConfig) -> Expert:
@@ -55,12 +63,15 @@ class RewardService:
     """The driver's handle on the reward actor. Should it die, Ray starts it again and asks it again."""
 
     def __init__(self, config: Config) -> None:
+        """Raises ConfigError or DataError if `reward.ratings` teach nothing."""
         self._timeout_s = config.rollout.timeout_s
         # A judge is asked about several episodes at once; the rules are quick, and one at a time is as good.
         judges = [judge for judge in (config.reward.judge, config.reward.efficiency_judge) if judge is not None]
         together = {"max_concurrency": min(judge.concurrency for judge in judges)} if judges else {}
         again = {"max_restarts": -1, "max_task_retries": config.rollout.attempts}
-        self._actor = RewardActor.options(**placed(config)["reward"].options, **together, **again).remote(config.reward)
+        learnt = settled(config)
+        options = placed(config)["reward"].options | together | again
+        self._actor = RewardActor.options(**options).remote(config.reward, learnt.expert if learnt else None)
 
     async def score(self, group: RolloutGroup) -> tuple[RolloutGroup, list[str]]:
         """The group, every rollout with its reward; those that the judge could not rate are left out, and why.

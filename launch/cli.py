@@ -6,12 +6,11 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from launch.commands import ask, corpora, dashboard, exchange, planning, report, stages
+from launch.commands import ask, corpora, dashboard, exchange, planning, report, review, stages
 from medrl.errors import InfrastructureError, UserError, cause_of
 
 #: In the order in which `medrl --help` lists them.
-
-_GROUPS = (stages, ask, planning, exchange, corpora, report, dashboard)
+_GROUPS = (stages, ask, planning, exchange, corpora, report, dashboard, review)
 
 _DESCRIPTION = """\
 Train medical deep-research agents: synthesise questions and guided trajectories from a medical ontology,
@@ -27,6 +26,7 @@ examples:
   medrl serve runs/quickstart                      ask it on a page, or from other programs (/v1)
   medrl report runs/quickstart                     write report.html again
   medrl dashboard runs/quickstart                  a live page of it, while it runs and after
+  medrl review runs/quickstart                     rate its episodes, for reward.ratings to learn from
   medrl export qa medical --to qa.jsonl            its questions in the format of MedResearcher-R1
   medrl import qa qa.jsonl --to data/theirs        and back
   medrl count pubmed/*.xml.gz                      how rare entities are in a corpus, for knowledge.frequencies

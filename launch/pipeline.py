@@ -41,6 +41,7 @@ from launch.tracking import Tracker
 from launch.train import Trainer
 from launch.trajectories import TrajectoryLog
 from medrl.config import Config
+from medrl.experts import described, settled
 from medrl.records import write_json, write_text
 
 T = TypeVar("T")
@@ -63,6 +64,8 @@ def run(config: Config, stages: Sequence[str]) -> RunDirectory:
             told = quality_reminder(config.data_path) if stages == SYNTHESIZE else reminder(run_dir.path)
             print(f"nothing left to do in {run_dir.path}\n{told}".rstrip())
             return run_dir
+        if (learnt := settled(config)) is not None:
+            print("\n  ".join(("r_expert", *described(learnt))))
         memory = stack.enter_context(MemoryMeter())
         tracker = stack.enter_context(Tracker(config, run_dir.path))
         pipeline = Pipeline(config, run_dir, tracker, base_model, stack)

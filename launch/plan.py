@@ -23,7 +23,8 @@ from launch.footprint import (
     state_bytes,
 )
 from medrl.config import Config
-from medrl.errors import ConfigError
+from medrl.errors import ConfigError, UserError
+from medrl.experts import described, learnt_for
 from medrl.sections.kisa import KisaConfig
 from medrl.sections.learning import GRPOConfig
 
@@ -73,6 +74,9 @@ def _work(config: Config) -> Iterable[tuple[str, str]]:
     yield "questions", f"{config.kisa.train_questions:,} to train on, {config.kisa.heldout_questions:,} held out"
     yield from _asked_of_models(config.kisa, config.env.max_turns)
     epochs = sft.updates * sft.batch_trajectories / config.kisa.train_questions
+    first, *rest = _expert(config)
+    yield "r_expert", first
+    yield from (("", f"{'':26}{text}") for text in rest)
     yield "SFT", f"{sft.updates} updates × {sft.batch_trajectories} trajectories, {epochs:.2g} epochs"
     yield "GRPO, a step", f"{grpo.groups_per_step} questions × {grpo.group_size} samples = {a_step:,} episodes"
     if grpo.refill:
@@ -93,6 +97,19 @@ def _work(config: Config) -> Iterable[tuple[str, str]]:
     yield "GRPO, in all", f"{grpo.steps} steps, {grpo.steps * a_step:,} episodes{or_more}, {updates} updates"
     yield "evaluation", f"base, SFT and RL on {asked} questions: 1 greedy, {config.eval.samples} sampled (not base)"
     yield "episodes", f"at most {episodes(config):,} in all, of at most {config.model.max_length:,} tokens"
+
+
+def _expert(config: Config) -> list[str]:
+    """Where r_expert comes from; what ratings teach, if they can be read here."""
+    reward = config.reward
+    if reward.judge is not None:
+        return [f"{reward.judge.model} at {reward.judge.host}"]
+    if not reward.ratings:
+        return ["the built-in rubric"]
+    try:
+        return described(learnt_for(config))
+    except UserError:  # a warning says it
+        return [f"to be learnt from {', '.join(reward.ratings)}"]
 
 
 def _asked_of_models(kisa: KisaConfig, max_turns: int) -> Iterable[tuple[str, str]]:

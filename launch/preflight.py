@@ -28,6 +28,7 @@ from launch.model import resolve_model
 from medrl.config import Config
 from medrl.curriculum import Curriculum
 from medrl.errors import ConfigError
+from medrl.experts import EXPERT_FILE, learnt_for
 from medrl.policy import changed_logits
 from medrl.sections.endpoint import EndpointConfig
 
@@ -76,6 +77,8 @@ def knowledge_checks(config: Config) -> list[Callable[[], object]]:
         checks.append(lambda: open_answers(knowledge.recording).close())
     if knowledge.reader is not None:
         checks.append(partial(require_key, knowledge.reader))
+    if config.reward.ratings and not (config.run_path / EXPERT_FILE).exists():
+        checks.append(partial(learnt_for, config))
     if config.kisa.tool_choice:
         checks.append(partial(Selector.load, config.tool_choice_path))
     return checks

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from launch.web.lines import Line, Tail
 from launch.web.problems import Problem
+from medrl.ratings import digest
 from medrl.records import fault
 from medrl.types import Ending, Reward, Rollout
 
@@ -47,6 +48,7 @@ class Entry:
     length: int
     question_id: str
     sample: int
+    digest: str
     reward: Reward | None
     ending: Ending
     turns: int
@@ -194,6 +196,7 @@ def _entry(part: str, line: Line) -> Entry:
         length=len(line.text),
         question_id=rollout.question_id,
         sample=rollout.sample,
+        digest=digest(rollout),
         reward=rollout.reward,
         ending=rollout.ending,
         turns=len(rollout.steps),

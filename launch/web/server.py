@@ -64,9 +64,14 @@ def page(name: str) -> FileResponse:
 
 
 def serve(
-    routes: Sequence[BaseRoute], port: int, greeting: str, beside: AbstractAsyncContextManager[object] | None = None
+    routes: Sequence[BaseRoute],
+    port: int,
+    greeting: str,
+    path: str = "/",
+    beside: AbstractAsyncContextManager[object] | None = None,
 ) -> None:
-    """Serve until interrupted; prints `greeting` and the address. Port 0 takes a free one. Raises ConfigError.
+    """Serve until interrupted; prints `greeting` and the address of the page at `path`. Port 0 takes a free one. Raises
+    ConfigError.
 
     `beside` is entered in the loop that serves, and left at the end; what it raises meanwhile ends the server.
     """
@@ -77,7 +82,7 @@ def serve(
     except OSError as error:
         listener.close()
         raise ConfigError(f"port {port} cannot be had ({error.strerror}): give another --port, or 0 for any") from error
-    print(f"{greeting}: http://{HOST}:{listener.getsockname()[1]}/  (Ctrl-C ends it)", flush=True)
+    print(f"{greeting}: http://{HOST}:{listener.getsockname()[1]}{path}  (Ctrl-C ends it)", flush=True)
     settings = uvicorn.Config(application(routes), log_level="warning", access_log=False, timeout_graceful_shutdown=2)
 
     async def run() -> None:

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from medrl.sections.base import Positive, Seconds, Section
 from medrl.sections.endpoint import JudgeConfig
@@ -38,10 +38,19 @@ class RewardConfig(Section):
         None,
         description="endpoint that counts needless calls; the higher of its count and the rules' is taken; null: rules",
     )
+    ratings: tuple[str, ...] = Field(
+        (), description="files that `medrl review` wrote: r_expert is learnt from them; none: judge or built-in rubric"
+    )
     irrelevant_below: Annotated[float, Field(ge=0, lt=1)] = Field(
         0.0,
         description="a call is irrelevant where the fitted choice of tools gave it less than this; 0: not looked at",
     )
+
+    @model_validator(mode="after")
+    def _one_expert(self) -> "RewardConfig":
+        if self.judge is not None and self.ratings:
+            raise ValueError("judge and ratings are both given, and r_expert comes from one: leave the other out")
+        return self
 
 
 class RolloutConfig(Section):
