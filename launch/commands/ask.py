@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from launch.commands.settings import positive
+from launch.commands.settings import port, positive
 from medrl.errors import DataError
 
 if TYPE_CHECKING:
@@ -43,11 +43,11 @@ def add(commands: "Commands") -> None:
         "serve",
         help="serve a trained agent: a page to ask it, and an OpenAI-compatible address",
         description="Serve a run on this machine alone: its agent on the page /ask and, for other programs, under /v1 "
-        "as an OpenAI-compatible server.",
+        "as an OpenAI-compatible server; its dashboard and the page to rate its episodes beside them.",
     )
     serve.set_defaults(run=_serve)
     serve.add_argument("model", type=Path, metavar="RUN", help=_RUN)
-    serve.add_argument("--port", type=int, default=8000, help="0: any that is free (default: %(default)s)")
+    serve.add_argument("--port", type=port, default=8323, metavar="N", help="0 takes a free one (default: 8323)")
     for command in (ask, serve):
         command.add_argument(
             "--checkpoint", choices=("rl", "sft", "base"), help="of the run (default: the last that it has)"
@@ -90,9 +90,12 @@ async def _play(agent: "Agent", pool: "InferencePool", asked: "Asked", on_event:
 def _serve(options: argparse.Namespace) -> None:
     from launch.ask.opening import choose, opened
     from launch.players import watched
-    from launch.web.ask import routes
+    from launch.web import ask, dashboard, review
     from launch.web.server import serve
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does: no process stays behind
-    with opened(choose(options.model, options.checkpoint, options.recipe, options.settings)) as (agent, pool):
-        serve(routes(agent), options.port, f"{agent.name} on /ask and /v1", watched(pool))
+    chosen = choose(options.model, options.checkpoint, options.recipe, options.settings)
+    of_run = [] if chosen.run is None else [*dashboard.routes(chosen.run), *review.routes(chosen.run)]
+    with opened(chosen) as (agent, pool):
+        routes = [*of_run, *ask.routes(agent)]
+        serve(routes, options.port, f"{agent.name}, for other programs as /v1", "/ask", watched(pool))

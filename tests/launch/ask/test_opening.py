@@ -18,7 +18,6 @@ def run_of(folder: Path, *checkpoints: str) -> Path:
     write_text(folder / "config.yaml", config.to_yaml())
     for name in checkpoints:
         save_tiny(folder / "checkpoints" / name)
-        write_text(folder / "checkpoints" / name / "chat_template.jinja", "{{ messages }}")
     return folder
 
 
