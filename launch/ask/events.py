@@ -134,4 +134,5 @@ _ADAPTERS: dict[type[Event], TypeAdapter[Any]] = {kind: TypeAdapter(kind) for ki
 
 def as_json(event: Event) -> dict[str, Any]:
     """Plain values, with `type`: the event's name in small letters."""
-    return {"type": type(event).__name__.lower()} | _ADAPTERS[type(event)].dump_python(event, mode="json")
+    values: dict[str, Any] = _ADAPTERS[type(event)].dump_python(event, mode="json")
+    return {"type": type(event).__name__.lower()} | values

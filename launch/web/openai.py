@@ -143,21 +143,18 @@ def _reasoned(event: Event, wanted: ChatRequest) -> list[tuple[int, str]]:
     """(choice, text) that an event adds to the reasoning: of the greedy sample, or of each where each is a choice."""
     if not isinstance(event, (Began, Acted, Observed)) or event.sample >= wanted.choices:
         return []
-    match event:
-        case Began(attempt=0):
-            text = ""
-        case Began():
-            text = "(something under the agent failed; from the beginning)\n"
-        case Acted(call=None, answer=None):
-            text = f"{event.written}\n"
-        case Acted(call=None):
-            text = f"{event.thought}\n"
-        case Acted(call=call):
-            arguments = json.dumps(dict(call.arguments), ensure_ascii=False) if call else ""
-            text = f"{event.thought}\n{call.name if call else ''} {arguments}\n"
-        case Observed():
-            text = f"{event.text}\n\n"
-    return [(event.sample, text)] if text else []
+    said = _as_text(event)
+    return [(event.sample, said)] if said else []
+
+
+def _as_text(event: Began | Acted | Observed) -> str:
+    if isinstance(event, Observed):
+        return f"{event.text}\n\n"
+    if isinstance(event, Began):
+        return "(something under the agent failed; from the beginning)\n" if event.attempt else ""
+    if event.call is not None:
+        return f"{event.thought}\n{event.call.name} {json.dumps(dict(event.call.arguments), ensure_ascii=False)}\n"
+    return f"{event.thought if event.answer is not None else event.written}\n"
 
 
 def _head(wanted: ChatRequest, kind: str) -> dict[str, Any]:
