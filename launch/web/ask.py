@@ -10,12 +10,12 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, ValidationError
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from launch.ask.agent import MOST_SAMPLES, SAMPLES, Agent, Asked, Busy
 from launch.ask.events import STATEMENT, Report, as_json
-from launch.web.live import Live, read_json
+from launch.web.live import Live, LiveResponse, read_json
 from launch.web.openai import routes as openai_routes
 from launch.web.server import page
 from medrl.errors import DataError, InfrastructureError, UserError, cause_of
@@ -45,7 +45,7 @@ def routes(agent: Agent) -> list[BaseRoute]:
             return JSONResponse({"error": str(error)}, 429, {"Retry-After": str(RETRY_AFTER_S)})
         except ClientDisconnect:
             return Response(status_code=400)
-        return StreamingResponse(_stream(live), media_type="text/event-stream")
+        return LiveResponse(live, _stream(live))
 
     return [
         Route("/ask", shown),
@@ -75,8 +75,6 @@ async def _stream(live: Live[Report]) -> AsyncIterator[str]:
         await live.result()
     except (InfrastructureError, UserError) as error:
         yield _sent({"type": "error", "error": f"the question could not be played: {cause_of(error)}"})
-    finally:
-        live.close()
 
 
 def _sent(value: dict[str, Any]) -> str:

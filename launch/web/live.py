@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any, Generic, Self, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
+from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from launch.ask.events import Event, OnEvent
 from medrl.errors import DataError
@@ -57,6 +59,21 @@ class Live(Generic[T]):
     def close(self) -> None:
         """End it if it has not ended."""
         self._task.cancel()
+
+
+class LiveResponse(StreamingResponse):
+    """Server-sent events made of live work, which ends with them: also where the client leaves before the first."""
+
+    def __init__(self, live: Live[Any], lines: AsyncIterator[str]) -> None:
+        super().__init__(lines, media_type="text/event-stream")
+        self._live = live
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send them."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._live.close()
 
 
 async def unless_gone(request: Request, work: Awaitable[T]) -> T:

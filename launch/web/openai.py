@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from launch.ask.agent import Agent, Asked, Busy
 from launch.ask.events import Acted, Began, Event, Observed, OnEvent, Report, Usage, as_json
 from launch.ask.report import make_report, usage
 from launch.web.chat import ChatRequest, asked_of, content_of, read_request
-from launch.web.live import Live, read_json, unless_gone
+from launch.web.live import Live, LiveResponse, read_json, unless_gone
 from medrl.errors import InfrastructureError, UserError, cause_of
 from medrl.types import Rollout
 
@@ -54,7 +54,7 @@ def routes(agent: Agent) -> list[BaseRoute]:
             asked = asked_of(wanted, agent)
             live = await Live.begin(lambda on_event: _play(agent, asked, wanted.choices, on_event))
             if wanted.stream:
-                return StreamingResponse(_stream(live, wanted), media_type="text/event-stream")
+                return LiveResponse(live, _stream(live, wanted))
             try:
                 return await unless_gone(request, _whole(live, wanted))
             finally:
@@ -135,8 +135,6 @@ async def _stream(live: Live[Outcome], wanted: ChatRequest) -> AsyncIterator[str
         yield "data: [DONE]\n\n"
     except (InfrastructureError, UserError) as error:
         yield _sent(_error(error))
-    finally:
-        live.close()
 
 
 def _reasoned(event: Event, wanted: ChatRequest) -> list[tuple[int, str]]:
