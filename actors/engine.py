@@ -233,9 +233,8 @@ class EngineActor:
             outputs = await self._engine.add_request(request_id, prompt, parameters)
         try:
             final = await outputs.get()
-            while not final.finished:  # as told by on_tokens alone
-                if on_tokens:
-                    on_tokens(list(final.outputs[0].token_ids))
+            while on_tokens and not final.finished:
+                on_tokens(list(final.outputs[0].token_ids))
                 final = await outputs.get()
         except asyncio.CancelledError:
             await self._engine.abort(outputs.request_id, internal=True)
