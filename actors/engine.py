@@ -18,9 +18,10 @@ import os
 import signal
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,9 @@ from medrl.config import Config
 from medrl.errors import InfrastructureError
 from medrl.seeds import derive_seed
 from medrl.types import Completion, Sampling
+
+OnTokens = Callable[[list[int]], None]
+"""Is told, while a completion is made, all its token ids so far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +100,32 @@ class EngineActor:
         standing = (self._node, os.getpid(), self._armed.is_set(), self._serial, silent_s, self._version)
         return Pulse(*standing, self._work.reading(), self._tokens)
 
-    async def generate(self, token_ids: list[int], sampling: Sampling, request_id: str) -> Completion:
+    async def stream(
+        self, token_ids: list[int], sampling: Sampling, request_id: str
+    ) -> AsyncIterator[list[int] | Completion]:
+        """`generate`: its token ids so far, as often as the caller keeps up, and at the end the completion."""
+        so_far: list[int] = []
+        news = asyncio.Event()
+
+        def heard(ids: list[int]) -> None:
+            nonlocal so_far
+            so_far = ids
+            news.set()
+
+        work = asyncio.create_task(self.generate(token_ids, sampling, request_id, heard))
+        work.add_done_callback(lambda _: news.set())
+        try:
+            while not work.done():
+                await news.wait()
+                news.clear()
+                yield so_far
+            yield work.result()
+        finally:
+            work.cancel()
+
+    async def generate(
+        self, token_ids: list[int], sampling: Sampling, request_id: str, on_tokens: OnTokens | None = None
+    ) -> Completion:
         """One completion; its tokens may be of several versions, one after the other."""
         room = min(sampling.max_tokens, self._config.model.max_length - len(token_ids))
         if room < 1:
@@ -113,6 +142,7 @@ class EngineActor:
                     [*token_ids, *done.token_ids],
                     replace(sampling, max_tokens=left, seed=seed),
                     f"{request_id}+{begun}-{self._serial}",
+                    on_tokens and partial(_after, done.token_ids, on_tokens),
                 )
                 done = Completion(
                     done.token_ids + part.token_ids,
@@ -188,7 +218,9 @@ class EngineActor:
         if self._engine is not None:
             self._engine.shutdown()
 
-    async def _part(self, token_ids: list[int], sampling: Sampling, request_id: str) -> tuple[Completion, str]:
+    async def _part(
+        self, token_ids: list[int], sampling: Sampling, request_id: str, on_tokens: OnTokens | None
+    ) -> tuple[Completion, str]:
         """Tokens up to the end of the request, or to where an update cut it short ("abort")."""
         from vllm import SamplingParams
         from vllm.inputs import TokensPrompt
@@ -203,13 +235,16 @@ class EngineActor:
             logprobs=0,
             stop_token_ids=self._stop_ids,
             detokenize=False,
-            output_kind=RequestOutputKind.FINAL_ONLY,
+            output_kind=RequestOutputKind.CUMULATIVE if on_tokens else RequestOutputKind.FINAL_ONLY,
         )
         async with self._submitting:
             prompt = TokensPrompt(prompt_token_ids=token_ids, cache_salt=str(self._serial))
             outputs = await self._engine.add_request(request_id, prompt, parameters)
         try:
             final = await outputs.get()
+            while on_tokens and not final.finished:
+                on_tokens(list(final.outputs[0].token_ids))
+                final = await outputs.get()
         except asyncio.CancelledError:
             await self._engine.abort(outputs.request_id, internal=True)
             raise
@@ -221,6 +256,10 @@ class EngineActor:
         versions = [int(span.version) for span in sampled.weight_versions for _ in range(span.start, span.end)]
         reason = "stop" if sampled.finish_reason == "stop" else "length"
         return Completion(chosen, logprobs, versions, reason), sampled.finish_reason
+
+
+def _after(before: list[int], on_tokens: OnTokens, token_ids: list[int]) -> None:
+    on_tokens([*before, *token_ids])
 
 
 @ray.remote(num_cpus=0)

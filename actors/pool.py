@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from actors import placement
 from actors.broadcast import Broadcast
-from actors.engine import EngineActor, Pulse, kill_engine
+from actors.engine import EngineActor, OnTokens, Pulse, kill_engine
 from actors.learner import LearnerGroup
 from actors.seats import engine_names
 from actors.signs import Sign
@@ -88,8 +88,11 @@ class InferencePool:
         self.__dict__ |= state
         self._forget_requests()
 
-    async def generate(self, token_ids: list[int], *, sampling: Sampling, request_id: str) -> Completion:
-        """`medrl.types.Generate`. A request whose engine dies is made again, there or elsewhere.
+    async def generate(
+        self, token_ids: list[int], *, sampling: Sampling, request_id: str, on_tokens: OnTokens | None = None
+    ) -> Completion:
+        """`medrl.types.Generate`. A request whose engine dies is made again, there or elsewhere; `on_tokens` then hears
+        fewer than before.
 
         Raises Stalled, naming the engine, when pool.request_timeout_s have passed.
         """
@@ -100,9 +103,12 @@ class InferencePool:
             index = self._route(request_id)
             self._load[index] += 1
             unique_id = f"{request_id}#{os.getpid()}-{next(self._attempts)}"
-            reference = self._engines[index].generate.remote(token_ids, sampling, unique_id)
+            engine = self._engines[index]
+            method = engine.stream.options(num_returns="streaming") if on_tokens else engine.generate
+            reference = method.remote(token_ids, sampling, unique_id)
+            answer = _streamed(reference, on_tokens) if on_tokens else asyncio.wrap_future(reference.future())
             try:
-                return await within(left, asyncio.wrap_future(reference.future()))
+                return await within(left, answer)
             except asyncio.CancelledError:
                 ray.cancel(reference)
                 raise
@@ -362,6 +368,16 @@ class InferencePool:
         self._attempts = itertools.count()
         self._sent: tuple[int, list[Any]] = (-1, [])
         self._met: tuple[tuple[Any, ...], Broadcast] | None = None
+
+
+async def _streamed(parts: Any, on_tokens: OnTokens) -> Completion:
+    """The completion at the end of what `EngineActor.stream` yields."""
+    async for reference in parts:
+        part: list[int] | Completion = await reference
+        if isinstance(part, Completion):
+            return part
+        on_tokens(part)
+    raise InfrastructureError("an engine's stream ended without a completion")
 
 
 async def _awaited(reference: Any) -> Any:

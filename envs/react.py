@@ -6,7 +6,7 @@ env.rollout()
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import takewhile
 
 from envs.state import conclude, observe, read_step
@@ -204,11 +204,17 @@ def _status(action: Action, result: ToolResult) -> StepStatus:
     return "mistake" if result.is_mistake else "ok"
 
 
-async def run_episode(env: ReactEnv, generate: Generate, sampling: Sampling, request_id: str) -> Rollout:
+async def run_episode(
+    env: ReactEnv,
+    generate: Generate,
+    sampling: Sampling,
+    request_id: str,
+    on_step: Callable[[Step], None] = lambda step: None,
+) -> Rollout:
     """Let a policy play `env` to its end. Raises InfrastructureError; the caller retries or drops the episode.
 
     `sampling.seed` is the episode's seed; each turn derives its own. `request_id` is shared by the turns of an episode
-    so that a pool can route them to the engine that holds their prefix.
+    so that a pool can route them to the engine that holds their prefix. `on_step` is told of each step when it is done.
     """
     generate_s = 0.0
     while env.ending is None:
@@ -219,4 +225,5 @@ async def run_episode(env: ReactEnv, generate: Generate, sampling: Sampling, req
         completion = await generate(env.token_ids, sampling=turn_sampling, request_id=f"{request_id}/{turn}")
         generate_s += time.monotonic() - begun
         await env.act(completion.token_ids, completion.logprobs, completion.versions)
+        on_step(env.steps[-1])
     return env.rollout(generate_s)

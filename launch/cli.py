@@ -6,11 +6,11 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from launch.commands import corpora, dashboard, exchange, planning, report, review, stages
+from launch.commands import ask, corpora, dashboard, exchange, planning, report, review, stages
 from medrl.errors import InfrastructureError, UserError, cause_of
 
 #: In the order in which `medrl --help` lists them.
-_GROUPS = (stages, planning, exchange, corpora, report, dashboard, review)
+_GROUPS = (stages, planning, report, dashboard, ask, review, exchange, corpora)
 
 _DESCRIPTION = """\
 Train medical deep-research agents: synthesise questions and guided trajectories from a medical ontology,
@@ -23,6 +23,8 @@ examples:
   medrl train my.yaml model.path=~/models/qwen3    GRPO from a model of your own
   medrl eval quickstart --on medbrowsecomp=final50.csv   agents on a benchmark, with intervals
   medrl cluster slurm qwen2.5-32b > job.sh         the batch script of a run on eight nodes
+  medrl ask "Which gene ...?" --model runs/quickstart   its agent searches, then answers
+  medrl serve runs/quickstart                      ask it on a page, or from other programs (/v1)
   medrl report runs/quickstart                     write report.html again
   medrl dashboard runs/quickstart                  a live page of it, while it runs and after
   medrl review runs/quickstart                     rate its episodes, for reward.ratings to learn from

@@ -64,7 +64,7 @@ class Players:
             on_group(play.samples)
             return outcome
 
-        async with self.watched():
+        async with watched(self.pool):
             tasks = [asyncio.create_task(one(play)) for play in plays]
             try:
                 return await asyncio.gather(*tasks)
@@ -72,16 +72,17 @@ class Players:
                 for task in tasks:
                     task.cancel()
 
-    @asynccontextmanager
-    async def watched(self) -> AsyncIterator[None]:
-        """While in the block, engines that die or hang are started again; it ends if that cannot be done."""
-        try:
-            async with asyncio.TaskGroup() as group:
-                watch = group.create_task(self.pool.watch())
-                yield
-                watch.cancel()
-        except ExceptionGroup as failed:  # of one: what the block, or the watch, raised
-            raise failed.exceptions[0] from None
+
+@asynccontextmanager
+async def watched(pool: InferencePool) -> AsyncIterator[None]:
+    """While in the block, engines that die or hang are started again; it ends if that cannot be done."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            watch = group.create_task(pool.watch())
+            yield
+            watch.cancel()
+    except ExceptionGroup as failed:  # of one: what the block, or the watch, raised
+        raise failed.exceptions[0] from None
 
 
 @contextmanager

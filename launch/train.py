@@ -21,7 +21,7 @@ from actors.curriculum import CurriculumService
 from actors.learner import LearnerGroup
 from launch.checkpoints import Checkpoints, Standing
 from launch.flow import Batch, Flow
-from launch.players import Players
+from launch.players import Players, watched
 from launch.progress import Progress
 from launch.tracking import Tracker
 from launch.trajectories import LearntEpisode, TrajectoryLog
@@ -47,7 +47,7 @@ class Trainer:
 
     async def train(self, learner: LearnerGroup) -> Standing:
         """`grpo.steps` steps, from the last checkpoint or from the start. Returns where that led."""
-        async with self.players.watched():
+        async with watched(self.players.pool):
             return await self._steps(learner)
 
     async def _steps(self, learner: LearnerGroup) -> Standing:

@@ -57,9 +57,21 @@ def match(prediction: str, gold: str, *, aliases: Sequence[str] = ()) -> Verdict
     forms = list(_forms(prediction))
     if any(_is_answer(form, golds) for form in forms):
         return Verdict.CORRECT
-    if any(not normalise(form) or _ABSTENTION.fullmatch(_plain(form)) for form in forms):
-        return Verdict.UNKNOWN
-    return Verdict.INCORRECT
+    return Verdict.UNKNOWN if any(map(_says_nothing, forms)) else Verdict.INCORRECT
+
+
+def abstains(answer: str) -> bool:
+    """Whether it is no answer: nothing, or "unknown" in one of its forms."""
+    return any(map(_says_nothing, _forms(answer)))
+
+
+def same_answer(one: str, other: str) -> bool:
+    """Whether two answers, neither of which abstains, are the same, whichever of them is taken for the gold one."""
+    return Verdict.CORRECT in (match(one, other), match(other, one))
+
+
+def _says_nothing(form: str) -> bool:
+    return not normalise(form) or _ABSTENTION.fullmatch(_plain(form)) is not None
 
 
 def _forms(prediction: str) -> Iterator[str]:

@@ -235,11 +235,13 @@ def _evidence(rollout: Rollout, question: Question) -> list[Step]:
     return [
         step
         for step in rollout.steps
-        if step.status == "ok"
-        and step.sources
-        and any(mentions(step.observation, name) for name in names)
-        and (before is None or _names("\n".join((step.observation, *step.sources)), before))
+        if shows(step, names) and (before is None or _names("\n".join((step.observation, *step.sources)), before))
     ]
+
+
+def shows(step: Step, names: Collection[str]) -> bool:
+    """Whether it is a successful call whose documents show one of `names`."""
+    return step.status == "ok" and bool(step.sources) and any(mentions(step.observation, name) for name in names)
 
 
 def _cited(rollout: Rollout, question: Question, evidence: Sequence[Step]) -> float:

@@ -6,8 +6,10 @@
 /api/pages   those of the three that are there, for the header that they share (static/nav.js)
 """
 
+import asyncio
 import socket
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -61,9 +63,18 @@ def page(name: str) -> FileResponse:
     return FileResponse(STATIC / f"{name}.html")
 
 
-def serve(routes: Sequence[BaseRoute], port: int, greeting: str, path: str = "/") -> None:
+def serve(
+    routes: Sequence[BaseRoute],
+    port: int,
+    greeting: str,
+    path: str = "/",
+    beside: AbstractAsyncContextManager[object] | None = None,
+) -> None:
     """Serve until interrupted; prints `greeting` and the address of the page at `path`. Port 0 takes a free one. Raises
-    ConfigError."""
+    ConfigError.
+
+    `beside` is entered in the loop that serves, and left at the end; what it raises meanwhile ends the server.
+    """
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -73,7 +84,13 @@ def serve(routes: Sequence[BaseRoute], port: int, greeting: str, path: str = "/"
         raise ConfigError(f"port {port} cannot be had ({error.strerror}): give another --port, or 0 for any") from error
     print(f"{greeting}: http://{HOST}:{listener.getsockname()[1]}{path}  (Ctrl-C ends it)", flush=True)
     settings = uvicorn.Config(application(routes), log_level="warning", access_log=False, timeout_graceful_shutdown=2)
-    uvicorn.Server(settings).run(sockets=[listener])
+
+    async def run() -> None:
+        async with beside or nullcontext():
+            await uvicorn.Server(settings).serve(sockets=[listener])
+
+    with suppress(KeyboardInterrupt):  # its proper end
+        asyncio.run(run())
 
 
 async def _style(request: object) -> Response:

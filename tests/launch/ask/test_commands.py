@@ -1,0 +1,61 @@
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from launch import cli
+from launch.ask import opening
+from launch.ask.agent import Agent
+from launch.ask.events import STATEMENT
+from tests.launch.ask.fakes import FBN1, scripted
+
+
+class Pool:
+    async def watch(self) -> None:
+        """No engine dies."""
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    @contextmanager
+    def fake(chosen: object) -> Iterator[tuple[Agent, Pool]]:
+        yield scripted(FBN1)[0], Pool()
+
+    monkeypatch.setattr(opening, "choose", lambda *chosen: chosen)
+    monkeypatch.setattr(opening, "opened", fake)
+
+
+def test_json_is_the_report_alone(opened: None, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["ask", "Which gene?", "--model", "run", "--samples", "3", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["answer"], report["votes"], report["samples"], report["statement"]) == ("FBN1", 3, 3, STATEMENT)
+
+
+def test_steps_then_the_answer_then_the_statement(opened: None, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["ask", "Which gene?", "--model", "run"]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert text.index("thinks") < text.index("Answer: FBN1 5 of 5 samples") and text.endswith(STATEMENT)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["ask", "Which gene?", "--model", "nowhere"], "nowhere: no run (config.yaml) and no model (config.json)"),
+        (["serve", "nowhere"], "nowhere: no run (config.yaml) and no model (config.json)"),
+        (["ask", " ", "--model", "nowhere"], "there is no question"),
+    ],
+)
+def test_what_the_user_can_mend_is_one_line(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(arguments) == 2
+    error = capsys.readouterr().err
+    assert said in error and error.count("\n") == 1
+
+
+def test_a_question_too_long_is_one_line(opened: None, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["ask", "word " * 500, "--model", "run"]) == 2
+    assert capsys.readouterr().err.startswith("medrl: the question is too long")
