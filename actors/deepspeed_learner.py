@@ -9,9 +9,11 @@ the gradient is the same whatever the micro-batch split and the number of ranks.
 import os
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import deepspeed
 import torch
@@ -23,15 +25,15 @@ from actors.broadcast import Broadcast, Sender, TensorHeader, transport
 from actors.checkpoint import replace_folder
 from actors.deepspeed_config import deepspeed_config
 from actors.optimizer_state import load_state, save_state
-from actors.rendezvous import Objective, Rendezvous
+from actors.rendezvous import Learnt, Objective, Rendezvous
 from actors.sequence_parallel import SplitActionLogProbs, split_attention
 from actors.weights import WeightsRef, publish
 from medrl.config import Config
 from medrl.corrections import correction_of
 from medrl.grpo import LossOutput, policy_loss, reduce_stats
-from medrl.lora import add_adapters, weights
+from medrl.lora import add_adapters, weights, without_adapters
 from medrl.packing import MicroBatch, TrainSample, collate, empty_micro_batch, micro_batches
-from medrl.policy import ActionLogProbs
+from medrl.policy import ActionLogProbs, Scores
 from medrl.records import writing_tensors
 from medrl.seeds import derive_seed
 from medrl.sft import nll_loss
@@ -47,6 +49,7 @@ class Learner:
             os.environ["DS_ACCELERATOR"] = "cpu"
             torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))  # as placement has it
         self._config = config
+        self._folder = model
         self._rank = rendezvous.rank
         self._sender: Sender | None = None
         self._world_size = rendezvous.world_size
@@ -61,9 +64,7 @@ class Learner:
         )
         self._device = torch.device(get_accelerator().current_device_name())
         self._tokenizer = AutoTokenizer.from_pretrained(model)
-        network = AutoModelForCausalLM.from_pretrained(
-            model, dtype=getattr(torch, config.model.dtype), attn_implementation="sdpa", trust_remote_code=False
-        )
+        network = self._network()
         network.train()
         if config.learner.lora_rank:
             add_adapters(
@@ -74,16 +75,10 @@ class Learner:
             )
         self._pad_id: int = self._tokenizer.pad_token_id or self._tokenizer.eos_token_id or 0
         self._split = config.learner.sequence_parallel
-        mpu, checkpointing = None, config.learner.gradient_checkpointing
-        if self._split > 1:
-            mpu = split_attention(network, self._split)
-            policy: ActionLogProbs = SplitActionLogProbs(
-                network, mpu.get_sequence_parallel_group(), gradient_checkpointing=checkpointing
-            )
-        else:
-            policy = ActionLogProbs(network, gradient_checkpointing=checkpointing, ragged=config.device == "cpu")
+        self._mpu = split_attention(network, self._split) if self._split > 1 else None
+        policy = self._scorer(network, gradient_checkpointing=config.learner.gradient_checkpointing)
         self._engine, *_ = deepspeed.initialize(
-            mpu=mpu,
+            mpu=self._mpu,
             model=policy,
             model_parameters=[parameter for parameter in policy.parameters() if parameter.requires_grad],
             config=deepspeed_config(config),
@@ -96,14 +91,16 @@ class Learner:
         lr: float,
         old_logprobs: Sequence[list[float]] | None = None,
         denominator: float | None = None,
-    ) -> dict[str, float]:
+        ref_logprobs: Sequence[list[float]] | None = None,
+    ) -> Learnt:
         """(collective) One optimiser step over the samples of all ranks; this rank's are `samples`, the same on ranks
         that share their episodes (learner.sequence_parallel).
 
         `old_logprobs`: of the weights before this batch's first update, when there are several; None: the current ones,
         so that the ratio is exactly 1. `denominator`: what the loss is averaged over, action tokens for SFT and
         `token_mean`, else episodes; those without advantage, which need not be given, included. None: those given.
-        Returns statistics of the whole batch, the same on every rank.
+        `ref_logprobs`: by `reference_logprobs`, for grpo.kl. The statistics are the same on every rank, the log-probs
+        are of this rank's samples.
         """
         started = time.monotonic()
         groups = self._micro_batches(samples)
@@ -116,6 +113,7 @@ class Learner:
         denominator = denominator or (num_actions if tokenwise else num_sequences)
         self._set_optimiser(lr, self._config.sft.weight_decay if objective == "sft" else self._config.grpo.weight_decay)
         totals: dict[str, float] = {"loss": 0.0, "entropy": 0.0}
+        logprobs: list[list[float]] = [[] for _ in samples]
         for indices in self._rounds(groups):
             batch = self._batch([samples[i] for i in indices])
             scores = self._engine(
@@ -124,18 +122,22 @@ class Learner:
             if objective == "sft":
                 output = nll_loss(scores.logp, batch.action_mask, denominator=denominator)
             else:
-                old = None if old_logprobs is None else [old_logprobs[i] for i in indices]
-                output = self._policy_loss(scores.logp, batch, old, denominator)
+                old, reference = (
+                    None if rows is None else _padded([rows[i] for i in indices], scores.logp)
+                    for rows in (old_logprobs, ref_logprobs)
+                )
+                output = self._policy_loss(scores.logp, batch, old, reference, denominator)
             # DeepSpeed averages over ranks, groups that share an episode counting as one: times their number it is a
             # sum, and the denominator is already global. Each of a group's ranks gives the whole loss.
             self._engine.backward(output.loss * (self._world_size / self._split**2))
             parts = output.stats | {"loss": float(output.loss.detach()), "entropy": float(scores.entropy.sum())}
             totals = {key: totals.get(key, 0.0) + value for key, value in parts.items()}
+            self._collect(scores, indices, samples, logprobs)
         self._engine.step()
         grad_norm = float(self._engine.get_global_grad_norm())
         totals = dict(zip(sorted(totals), self._sum([totals[key] for key in sorted(totals)]), strict=True))
         seconds = time.monotonic() - started
-        return {name.removeprefix("actor/"): value for name, value in reduce_stats([totals]).items()} | {
+        stats = {name.removeprefix("actor/"): value for name, value in reduce_stats([totals]).items()} | {
             "loss": totals["loss"],
             "grad_norm": grad_norm,
             "entropy": totals["entropy"] / num_actions,
@@ -144,21 +146,20 @@ class Learner:
             "seconds": seconds,
             "tokens_per_second": num_tokens / seconds,
         }
+        return Learnt(stats, logprobs)
 
-    @torch.no_grad()
     def logprobs(self, samples: Sequence[TrainSample], temperature: float | None = None) -> list[list[float]]:
         """(collective) Log-prob of every action token, nats, 0.0 elsewhere; one list a sample, as long as its tokens.
 
         `temperature`: None is grpo.temperature, what `update` uses.
         """
-        results: list[list[float]] = [[] for _ in samples]
-        at = self._temperature("policy") if temperature is None else temperature
-        for indices in self._rounds(self._micro_batches(samples)):
-            batch = self._batch([samples[i] for i in indices])
-            scores = self._engine(batch.input_ids, batch.attention_mask, batch.action_mask, at)
-            for row, index in enumerate(indices):
-                results[index] = scores.logp[row, : len(samples[index].token_ids)].tolist()
-        return results
+        return self._logprobs(self._engine, samples, self._temperature("policy") if temperature is None else temperature)
+
+    def reference_logprobs(self, samples: Sequence[TrainSample]) -> list[list[float]]:
+        """(collective) As `logprobs`, of the weights in the folder that this learner was started on, whatever has been
+        learnt or loaded since."""
+        with self._reference() as reference:
+            return self._logprobs(reference, samples, self._temperature("policy"))
 
     def export_weights(self, version: int, folder: Path) -> WeightsRef | None:
         """(collective) Rank 0 publishes the weights as policy `version`; the others help to gather and return None."""
@@ -230,12 +231,71 @@ class Learner:
         policy: ActionLogProbs = self._engine.module
         return policy
 
+    def _network(self) -> Any:
+        """The transformers model in the folder, as it is there."""
+        dtype = getattr(torch, self._config.model.dtype)
+        return AutoModelForCausalLM.from_pretrained(
+            self._folder, dtype=dtype, attn_implementation="sdpa", trust_remote_code=False
+        )
+
+    def _scorer(self, network: Any, *, gradient_checkpointing: bool = False) -> ActionLogProbs:
+        if self._mpu is None:
+            ragged = self._config.device == "cpu"
+            return ActionLogProbs(network, gradient_checkpointing=gradient_checkpointing, ragged=ragged)
+        group = self._mpu.get_sequence_parallel_group()
+        return SplitActionLogProbs(network, group, gradient_checkpointing=gradient_checkpointing)
+
+    @contextmanager
+    def _reference(self) -> Iterator[Callable[..., Scores]]:
+        """The model that GRPO starts from. Adapters are all that is trained, so without them it is the model itself."""
+        if self._config.learner.lora_rank:
+            with without_adapters(self._policy.model):
+                yield self._engine
+        else:
+            yield self._frozen
+
+    @cached_property
+    def _frozen(self) -> Callable[..., Scores]:
+        """(collective) A copy that is never trained; its weights are shared out as the policy's are."""
+        network = self._network()
+        network.requires_grad_(False)
+        frozen: Callable[..., Scores] = self._scorer(network).to(self._device)
+        if self._config.learner.zero_stage == 3:
+            sharded = deepspeed_config(self._config)
+            del sharded["optimizer"]
+            frozen, *_ = deepspeed.initialize(mpu=self._mpu, model=frozen, config=sharded)
+        return frozen
+
+    @torch.no_grad()
+    def _logprobs(
+        self, scorer: Callable[..., Scores], samples: Sequence[TrainSample], temperature: float
+    ) -> list[list[float]]:
+        results: list[list[float]] = [[] for _ in samples]
+        for indices in self._rounds(self._micro_batches(samples)):
+            batch = self._batch([samples[i] for i in indices])
+            scores = scorer(batch.input_ids, batch.attention_mask, batch.action_mask, temperature)
+            self._collect(scores, indices, samples, results)
+        return results
+
+    @staticmethod
+    def _collect(
+        scores: Scores, indices: list[int], samples: Sequence[TrainSample], results: list[list[float]]
+    ) -> None:
+        """Put the log-probs of one micro-batch where its samples are."""
+        for row, index in enumerate(indices):
+            results[index] = scores.logp[row, : len(samples[index].token_ids)].tolist()
+
     def _policy_loss(
-        self, logp: torch.Tensor, batch: MicroBatch, old: list[list[float]] | None, denominator: float
+        self,
+        logp: torch.Tensor,
+        batch: MicroBatch,
+        old: torch.Tensor | None,
+        reference: torch.Tensor | None,
+        denominator: float,
     ) -> LossOutput:
         grpo = self._config.grpo
         coupled = grpo.ratio == "coupled"  # the ratio itself then shows how far the sampler is, as actor/approx_kl
-        own = logp.detach() if old is None else _padded(old, logp)
+        own = logp.detach() if old is None else old
         return policy_loss(
             logp,
             batch.rollout_logp if coupled else own,
@@ -248,6 +308,8 @@ class Learner:
             correction=correction_of(grpo.correction),
             dual_clip=grpo.dual_clip,
             normaliser=grpo.normaliser,
+            ref_logp=reference,
+            kl=grpo.kl if reference is not None else 0.0,
             denominator=denominator,
         )
 

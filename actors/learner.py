@@ -18,7 +18,7 @@ from ray.exceptions import RayActorError, RayTaskError
 from actors import placement
 from actors.broadcast import Broadcast, TensorHeader
 from actors.failures import actor_died, unheard
-from actors.rendezvous import Objective, Rendezvous, free_address
+from actors.rendezvous import Learnt, Objective, Rendezvous, free_address
 from actors.seats import rank_names
 from actors.weights import WeightsRef, pretrained_weights, remove_folder, weights_folder
 from medrl.config import Config
@@ -88,30 +88,41 @@ class LearnerGroup:
         lr: float,
         old_logprobs: Sequence[list[float]] | None = None,
         denominator: float | None = None,
-    ) -> dict[str, float]:
-        """One optimiser step over `samples`; see `Learner.update`."""
-        results = await self._each(
+        ref_logprobs: Sequence[list[float]] | None = None,
+    ) -> Learnt:
+        """One optimiser step over `samples`; see `Learner.update`. The log-probs are in the order of `samples`."""
+        parts = self._parts(samples)
+
+        def share(rows: Sequence[list[float]] | None, part: list[int]) -> list[list[float]] | None:
+            return None if rows is None else [rows[i] for i in part]
+
+        results: list[Learnt] = await self._each(
             "update",
             [
                 (
                     [samples[i] for i in part],
                     objective,
                     lr,
-                    None if old_logprobs is None else [old_logprobs[i] for i in part],
+                    share(old_logprobs, part),
                     denominator,
+                    share(ref_logprobs, part),
                 )
-                for part in self._parts(samples)
+                for part in parts
             ],
         )
-        stats: dict[str, float] = results[0]
-        return stats
+        return Learnt(results[0].stats, _in_order(parts, [each.logprobs for each in results]))
 
     async def logprobs(self, samples: Sequence[TrainSample], temperature: float | None = None) -> list[list[float]]:
         """Log-prob of every action token under the current weights, nats, in the order of `samples`."""
         parts = self._parts(samples)
         results = await self._each("logprobs", [([samples[i] for i in part], temperature) for part in parts])
-        found = dict(zip(itertools.chain(*parts), itertools.chain(*results), strict=True))
-        return [found[index] for index in range(len(samples))]
+        return _in_order(parts, results)
+
+    async def reference_logprobs(self, samples: Sequence[TrainSample]) -> list[list[float]]:
+        """As `logprobs`, under the weights that this group was started on."""
+        parts = self._parts(samples)
+        results = await self._each("reference_logprobs", [([samples[i] for i in part],) for part in parts])
+        return _in_order(parts, results)
 
     async def export_weights(self, version: int) -> WeightsRef:
         """Publish the weights as policy `version`, for `InferencePool.update_weights`."""
@@ -217,6 +228,12 @@ class LearnerGroup:
             blocking = ", ".join(sorted(names[call] for call in late))
             raise LearnerLost(f"{blocking} did not {method} in {self._timeout_s:.0f} s")
         return [call.result() for call in calls]
+
+
+def _in_order(parts: Sequence[list[int]], results: Sequence[list[list[float]]]) -> list[list[float]]:
+    """Rows of the ranks, put back where `parts` took their samples from; ranks that share episodes agree."""
+    found = dict(zip(itertools.chain(*parts), itertools.chain(*results), strict=True))
+    return [found[index] for index in range(len(found))]
 
 
 def _failure(reference: Any) -> RayTaskError | RayActorError | None:

@@ -1,11 +1,20 @@
-"""How the ranks of a learner find each other, and what they may be asked to learn; imported without DeepSpeed."""
+"""How the ranks of a learner find each other, what they may be asked to learn, and what they say of it; imported
+without DeepSpeed."""
 
 import socket
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Objective = Literal["policy", "sft"]
+
+
+class Learnt(NamedTuple):
+    """What an update says. `stats`: of the whole batch. `logprobs`: of each sample's action tokens before the update,
+    nats, 0.0 elsewhere, as long as its tokens."""
+
+    stats: dict[str, float]
+    logprobs: list[list[float]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ async def finetune(
     with Progress("sft", total, "update", done) as progress:
         for update, batch in enumerate(islice(batches, done, total), start=done):
             lr = cosine_lr(update, total, config.sft.lr, warmup)
-            stats = await learner.update([demonstration(rollout) for rollout in batch], "sft", lr)
+            stats, _ = await learner.update([demonstration(rollout) for rollout in batch], "sft", lr)
             metrics = {f"sft/{name}": value for name, value in stats.items()} | {"sft/lr": lr}
             tracker.log(metrics, step=update, stage="sft")
             progress.advance(1, loss=stats["loss"])

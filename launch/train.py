@@ -24,7 +24,7 @@ from launch.flow import Batch, Flow
 from launch.players import Players
 from launch.progress import Progress
 from launch.tracking import Tracker
-from launch.trajectories import TrajectoryLog
+from launch.trajectories import LearntEpisode, TrajectoryLog
 from medrl.batch import train_samples
 from medrl.config import Config
 from medrl.metrics import rollout_metrics, staleness_metrics
@@ -63,14 +63,15 @@ class Trainer:
                 for step in range(standing.step, config.grpo.steps):
                     batch = await flow.take()
                     timer.lap("wait")
-                    stats = await learn(learner, train_samples(batch.groups, config.grpo), config.grpo, step)
+                    samples = train_samples(batch.groups, config.grpo)
+                    stats, learnt = await learn(learner, samples, config.grpo, step)
                     timer.lap("learn")
                     stats |= await pool.follow(learner, step + 1)
                     stats |= await curriculum.observe(batch.groups, batch.unplayed)
                     await flow.advance(step + 1)
                     timer.lap("sync")
                     progress.expect((step + 1) / config.grpo.steps)  # refilled groups are more than were foreseen
-                    self._report(step, batch, stats | timer.metrics())
+                    self._report(step, batch, learnt, stats | timer.metrics())
                     standing = replace(
                         standing,
                         step=step + 1,
@@ -97,39 +98,53 @@ class Trainer:
         with self.checkpoints.writing(replace(standing, buffer=buffer, curriculum=curriculum)) as folder:
             await learner.save_checkpoint(folder)
 
-    def _report(self, step: int, batch: Batch, stats: dict[str, float]) -> None:
+    def _report(self, step: int, batch: Batch, learnt: list[LearntEpisode], stats: dict[str, float]) -> None:
         if batch.outages:
             dropped = f"step {step}: {len(batch.outages)} episodes dropped; the first: {batch.outages[0]}"
             tqdm.write(dropped, file=sys.stderr)
         self.log.write(f"grpo-{step:04d}", batch.groups)
+        if self.config.tracking.token_logprobs:
+            self.log.write_learnt(f"grpo-{step:04d}", learnt)
         metrics = rollout_metrics(batch.groups) | staleness_metrics(batch.groups, step) | stats
         self.tracker.log(metrics | {"rollout/outages": len(batch.outages)}, step=step, stage="grpo")
 
 
-async def learn(learner: LearnerGroup, samples: list[TrainSample], settings: GRPOConfig, step: int) -> dict[str, float]:
+async def learn(
+    learner: LearnerGroup, samples: list[TrainSample], settings: GRPOConfig, step: int
+) -> tuple[dict[str, float], list[LearntEpisode]]:
     """One step's optimiser updates, `grpo.updates_per_batch` of them, over disjoint shares of the samples.
 
     Samples without advantage teach nothing and are left out if so configured; the loss is averaged over all the same.
-    A step in which no group had spread says so. With several updates the ratio is taken against the weights before
-    the first. Returns the means over the updates.
+    With a KL term they do bear on the loss, and stay. A step in which no group had spread says so. With several updates
+    the ratio is taken against the weights before the first. Returns the means over the updates, and what was learnt
+    from: with a coupled ratio and several updates, each sample's log-probs are those before its own.
     """
     # What the loss is averaged over, before anything is left out.
     counted = sum(s.num_actions for s in samples) if settings.aggregation == "token_mean" else len(samples)
-    if settings.skip_constant_groups:
+    if settings.skip_constant_groups and not settings.kl:
         samples = [sample for sample in samples if sample.advantage != 0.0]
     if not samples:
-        return {"actor/samples": 0.0}
+        return {"actor/samples": 0.0}, []
     lr = settings.lr * min(1.0, (step + 1) / (settings.warmup_steps + 1))
     updates = min(settings.updates_per_batch, len(samples))
     old = await learner.logprobs(samples) if updates > 1 and settings.ratio == "decoupled" else None
-    stats = [
-        await learner.update(
-            samples[share::updates], "policy", lr, None if old is None else old[share::updates], counted / updates
+    reference = await learner.reference_logprobs(samples) if settings.kl else None
+    before = [[0.0]] * len(samples)
+    stats = []
+    for share in range(updates):
+        each, before[share::updates] = await learner.update(
+            samples[share::updates],
+            "policy",
+            lr,
+            None if old is None else old[share::updates],
+            counted / updates,
+            None if reference is None else reference[share::updates],
         )
-        for share in range(updates)
-    ]
+        stats.append(each)
+    learnt = list(map(LearntEpisode.of, samples, before if old is None else old))
     means = {f"actor/{name}" if "/" not in name else name: fmean(each[name] for each in stats) for name in stats[0]}
-    return means | {"actor/lr": lr, "actor/samples": float(len(samples)), "actor/updates": float(updates)}
+    counts = {"actor/samples": float(len(samples)), "actor/updates": float(updates)}
+    return means | {"actor/lr": lr} | counts, learnt
 
 
 class StepTimer:

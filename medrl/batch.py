@@ -31,6 +31,8 @@ def train_samples(groups: Sequence[RolloutGroup], settings: GRPOConfig) -> list[
             rollout.action_mask,
             rollout.logprobs,
             advantage if taught[index] and not _is_cut_off(rollout, settings) else 0.0,
+            rollout.question_id,
+            rollout.sample,
         )
         for (rollout, index), advantage in compress(zip(scored, advantages, strict=True), _kept(groups, settings))
     ]

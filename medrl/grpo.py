@@ -3,7 +3,8 @@
     L = E[ log π(y|x) · (r(x, y) − r̄_G(x)) ], maximised          MedResearcher-R1, arXiv:2508.14880
 
 with the clipped surrogate of PPO (arXiv:1707.06347 eq. 7) in place of log π, so that one batch of rollouts may serve
-several updates; at ratio 1 both have the same gradient. Everything here is pure and runs on any device.
+several updates; at ratio 1 both have the same gradient. The KL term of GRPO (arXiv:2402.03300 eq. 3) is there for
+ablations, and off. Everything here is pure and runs on any device.
 """
 
 import math
@@ -104,6 +105,8 @@ def policy_loss(
     correction: Correction | None = None,
     dual_clip: float | None = None,
     normaliser: float | None = None,
+    ref_logp: Float[Tensor, "B T"] | None = None,
+    kl: float = 0.0,
     denominator: float | None = None,
 ) -> LossOutput:
     """Clipped surrogate −min(ρ·A, clip(ρ, 1 − clip_low, 1 + clip_high)·A), ρ = exp(logp − old_logp); to be minimised.
@@ -122,16 +125,24 @@ def policy_loss(
     (`medrl.corrections`); a token of weight 0 still counts in D. `dual_clip` c > 1 bounds what a token of negative
     advantage adds to c·|A| (arXiv:1912.09729).
 
+    `kl` times KL(policy ‖ reference) is added to each token's loss, after correction and clipping, which are about the
+    advantage: exp(x) − 1 − x with x = ref_logp − logp (arXiv:2402.03300 eq. 3 and 4). `ref_logp` is of the frozen
+    reference at the same temperature; with it the KL is measured, whatever `kl` is.
+
     `denominator` is that of the whole batch, so that the losses of its micro-batches (and ranks) sum to its loss; None
     takes this batch's own. A batch without any action gives loss 0 with a graph, and needs the denominator.
 
     Raises ValueError on mismatched shapes, a bound that makes no sense, or no action tokens without a denominator.
     """
-    _check(logp, old_logp, advantages, action_mask, rollout_logp, clip_low, clip_high)
+    _check(logp, old_logp, advantages, action_mask, rollout_logp, ref_logp, clip_low, clip_high)
     if dual_clip is not None and not dual_clip > 1:
         raise ValueError(f"dual_clip={dual_clip}: use a number above 1, or None")
     if correction is not None and rollout_logp is None:
         raise ValueError("a correction needs rollout_logp, the sampler's log-probs")
+    if not (kl >= 0 and math.isfinite(kl)):
+        raise ValueError(f"kl={kl}: use a number of 0 or more")
+    if kl and ref_logp is None:
+        raise ValueError(f"kl={kl} needs ref_logp, the log-probs of the reference")
     tokens_B = action_mask.sum(dim=1)
     if denominator is None:
         denominator = float(tokens_B.sum() if aggregation == "token_mean" else (tokens_B > 0).sum())
@@ -175,6 +186,12 @@ def policy_loss(
             sums["weight"] = torch.where(action_mask, weight_BT, 0.0)
             sums["weight_squared"] = sums["weight"] ** 2
             sums["weight_changed"] = changed_BT & action_mask
+    if ref_logp is not None:
+        away_BT = torch.where(action_mask, ref_logp.detach(), 0.0).to(dtype) - logp_BT
+        kl_BT = _k3(away_BT.clamp(-MAX_LOG_RATIO, MAX_LOG_RATIO))
+        sums["kl_ref"] = kl_BT
+        if kl:
+            loss_BT = loss_BT + kl * kl_BT
 
     loss_BT = torch.where(action_mask, loss_BT, 0.0)  # a masked position stays in the graph, with gradient 0
     if aggregation == "sequence_mean":
@@ -202,6 +219,7 @@ def reduce_stats(stats: Iterable[dict[str, float]]) -> dict[str, float]:
         "clip_low": "actor/clipfrac_low",
         "clip_high": "actor/clipfrac_high",
         "kl": "actor/approx_kl",
+        "kl_ref": "actor/kl_ref",
         "mismatch_kl": "rollout_corr/kl",
         "mismatch_abs": "rollout_corr/logp_diff_mean",
         "weight": "rollout_corr/weight_mean",
@@ -219,7 +237,7 @@ def reduce_stats(stats: Iterable[dict[str, float]]) -> dict[str, float]:
 
 
 def _k3(log_ratio: Tensor) -> Tensor:
-    """exp(x) − 1 − x >= 0: a low-variance estimate of KL(old ‖ new) from samples of old."""
+    """exp(x) − 1 − x >= 0, x = log q − log p: a low-variance estimate of KL(p ‖ q) from samples of p."""
     return torch.expm1(log_ratio) - log_ratio
 
 
@@ -236,12 +254,13 @@ def _check(
     advantages: Tensor,
     action_mask: Tensor,
     rollout_logp: Tensor | None,
+    ref_logp: Tensor | None,
     clip_low: float,
     clip_high: float,
 ) -> None:
     if logp.ndim != 2:
         raise ValueError(f"logp {tuple(logp.shape)}: must be [B, T]")
-    others = {"old_logp": old_logp, "action_mask": action_mask, "rollout_logp": rollout_logp}
+    others = {"old_logp": old_logp, "action_mask": action_mask, "rollout_logp": rollout_logp, "ref_logp": ref_logp}
     for name, tensor in others.items():
         if tensor is not None and tensor.shape != logp.shape:
             raise ValueError(f"{name} {tuple(tensor.shape)}: must be [B, T] = {tuple(logp.shape)}, as logp")

@@ -6,6 +6,7 @@ The model itself is changed, so what reads it (scoring, export) sees the same mo
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
@@ -47,6 +48,21 @@ def add_adapters(model: Any, *, rank: int, alpha: float, seed: int) -> None:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         inject_adapter_in_model(config, model)
+
+
+@contextmanager
+def without_adapters(model: nn.Module) -> Iterator[None]:
+    """In the block the model computes as it did before `add_adapters`."""
+    from peft.tuners.tuners_utils import BaseTunerLayer  # here: see above
+
+    layers = [module for module in model.modules() if isinstance(module, BaseTunerLayer)]
+    for layer in layers:
+        layer.enable_adapters(False)
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.enable_adapters(True)
 
 
 def weights(model: nn.Module) -> Iterator[tuple[str, Weight]]:

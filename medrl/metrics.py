@@ -45,6 +45,7 @@ GLOSSARY: dict[str, str] = {
     "actor/clipfrac_high": "those of them at the upper bound, in episodes above the baseline",
     "actor/dual_clipfrac": "share of action tokens at the bound grpo.dual_clip; absent without it",
     "actor/approx_kl": "KL(old ‖ new) of the policy, k3 estimate, nats a token; 0 or more",
+    "actor/kl_ref": "KL(policy ‖ the weights that GRPO started from), k3 estimate, nats a token; absent without grpo.kl",
     "actor/lr": "learning rate",
     "actor/samples": "episodes that were learnt from",
     "actor/updates": "optimiser updates; the figures beside it are means over them",

@@ -18,12 +18,15 @@ class TrainSample:
     """One episode as the learner sees it; the three lists run over its T tokens.
 
     `logprobs` are the sampler's, in nats at the sampling temperature, read only where `action_mask` is True.
+    `question_id` and `sample` name the episode for who logs it; nothing is computed from them.
     """
 
     token_ids: list[int]
     action_mask: list[bool]
     logprobs: list[float]
     advantage: float
+    question_id: str = ""
+    sample: int = 0
 
     def __post_init__(self) -> None:
         if not len(self.token_ids) == len(self.action_mask) == len(self.logprobs):

@@ -43,7 +43,7 @@ class CorrectionConfig(Section):
 
 
 class GRPOConfig(Section):
-    """The policy gradient: group-mean baseline, no division by std, no KL term (spec.md section 4)."""
+    """The policy gradient: group-mean baseline, no division by std, no KL term unless `kl` asks for it."""
 
     steps: Positive = 20
     groups_per_step: Positive = 10
@@ -91,11 +91,18 @@ class GRPOConfig(Section):
         description="decoupled: against the learner's own log-probs before the step; coupled: against the sampler's",
     )
     correction: CorrectionConfig = CorrectionConfig()
+    kl: Annotated[float, Field(ge=0)] = Field(
+        0.0,
+        description="weight of KL(policy ‖ weights that GRPO starts from) in the loss; 0: no such term (paper), and no "
+        "reference model in memory",
+    )
     overlong: Literal["keep", "mask"] = Field(
         "keep", description="mask: episodes cut off at model.max_length count in the baseline and are not learnt from"
     )
     skip_constant_groups: bool = Field(
-        True, description="spare the learner episodes without advantage: same loss, less work"
+        True,
+        description="spare the learner episodes without advantage: same loss, less work; with kl, which they bear on, "
+        "none is spared",
     )
 
     @field_validator("group_size")

@@ -96,3 +96,6 @@ class TrackingConfig(Section):
 
     wandb: bool = Field(True, description="offline unless WANDB_API_KEY is set")
     project: str = "medrl"
+    token_logprobs: bool = Field(
+        True, description="the learner's own log-probs of the tokens that it learns from, in trajectories/*.tokens.jsonl"
+    )

@@ -37,10 +37,13 @@ def call(learner: Learner, share: int, shares: int, name: str, arguments: dict[s
         samples = [TrainSample(**sample) for sample in arguments["samples"]]
         part = shards(samples, shares)[share]
         arguments = arguments | {"samples": [samples[i] for i in part]}
-        if "old_logprobs" in arguments:
-            arguments["old_logprobs"] = [arguments["old_logprobs"][i] for i in part]
-        if name == "logprobs":
-            return dict(zip(map(str, part), learner.logprobs(**arguments), strict=True))
+        for rows in arguments.keys() & {"old_logprobs", "ref_logprobs"}:
+            arguments[rows] = [arguments[rows][i] for i in part]
+        if name in ("logprobs", "reference_logprobs"):
+            return dict(zip(map(str, part), getattr(learner, name)(**arguments), strict=True))
+        if name == "update":
+            stats, logprobs = learner.update(**arguments)
+            return stats | {"logprobs": dict(zip(map(str, part), logprobs, strict=True))}
     if name == "gradients":
         found = gradients(learner)
         if learner._rank == 0:

@@ -160,7 +160,7 @@ def test_nothing_listens_beyond_this_machine(running: Running) -> None:
 def test_after_an_update_the_pool_is_the_new_policy(running: Running) -> None:
     before = running.sample(1.0, "before")
     assert {one.versions[0] for one in before} == {0}
-    stats = asyncio.run(running.learner.update(running.train_samples(before), "policy", 1e-4))
+    stats, _ = asyncio.run(running.learner.update(running.train_samples(before), "policy", 1e-4))
     assert stats["rollout_corr/logp_diff_mean"] < MOST_NATS
     assert running.mismatch(before, 1.0) > 2 * MOST_NATS  # the update moved the policy, as it should
     asyncio.run(running.pool.update_weights(asyncio.run(running.learner.export_weights(1))))

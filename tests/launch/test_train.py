@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 import torch
 
+from actors.rendezvous import Learnt
 from launch.train import learn
 from medrl.batch import train_samples
 from medrl.grpo import policy_loss
@@ -24,8 +25,8 @@ class OneWeight:
         return [[0.0] * len(sample.token_ids) for sample in samples]
 
     async def update(
-        self, samples: list[TrainSample], objective: str, lr: float, old: Any, denominator: float
-    ) -> dict[str, float]:
+        self, samples: list[TrainSample], objective: str, lr: float, old: Any, denominator: float, reference: Any
+    ) -> Learnt:
         batch = collate(samples, pad_id=0)
         weight = torch.zeros((), requires_grad=True)
         logp = weight + torch.zeros(batch.input_ids.shape)
@@ -36,7 +37,7 @@ class OneWeight:
         loss.backward()
         assert weight.grad is not None
         self.gradients.append(float(weight.grad))
-        return {"loss": float(loss.detach())}
+        return Learnt({"loss": float(loss.detach())}, [[-sample.advantage] * len(sample.token_ids) for sample in samples])
 
 
 @pytest.mark.parametrize("updates", [1, 2])
@@ -50,7 +51,8 @@ def test_leaving_out_what_teaches_nothing_changes_no_gradient(aggregation: Any, 
     for skip in (True, False):
         learner = OneWeight(aggregation)
         settings = GRPOConfig(aggregation=aggregation, skip_constant_groups=skip, updates_per_batch=updates)
-        stats = asyncio.run(learn(learner, samples, settings, step=0))  # type: ignore[arg-type]
+        stats, learnt = asyncio.run(learn(learner, samples, settings, step=0))  # type: ignore[arg-type]
+        assert len(learnt) == stats["actor/samples"]
         assert stats["actor/samples"] == (2.0 if skip else 6.0) and stats["actor/updates"] == updates
         gradients.append(sum(learner.gradients))
     assert gradients[0] == pytest.approx(gradients[1]) and gradients[0] != 0.0
@@ -59,5 +61,6 @@ def test_leaving_out_what_teaches_nothing_changes_no_gradient(aggregation: Any, 
 def test_a_step_without_spread_updates_nothing() -> None:
     learner = OneWeight("sequence_sum")
     samples = train_samples([group_of(fakes.question(), 0.5, 0.5)], GRPOConfig(group_size=2))
-    assert asyncio.run(learn(learner, samples, GRPOConfig(), step=0)) == {"actor/samples": 0.0}  # type: ignore[arg-type]
+    found = asyncio.run(learn(learner, samples, GRPOConfig(), step=0))  # type: ignore[arg-type]
+    assert found == ({"actor/samples": 0.0}, [])
     assert learner.gradients == []
