@@ -72,6 +72,8 @@ def _open_wandb(config: Config, run_path: Path) -> Any:
     run = wandb.init(
         project=config.tracking.project,
         name=config.name,
+        group=config.tracking.group,
+        tags=config.tracking.tags,
         id=_run_id(folder / "run_id"),
         resume="allow",
         config=_without_addresses(config.model_dump()),
