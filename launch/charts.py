@@ -71,7 +71,7 @@ def stacked_chart(title: str, series: Mapping[str, Sequence[Point]], *, x: str, 
 def interval_chart(
     title: str, rows: Sequence[tuple[str, float, float, float]], span: tuple[float, float] = (0.0, 1.0)
 ) -> str:
-    """A dot and its 95% interval for each (label, value, low, high), values in `span`. 0 is marked where it is inside."""
+    """A dot and its 95% interval for each (label, value, low, high), values in `span`; 0 is marked inside it."""
     shown = [0.0, 0.25, 0.5, 0.75, 1.0] if span == (0.0, 1.0) else ticks(*span)
     left, row_height = max(128, min(210, round(6.6 * max((len(row[0]) for row in rows), default=0)) + 14)), 22
     height = row_height * len(rows) + 30

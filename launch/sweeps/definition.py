@@ -66,7 +66,7 @@ class SweepFile(Section):
     random: dict[str, Distribution] = Field({}, description="`samples` combinations, drawn")
     samples: Positive | None = None
     cases: dict[str, dict[str, Any]] = Field({}, description="named settings, each of dotted keys")
-    seeds: Annotated[list[int], Field(min_length=1)] = [0, 1, 2]
+    seeds: tuple[int, ...] = Field((0, 1, 2), min_length=1)
     metric: str = Field("rl.sampled.pass_at_1", description="what is compared: a figure of summary.json")
     baseline: str | None = Field(None, description="the setting that others are compared with; null: the first")
     at_once: Positive | None = Field(1, description="trials at a time; null: as many as the machine holds")
@@ -187,5 +187,3 @@ def _named(settings: list[Setting]) -> list[Setting]:
 def _slug(value: Any) -> str:
     text = {True: "on", False: "off", None: "none"}[value] if isinstance(value, bool | None) else str(value)
     return re.sub(r"[^\w.-]+", "-", text).strip("-") or "empty"
-
-

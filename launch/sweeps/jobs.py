@@ -27,14 +27,14 @@ FINETUNED = QUICKSTART[: QUICKSTART.index("eval_sft") + 1]
 _PLACE: dict[str, Any] = dict.fromkeys(("name", "run_dir", "out", "resume", "tracking"), True)
 #: What synthesis never reads. A key that is not here makes trials synthesise apart.
 _AFTER_DATA = dict.fromkeys(("sft", "reward", "grpo", "curriculum", "learner", "eval"), True)
-#: What nothing up to the fine-tuned model's evaluation reads: GRPO's own settings but for the temperature, which the
-#: evaluation samples at; the curriculum; and the weights of the reward, of which pass rates see the task term alone.
+#: What nothing up to the fine-tuned model's evaluation reads: GRPO's own settings but for the temperature, at which
+#: it samples; the curriculum; and the weights of the reward, of which pass rates see the task term alone.
 #: A key that is not here makes trials fine-tune apart.
 _AFTER_SFT: dict[str, Any] = {
     "grpo": set(
         "steps groups_per_step group_size train_per_group learn_from schedule max_staleness groups_in_flight refill "
-        "updates_per_batch lr warmup_steps weight_decay baseline divide_by_std clip_low clip_high dual_clip aggregation "
-        "normaliser ratio correction overlong skip_constant_groups kl".split()
+        "updates_per_batch lr warmup_steps weight_decay baseline divide_by_std clip_low clip_high dual_clip "
+        "aggregation normaliser ratio correction kl overlong skip_constant_groups".split()
     ),
     "curriculum": True,
     "reward": {"task", "expert", "efficiency"},

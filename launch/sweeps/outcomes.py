@@ -50,7 +50,9 @@ def read_outcome(run_path: Path, metric: str, own: tuple[str, ...]) -> Outcome:
         samples = config.eval.samples if mode == "sampled" else 1
         rates = stages[f"eval_{part}"][mode]
         if rates is None or not 1 <= k <= samples:
-            raise ConfigError(f"metric {metric} is not measured: {part} has {samples if rates else 0} samples a question")
+            raise ConfigError(
+                f"metric {metric} is not measured: {part} has {samples if rates else 0} samples a question"
+            )
         values = tuple(pass_at_k(samples, round(rate * samples), k) for rate in rates)
         questions = _heldout(config.data_path / "questions.jsonl")[: len(values)]
     curve = tuple(

@@ -112,7 +112,16 @@ def _difference_cells(each: Difference) -> list[str]:
     ]
 
 
-_DIFFERENCE_NAMES = ["setting", "difference", "95%, used", "t over seeds", "bootstrap", "p (Holm)", "seeds", "paired by"]
+_DIFFERENCE_NAMES = [
+    "setting",
+    "difference",
+    "95%, used",
+    "t over seeds",
+    "bootstrap",
+    "p (Holm)",
+    "seeds",
+    "paired by",
+]
 
 
 def _notes(results: Results) -> list[str]:
@@ -120,11 +129,11 @@ def _notes(results: Results) -> list[str]:
     notes = [
         f"Settings are compared with {results.baseline.name}, seed by seed; within a seed question by question where "
         "both were asked the same ones.",
-        "Two intervals are made of each mean: Student's t over the means of the seeds, and a bootstrap that draws seeds "
-        "anew, then the questions of each. The wider one is used. With few seeds the bootstrap cannot see how much "
+        "Two intervals are made of each mean: Student's t over the means of the seeds, and a bootstrap that draws "
+        "seeds anew, then the questions of each. The wider one is used. With few seeds the bootstrap cannot see how much "
         "seeds vary beyond those that were run, and the t interval is too narrow where they happen to agree.",
-        "p-values are Holm's, over all differences of this sweep. A difference is resolved if its interval leaves 0 out "
-        "and p is below 0.05. Seeds needed are for a power of 0.8.",
+        "p-values are Holm's, over all differences of this sweep. A difference is resolved if its interval leaves 0 "
+        "out and p is below 0.05. Seeds needed are for a power of 0.8.",
     ]
     if not is_pass_rate(file.metric):
         notes.append(f"{file.metric} is no mean over questions, so that its intervals know of seeds alone.")
@@ -140,10 +149,10 @@ def _cost(outcomes: Outcomes, parts: Sequence[Job]) -> str:
 
 def _html(results: Results, outcomes: Outcomes, charts: Mapping[str, str], parts: Sequence[Job]) -> str:
     names, rows = _header(results)
-    verdicts = "".join(f"<li>{escape(line)}</li>" for line in headline(results))
+    verdicts = "".join(f'<p class="lead">{escape(line)}</p>' for line in headline(results))
     body = [
         f"<h1>{escape(results.file.name)}</h1>",
-        f'<p class="quiet">{escape(_about(results))}</p><ul class="verdicts">{verdicts}</ul>',
+        f'<p class="quiet">{escape(_about(results))}</p>{verdicts}',
         "<h2>Settings</h2>",
         _html_table(names, rows),
         charts.get("settings", ""),
@@ -207,7 +216,9 @@ def _markdown(results: Results, outcomes: Outcomes, charts: Mapping[str, str], p
     if results.failed:
         blocks += [
             "## Failed trials",
-            _markdown_table(["trial", "last line of its log.txt"], [[name, why] for name, why in results.failed.items()]),
+            _markdown_table(
+                ["trial", "last line of its log.txt"], [[name, why] for name, why in results.failed.items()]
+            ),
         ]
     blocks += ["## Cost", _cost(outcomes, parts)]
     return "\n\n".join(blocks) + "\n"

@@ -36,8 +36,8 @@ def check_memory(configs: Iterable[Config], at_once: int) -> None:
     needed = max(sum(host_memory(config, planned_shape(config)[1]).values()) for config in configs) * at_once
     if needed > (there := memory_limit()):
         raise ConfigError(
-            f"{at_once} trials at once need about {needed / 1e9:.1f} GB of memory, the machine has {there / 1e9:.1f} GB: "
-            "lower at_once"
+            f"{at_once} trials at once need about {needed / 1e9:.1f} GB of memory, the machine has "
+            f"{there / 1e9:.1f} GB: lower at_once"
         )
 
 
@@ -89,7 +89,10 @@ def _work(waves: Sequence[Sequence[Job]]) -> Iterable[tuple[str, str]]:
     """What the stages come to that are to be done, and what they would come to if nothing were shared."""
     jobs = [job for wave in waves for job in wave]
     yield "training episodes", _of(sum(map(_training, jobs)), sum(_training(job, whole=True) for job in waves[-1]))
-    yield "evaluation episodes", _of(sum(map(_evaluating, jobs)), sum(_evaluating(job, whole=True) for job in waves[-1]))
+    yield (
+        "evaluation episodes",
+        _of(sum(map(_evaluating, jobs)), sum(_evaluating(job, whole=True) for job in waves[-1])),
+    )
     yield "SFT trajectories", _of(sum(map(_fine_tuning, jobs)), sum(_fine_tuning(job, whole=True) for job in waves[-1]))
     yield "syntheses", _of(sum("data" in job.own for job in jobs), len(waves[-1]))
 
@@ -107,7 +110,9 @@ def _training(job: Job, *, whole: bool = False) -> int:
 def _evaluating(job: Job, *, whole: bool = False) -> int:
     asked = min(job.config.eval.questions, job.config.kisa.heldout_questions)
     stages = job.stages if whole else job.own
-    return sum(asked * (1 + (0 if stage == _EVAL[0] else job.config.eval.samples)) for stage in _EVAL if stage in stages)
+    return sum(
+        asked * (1 + (0 if stage == _EVAL[0] else job.config.eval.samples)) for stage in _EVAL if stage in stages
+    )
 
 
 def _fine_tuning(job: Job, *, whole: bool = False) -> int:
@@ -130,6 +135,9 @@ def _machine(config: Config, at_once: int) -> Iterable[tuple[str, str]]:
 def _written(trials: Sequence[Trial], parts: Sequence[Job]) -> Iterable[tuple[str, str]]:
     configs = [trial.config for trial in trials] + [part.config for part in parts]
     most = sum(sum(disk_bytes(config, planned_shape(config)[1]).values()) for config in configs)
-    yield "trials/, shared/", f"a run directory each; at most {most / 1e9:.0f} GB, of which what is gone on from is freed"
+    yield (
+        "trials/, shared/",
+        f"a run directory each; at most {most / 1e9:.0f} GB, of which what is gone on from is freed",
+    )
     yield "results.json", "all figures"
     yield "report.html, report.md", "tables, verdicts and charts"

@@ -26,8 +26,8 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A setting less the baseline, by seeds that both have. `paired`: question by question, as both were asked the same;
-    `p`: after Holm's correction over all differences."""
+    """A setting less the baseline, by seeds that both have. `paired`: question by question, as both were asked the
+    same; `p`: after Holm's correction over all differences."""
 
     setting: Setting
     seeds: dict[int, float]
@@ -69,9 +69,7 @@ class Results:
         }
 
 
-def compare(
-    file: SweepFile, settings: Sequence[Setting], outcomes: Outcomes, failed: Mapping[str, str]
-) -> Results:
+def compare(file: SweepFile, settings: Sequence[Setting], outcomes: Outcomes, failed: Mapping[str, str]) -> Results:
     """`settings`: the baseline first."""
     rows = [_row(file, setting, outcomes.get(setting.name, {})) for setting in settings]
     baseline = settings[0]
@@ -110,7 +108,13 @@ def _estimated(
 
 
 def _judged(
-    file: SweepFile, baseline: Setting, setting: Setting, seeds: dict[int, float], paired: bool, found: Estimate, p: float
+    file: SweepFile,
+    baseline: Setting,
+    setting: Setting,
+    seeds: dict[int, float],
+    paired: bool,
+    found: Estimate,
+    p: float,
 ) -> Difference:
     low, high = found.interval
     outside = low > 0 or high < 0
@@ -118,11 +122,13 @@ def _judged(
     words = ("better", "worse") if is_pass_rate(file.metric) else ("higher", "lower")
     if resolved:
         said = f"resolved: {setting.name} is {words[found.mean < 0]} than {baseline.name} by {abs(found.mean):.3f}"
+        said += f" [{min(abs(low), abs(high)):.3f}, {max(abs(low), abs(high)):.3f}]"
     elif found.spread is None:
-        said = "not resolved: one seed does not show how much seeds differ; give two or more, better five"
+        said = f"not resolved: {setting.name}, as one seed does not show how much seeds differ; give three or more"
     else:
         why = f"p is {p:.3f} after Holm's correction" if outside else "the interval holds 0"
-        said = f"not resolved: {why}; {_more(found.mean, found.spread, len(found.seeds))}"
+        more = _more(found.mean, found.spread, len(found.seeds))
+        said = f"not resolved: {setting.name} against {baseline.name}, as {why}; {more}"
     return Difference(setting, seeds, paired, found, p, resolved, said)
 
 

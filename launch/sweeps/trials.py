@@ -29,7 +29,7 @@ def trial_name(setting: Setting, seed: int) -> str:
 
 
 def trials_of(file: SweepFile) -> list[Trial]:
-    """Seed by seed, so that a sweep that is stopped half-way has compared all settings. Raises ConfigError, one line."""
+    """Seed by seed, so that a sweep that is stopped has compared all settings. Raises ConfigError, one line."""
     settings = settings_of(file)
     return [Trial(setting, seed, _config(file, setting, seed)) for seed in file.seeds for setting in settings]
 

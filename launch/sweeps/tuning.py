@@ -12,16 +12,17 @@ reads nothing of Tune's own state, which is pickled.
 import fcntl
 import logging
 import os
+import re
 import shutil
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 # Read when Tune is imported: no tables of its own, no TensorBoard, and Ctrl-C is the command's to answer.
 os.environ |= {
@@ -64,7 +65,11 @@ class Places:
 
 
 def run_waves(
-    waves: Sequence[Sequence[Job]], folder: Path, places: Places, retries: int, standing: Standing,
+    waves: Sequence[Sequence[Job]],
+    folder: Path,
+    places: Places,
+    retries: int,
+    standing: Standing,
     command: Sequence[str] = TRIAL,
 ) -> None:
     """Run all jobs that are not done, inside a running Ray session; `standing` is told. A job whose shared part failed
@@ -89,7 +94,10 @@ def _run(
         tune.with_resources(run_process, {"CPU": places.cpus, "GPU": places.gpus}),
         param_space={"job": tune.grid_search(space)},
         tune_config=tune.TuneConfig(
-            max_concurrent_trials=places.at_once, trial_name_creator=_name, trial_dirname_creator=_name
+            max_concurrent_trials=places.at_once,
+            reuse_actors=True,
+            trial_name_creator=_name,
+            trial_dirname_creator=_name,
         ),
         run_config=tune.RunConfig(
             name="wave",
@@ -162,21 +170,29 @@ def _slot(folder: Path, number: int) -> Iterator[list[int]]:
     """The cores of one of `number` places on this node, held while in the block; Tune lets no more in."""
     folder.mkdir(parents=True, exist_ok=True)
     cores = sorted(os.sched_getaffinity(0))
+    index, lock = _free_place(folder, number)
+    with lock:
+        share = cores[index * len(cores) // number : (index + 1) * len(cores) // number]
+        yield share or [cores[index % len(cores)]]
+
+
+def _free_place(folder: Path, number: int) -> tuple[int, IO[str]]:
+    """A place's number and the lock on it; waits for an attempt that was killed just now."""
     while True:
         for index in range(number):
-            with (folder / f"{socket.gethostname()}-{index}").open("a") as lock:
-                with suppress(BlockingIOError):
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    yield cores[index * len(cores) // number : (index + 1) * len(cores) // number] or [
-                        cores[index % len(cores)]
-                    ]
-                    return
-        time.sleep(0.1)  # of an attempt that was killed just now
+            lock = (folder / f"{socket.gethostname()}-{index}").open("a")
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                lock.close()
+            else:
+                return index, lock
+        time.sleep(0.1)
 
 
 def last_line(log: Path) -> str:
     """Of a log file: what it ended with."""
-    lines = log.read_text(encoding="utf-8", errors="replace").split("\n") if log.exists() else []
+    lines = re.split(r"[\r\n]", log.read_text(encoding="utf-8", errors="replace")) if log.exists() else []
     return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing").removeprefix("medrl: ")
 
 

@@ -99,5 +99,6 @@ class TrackingConfig(Section):
     group: str | None = Field(None, description="what the run belongs to, in wandb; a sweep sets it")
     tags: tuple[str, ...] = Field((), description="words to find the run by, in wandb; a sweep sets them")
     token_logprobs: bool = Field(
-        True, description="the learner's own log-probs of the tokens that it learns from, in trajectories/*.tokens.jsonl"
+        True,
+        description="the learner's own log-probs of the tokens that it learns from, in trajectories/*.tokens.jsonl",
     )

@@ -32,9 +32,7 @@ def every_resample(cells: list[list[float]]) -> Counter[float]:
     """The bootstrap's distribution in full: every choice of seeds, and of each one's questions, equally likely."""
     found: Counter[float] = Counter()
     seeds = len(cells)
-    per_seed = [
-        [fmean(drawn) for drawn in itertools.product(values, repeat=len(values))] for values in cells
-    ]
+    per_seed = [[fmean(drawn) for drawn in itertools.product(values, repeat=len(values))] for values in cells]
     for chosen in itertools.product(range(seeds), repeat=seeds):
         for drawn in itertools.product(*(per_seed[seed] for seed in chosen)):
             found[round(fmean(drawn), 9)] += 1
