@@ -9,10 +9,11 @@ from typing import Any
 
 from launch.run_files import column, read_metrics, read_summary
 from launch.sweeps.jobs import finished_stages
-from medrl.config import load
+from medrl.config import Config, load
 from medrl.errors import ConfigError, DataError
 from medrl.evaluation import pass_at_k
 
+_HEADINGS = ("base", "sft", "rl", "rl_minus_sft", "wall_s", "peak_rss_gb", "counts")
 _PASS_RATE = re.compile(r"(base|sft|rl)\.(greedy|sampled)\.pass_at_(\d+)")
 
 
@@ -47,12 +48,8 @@ def read_outcome(run_path: Path, metric: str, own: tuple[str, ...]) -> Outcome:
     else:
         part, mode, k = found.group(1), found.group(2), int(found.group(3))
         config = load(run_path / "config.yaml")
-        samples = config.eval.samples if mode == "sampled" else 1
+        samples = _samples(config, part, mode)
         rates = stages[f"eval_{part}"][mode]
-        if rates is None or not 1 <= k <= samples:
-            raise ConfigError(
-                f"metric {metric} is not measured: {part} has {samples if rates else 0} samples a question"
-            )
         values = tuple(pass_at_k(samples, round(rate * samples), k) for rate in rates)
         questions = _heldout(config.data_path / "questions.jsonl")[: len(values)]
     curve = tuple(
@@ -61,6 +58,21 @@ def read_outcome(run_path: Path, metric: str, own: tuple[str, ...]) -> Outcome:
         if value is not None
     )
     return Outcome(values, questions, curve, sum(stages[stage]["wall_s"] for stage in own))
+
+
+def require_measured(metric: str, config: Config) -> None:
+    """Raises ConfigError if summary.json of such a run would not have it, as far as that can be told before."""
+    if metric.split(".")[0] not in _HEADINGS:
+        raise ConfigError(f"metric {metric}: summary.json has {', '.join(_HEADINGS)}; e.g. rl.greedy.pass_at_1")
+    if (found := _PASS_RATE.fullmatch(metric)) is not None:
+        part, mode, k = found.groups()
+        if not 1 <= int(k) <= (samples := _samples(config, part, mode)):
+            raise ConfigError(f"metric {metric}: a question is played {samples} times; raise eval.samples")
+
+
+def _samples(config: Config, part: str, mode: str) -> int:
+    """Of each question; the base model is played greedily alone."""
+    return 1 if mode == "greedy" else config.eval.samples * (part != "base")
 
 
 def _figure(summary: Mapping[str, Any], metric: str) -> float:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from launch.charts import Band, band_chart, interval_chart, standalone
 from launch.page import render_page
-from launch.sweeps.jobs import Job
+from launch.sweeps.jobs import Job, finished_stages
 from launch.sweeps.outcomes import Outcome, is_pass_rate
 from launch.sweeps.results import Difference, Outcomes, Results, Row
 from launch.sweeps.standing import duration
@@ -130,8 +130,8 @@ def _notes(results: Results) -> list[str]:
         f"Settings are compared with {results.baseline.name}, seed by seed; within a seed question by question where "
         "both were asked the same ones.",
         "Two intervals are made of each mean: Student's t over the means of the seeds, and a bootstrap that draws "
-        "seeds anew, then the questions of each. The wider one is used. With few seeds the bootstrap cannot see how much "
-        "seeds vary beyond those that were run, and the t interval is too narrow where they happen to agree.",
+        "seeds anew, then the questions of each. The wider one is used. With few seeds the bootstrap cannot see how "
+        "much seeds vary beyond those that were run, and the t interval is too narrow where they happen to agree.",
         "p-values are Holm's, over all differences of this sweep. A difference is resolved if its interval leaves 0 "
         "out and p is below 0.05. Seeds needed are for a power of 0.8.",
     ]
@@ -143,7 +143,8 @@ def _notes(results: Results) -> list[str]:
 def _cost(outcomes: Outcomes, parts: Sequence[Job]) -> str:
     trials = [outcome.wall_s for by_seed in outcomes.values() for outcome in by_seed.values()]
     mean = f", {duration(sum(trials) / len(trials))} each" if trials else ""
-    shared = f", after {len(parts)} shared part{'s' * (len(parts) != 1)}" if parts else ""
+    together = sum(finished_stages(part.path).get(stage, {}).get("wall_s", 0.0) for part in parts for stage in part.own)
+    shared = f", after {len(parts)} shared part{'s' * (len(parts) != 1)} of {duration(together)}" if parts else ""
     return f"{len(trials)} trials finished, {duration(sum(trials))} of their own stages{mean}{shared}."
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from actors.placement import described_nodes
 from actors.seats import gpus
 from launch.architectures import planned_shape
-from launch.footprint import disk_bytes, host_memory
+from launch.footprint import ModelShape, disk_bytes, host_memory
 from launch.preflight import memory_limit
 from launch.sweeps.definition import SweepFile
 from launch.sweeps.jobs import Job
@@ -16,33 +16,45 @@ from medrl.errors import ConfigError
 _GRPO, _SFT, _EVAL = "grpo", "sft", ("eval_base", "eval_sft", "eval_rl")
 
 
-def fitting(config: Config) -> int:
-    """Trials like this one that a node holds at once. Raises ConfigError if it is not even one."""
-    if config.device == "cuda":
-        wanted, there = gpus(config), max(node.gpus for node in described_nodes(config))
-        if wanted > there:
+def trials_at_once(file: SweepFile, configs: Sequence[Config]) -> int:
+    """As the file says, or as many as GPUs, or cores and memory, hold. Raises ConfigError if it is not even one, or
+    more than this machine's memory holds."""
+    first = configs[0]
+    if first.device == "cuda":
+        wanted, nodes = gpus(first), described_nodes(first)
+        if wanted > (most := max(node.gpus for node in nodes)):
             raise ConfigError(
-                f"a trial needs {wanted} GPUs and stays on one node, which has {there:g}: lower pool.engines, "
+                f"a trial needs {wanted} GPUs and stays on one node, which has {most:g}: lower pool.engines, "
                 "pool.tensor_parallel or learner.ranks"
             )
-        return int(there // wanted)
-    (machine,) = described_nodes(config)
-    needed = sum(host_memory(config, planned_shape(config)[1]).values())
-    return max(1, min(int(machine.cpus), int(memory_limit() // needed)))
-
-
-def check_memory(configs: Iterable[Config], at_once: int) -> None:
-    """Raises ConfigError if trials side by side need more memory than this machine has."""
-    needed = max(sum(host_memory(config, planned_shape(config)[1]).values()) for config in configs) * at_once
-    if needed > (there := memory_limit()):
+        return min(file.at_once or sum(int(node.gpus // wanted) for node in nodes), len(configs))
+    (machine,) = described_nodes(first)
+    needed, there = trial_memory(configs), memory_limit()
+    at_once = min(file.at_once or max(1, min(int(machine.cpus), int(there // needed))), len(configs))
+    if needed * at_once > there:
         raise ConfigError(
-            f"{at_once} trials at once need about {needed / 1e9:.1f} GB of memory, the machine has "
-            f"{there / 1e9:.1f} GB: lower at_once"
+            f"{at_once} trials at once need about {needed * at_once / 1e9:.1f} GB of memory, the machine has "
+            f"{there / 1e9:.1f} GB: lower at_once, or see `medrl plan`"
         )
+    return at_once
+
+
+def trial_memory(configs: Iterable[Config]) -> float:
+    """Bytes of RAM of the trial on CPU that needs most."""
+    return max(sum(host_memory(config, shape).values()) for config, shape in _with_shapes(configs))
+
+
+def _with_shapes(configs: Iterable[Config]) -> list[tuple[Config, ModelShape]]:
+    """Each with its model's shape, which is read once."""
+    shapes: dict[str, ModelShape] = {}
+    for config in (configs := list(configs)):
+        if config.model.path not in shapes:
+            shapes[config.model.path] = planned_shape(config)[1]
+    return [(config, shapes[config.model.path]) for config in configs]
 
 
 def render_plan(file: SweepFile, trials: Sequence[Trial], waves: Sequence[Sequence[Job]], at_once: int) -> str:
-    """As text. `at_once`: trials on each node."""
+    """As text. `at_once`: trials at a time."""
     parts = [job for wave in waves[:-1] for job in wave]
     sections = {
         "sweep": _sweep(file, trials),
@@ -50,7 +62,7 @@ def render_plan(file: SweepFile, trials: Sequence[Trial], waves: Sequence[Sequen
         "trials": _trials(waves[-1]),
         "shared parts": _parts(parts, waves) if parts else [("none", "no two trials agree in all that a stage needs")],
         "work": _work(waves),
-        "machine": _machine(trials[0].config, at_once),
+        "machine": _machine([trial.config for trial in trials], at_once),
         f"written below {file.run_path}/": _written(trials, parts),
     }
     return "\n\n".join(_section(title, rows) for title, rows in sections.items()) + "\n"
@@ -120,13 +132,13 @@ def _fine_tuning(job: Job, *, whole: bool = False) -> int:
     return sft.updates * sft.batch_trajectories if _SFT in (job.stages if whole else job.own) else 0
 
 
-def _machine(config: Config, at_once: int) -> Iterable[tuple[str, str]]:
-    if config.device == "cuda":
-        nodes = described_nodes(config)
-        yield "at once", f"{at_once} on each of {len(nodes)} nodes, {gpus(config)} GPUs each"
+def _machine(configs: Sequence[Config], at_once: int) -> Iterable[tuple[str, str]]:
+    nodes = described_nodes(configs[0])
+    if configs[0].device == "cuda":
+        yield "at once", f"{at_once} trials on {len(nodes)} nodes, {gpus(configs[0])} GPUs each"
         return
-    (machine,) = described_nodes(config)
-    needed = sum(host_memory(config, planned_shape(config)[1]).values())
+    (machine,) = nodes
+    needed = trial_memory(configs)
     yield "at once", f"{at_once} trial{'s' * (at_once != 1)}, {max(1, int(machine.cpus) // at_once)} cores each"
     yield "memory, a trial", f"{needed / 1e9:.2f} GB"
     yield "memory, all at once", f"{needed * at_once / 1e9:.2f} GB of {memory_limit() / 1e9:.1f} GB"
@@ -134,10 +146,7 @@ def _machine(config: Config, at_once: int) -> Iterable[tuple[str, str]]:
 
 def _written(trials: Sequence[Trial], parts: Sequence[Job]) -> Iterable[tuple[str, str]]:
     configs = [trial.config for trial in trials] + [part.config for part in parts]
-    most = sum(sum(disk_bytes(config, planned_shape(config)[1]).values()) for config in configs)
-    yield (
-        "trials/, shared/",
-        f"a run directory each; at most {most / 1e9:.0f} GB, of which what is gone on from is freed",
-    )
+    most = sum(sum(disk_bytes(config, shape).values()) for config, shape in _with_shapes(configs))
+    yield "trials/, shared/", f"a run directory each; at most {most / 1e9:.0f} GB together"
     yield "results.json", "all figures"
     yield "report.html, report.md", "tables, verdicts and charts"

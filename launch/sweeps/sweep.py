@@ -10,7 +10,6 @@ What is done is known from the run directories alone, so the same command goes o
 
 import math
 from collections.abc import Sequence
-from contextlib import ExitStack
 
 from actors.placement import cluster_nodes
 from actors.seats import gpus
@@ -18,9 +17,9 @@ from actors.session import connected
 from launch.rundir import difference, hold
 from launch.sweeps.definition import SweepFile, find_sweep, read_sweep, settings_of
 from launch.sweeps.jobs import Job, jobs_of
-from launch.sweeps.outcomes import Outcome, read_outcome
+from launch.sweeps.outcomes import Outcome, read_outcome, require_measured
 from launch.sweeps.pages import headline, write_reports
-from launch.sweeps.plan import check_memory, fitting, render_plan
+from launch.sweeps.plan import render_plan, trials_at_once
 from launch.sweeps.results import Results, compare
 from launch.sweeps.standing import Standing
 from launch.sweeps.trials import Trial, trials_of
@@ -35,7 +34,8 @@ def plan_sweep(name: str) -> str:
     file = read_sweep(find_sweep(name))
     trials = trials_of(file)
     waves = jobs_of(file, trials)
-    return render_plan(file, trials, waves, _per_node(file, trials))
+    _require_metric(file, trials)
+    return render_plan(file, trials, waves, trials_at_once(file, [trial.config for trial in trials]))
 
 
 def run_sweep(name: str, command: Sequence[str] = TRIAL) -> Results:
@@ -46,24 +46,21 @@ def run_sweep(name: str, command: Sequence[str] = TRIAL) -> Results:
     file = read_sweep(find_sweep(name))
     trials = trials_of(file)
     waves = jobs_of(file, trials)
-    with ExitStack() as stack:
-        stack.enter_context(hold(file.run_path, "run_dir"))
+    _require_metric(file, trials)
+    with hold(file.run_path, "run_dir"):
         _require_same(waves)
         standing = _run(file, trials, waves, command)
         return _report(file, trials, waves, standing)
 
 
 def _run(file: SweepFile, trials: Sequence[Trial], waves: Sequence[Sequence[Job]], command: Sequence[str]) -> Standing:
-    per_node = _per_node(file, trials)
+    at_once = trials_at_once(file, [trial.config for trial in trials])
     parts = [job for wave in waves[:-1] for job in wave]
-    standing = Standing(file.name, waves[-1], parts, per_node)
+    standing = Standing(file.name, waves[-1], parts, at_once)
     if all(job.done for job in waves[-1]):
         return standing
-    if trials[0].config.device == "cpu":
-        check_memory((trial.config for trial in trials), per_node)
     with connected():
-        places = _places(trials[0].config, per_node)
-        standing.at_once = places.at_once
+        places = _places(trials[0].config, at_once)
         run_waves(waves, file.run_path, places, file.retries, standing, command)
     return standing
 
@@ -86,16 +83,16 @@ def _report(file: SweepFile, trials: Sequence[Trial], waves: Sequence[Sequence[J
     return results
 
 
-def _per_node(file: SweepFile, trials: Sequence[Trial]) -> int:
-    """Trials at once on each node."""
-    most = min(fitting(trial.config) for trial in trials)
-    return min(file.at_once or most, len(trials))
-
-
-def _places(config: Config, per_node: int) -> Places:
+def _places(config: Config, at_once: int) -> Places:
     nodes = cluster_nodes()
+    per_node = math.ceil(at_once / len(nodes))
     cpus = math.floor(1000 * min(node.cpus for node in nodes) / per_node) / 1000
-    return Places(per_node, len(nodes), cpus, gpus(config))
+    return Places(at_once, per_node, cpus, gpus(config))
+
+
+def _require_metric(file: SweepFile, trials: Sequence[Trial]) -> None:
+    for trial in trials:
+        require_measured(file.metric, trial.config)
 
 
 def _require_same(waves: Sequence[Sequence[Job]]) -> None:

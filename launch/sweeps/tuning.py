@@ -52,16 +52,12 @@ _USER_ERROR = 2  # exit code: the same again would end the same
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where jobs run: so many at once on each node, and what one takes of Ray's `cpus` and `gpus`."""
+    """Where jobs run: how many at once, how many of them on one node, and what one takes of Ray's `cpus`, `gpus`."""
 
+    at_once: int
     per_node: int
-    nodes: int
     cpus: float
     gpus: int
-
-    @property
-    def at_once(self) -> int:
-        return self.per_node * self.nodes
 
 
 def run_waves(
