@@ -153,7 +153,9 @@ class Learner:
 
         `temperature`: None is grpo.temperature, what `update` uses.
         """
-        return self._logprobs(self._engine, samples, self._temperature("policy") if temperature is None else temperature)
+        return self._logprobs(
+            self._engine, samples, self._temperature("policy") if temperature is None else temperature
+        )
 
     def reference_logprobs(self, samples: Sequence[TrainSample]) -> list[list[float]]:
         """(collective) As `logprobs`, of the weights in the folder that this learner was started on, whatever has been

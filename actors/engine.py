@@ -20,13 +20,14 @@ import tempfile
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import ray
 
 from actors.broadcast import Broadcast, transport
+from actors.meter import Meter, Reading
 from actors.weights import SHARED_MEMORY, WeightsRef, receive, verify
 from medrl.config import Config
 from medrl.errors import InfrastructureError
@@ -37,13 +38,17 @@ from medrl.types import Completion, Sampling
 @dataclass(frozen=True, slots=True)
 class Pulse:
     """An engine's sign of life. `armed`: it has weights of the pool's choosing and answers. `serial`: of its last
-    update. `silent_s`: seconds since a request last ended, 0 while none runs."""
+    update, `version` that of their policy. `silent_s`: seconds since a request last ended, 0 while none runs. `work`:
+    its requests. `tokens`: sampled since it began, those of requests that have ended."""
 
     node: str
     process: int
     armed: bool
     serial: int
     silent_s: float
+    version: int = 0
+    work: Reading = field(default_factory=Reading)
+    tokens: int = 0
 
 
 @ray.remote(max_restarts=-1, max_concurrency=10_000)
@@ -56,7 +61,9 @@ class EngineActor:
         self._node: str = ray.get_runtime_context().get_node_id()
         self._engine: Any = None
         self._serial = -1  # of the last update
-        self._running = 0
+        self._version = 0
+        self._work = Meter()
+        self._tokens = 0
         self._last_end = time.monotonic()
         self._met = ""  # where it meets the learner for broadcasts
         self._armed = asyncio.Event()
@@ -84,9 +91,10 @@ class EngineActor:
         """How it stands. An engine whose own process died ends this actor, for Ray to start it again."""
         if self._engine is not None and self._engine.errored:
             os._exit(1)
-        waiting = self._running and not self._updating.locked()  # during an update none can end
+        waiting = self._work.under_way and not self._updating.locked()  # during an update none can end
         silent_s = time.monotonic() - self._last_end if waiting else 0.0
-        return Pulse(self._node, os.getpid(), self._armed.is_set(), self._serial, silent_s)
+        standing = (self._node, os.getpid(), self._armed.is_set(), self._serial, silent_s, self._version)
+        return Pulse(*standing, self._work.reading(), self._tokens)
 
     async def generate(self, token_ids: list[int], sampling: Sampling, request_id: str) -> Completion:
         """One completion; its tokens may be of several versions, one after the other."""
@@ -94,9 +102,9 @@ class EngineActor:
         if room < 1:
             raise ValueError(f"a prompt of {len(token_ids)} tokens leaves no room in model.max_length")
         done = Completion([], [], [], "length")
-        if not self._running:
+        if not self._work.under_way:
             self._last_end = time.monotonic()
-        self._running += 1
+        self._work.add(1)
         try:
             while (left := room - len(done.token_ids)) > 0:
                 begun = len(done.token_ids)
@@ -112,11 +120,12 @@ class EngineActor:
                     done.versions + part.versions,
                     part.finish_reason,
                 )
+                self._tokens += len(part.token_ids)
                 if reason != "abort":
                     break
             return done
         finally:
-            self._running -= 1
+            self._work.add(-1)
             self._last_end = time.monotonic()
 
     async def load_weights(self, ref: WeightsRef, serial: int, objects: list[Any]) -> float:
@@ -169,7 +178,7 @@ class EngineActor:
             await self._engine.pause_generation(mode="keep" if keep else "abort", clear_cache=not keep)
             yield
             await self._engine.update_weight_version(str(version))
-            self._serial = serial
+            self._serial, self._version = serial, version
             await self._engine.resume_generation()
             self._last_end = time.monotonic()
             self._armed.set()

@@ -20,6 +20,7 @@ from actors.broadcast import Broadcast, TensorHeader
 from actors.failures import actor_died, unheard
 from actors.rendezvous import Learnt, Objective, Rendezvous, free_address
 from actors.seats import rank_names
+from actors.signs import Sign
 from actors.weights import WeightsRef, pretrained_weights, remove_folder, weights_folder
 from medrl.config import Config
 from medrl.errors import LearnerLost
@@ -69,6 +70,7 @@ class LearnerGroup:
         self._timeout_s = config.learner.step_timeout_s
         self._split = config.learner.sequence_parallel
         self._names = rank_names(config)
+        self._answers = 0
         self._ranks: list[Any] = [LearnerRank.options(**needs[name].options).remote() for name in self._names]
         self._node, self._weights_folder = "", Path()
         try:
@@ -155,6 +157,10 @@ class LearnerGroup:
         """Back to what `save_checkpoint` wrote. Raises DataError if that was for other ranks, or cannot be read."""
         await self._all("load_checkpoint", folder)
 
+    def signs(self) -> dict[str, Sign]:
+        """The ranks are heard of together, when they have done what they were asked."""
+        return {name: Sign(self._answers) for name in self._names}
+
     def close(self) -> None:
         """Stop the ranks and remove the published weights."""
         for actor in self._ranks:
@@ -227,6 +233,7 @@ class LearnerGroup:
         if late:
             blocking = ", ".join(sorted(names[call] for call in late))
             raise LearnerLost(f"{blocking} did not {method} in {self._timeout_s:.0f} s")
+        self._answers += 1
         return [call.result() for call in calls]
 
 

@@ -27,6 +27,7 @@ from actors.broadcast import Broadcast
 from actors.engine import EngineActor, Pulse, kill_engine
 from actors.learner import LearnerGroup
 from actors.seats import engine_names
+from actors.signs import Sign
 from actors.weights import WeightsRef, as_objects, pretrained_weights
 from medrl.config import Config
 from medrl.deadlines import within
@@ -66,6 +67,8 @@ class InferencePool:
         self._stuck_after_s = config.pool.stuck_after_s
         self._broadcasts = config.pool.weight_transfer == "broadcast"
         self._workers = config.pool.tensor_parallel  # of each engine
+        self._together = config.pool.max_sequences
+        self._watched = False
         self._engines: list[Any] = [
             EngineActor.options(**needs[name].options).remote(config, model) for name in self._names
         ]
@@ -209,12 +212,37 @@ class InferencePool:
 
         Raises InfrastructureError when one cannot be started.
         """
+        self._watched = True
         try:
             async with asyncio.TaskGroup() as group:
                 for index in range(len(self._engines)):
                     group.create_task(self._tend(index))
         except ExceptionGroup as failed:  # the others were cancelled
             raise failed.exceptions[0] from None
+        finally:
+            self._watched = False
+
+    def pulses(self) -> dict[str, Pulse]:
+        """The last sign of life of every engine, by name; asked for only under `watch`."""
+        return dict(zip(self._names, self._pulses, strict=True))
+
+    def signs(self) -> dict[str, Sign]:
+        """As `pulses`; without figures unless they are watched. What an engine does not decode yet waits in it."""
+        if not self._watched:
+            return {name: Sign(pulse.work.age_s, pulse.armed) for name, pulse in self.pulses().items()}
+        return {
+            name: Sign(
+                pulse.work.age_s,
+                pulse.armed,
+                {
+                    "requests_running": min(pulse.work.under_way, self._together),
+                    "requests_waiting": max(0, pulse.work.under_way - self._together),
+                    "policy_version": pulse.version,
+                },
+                pulse.tokens,
+            )
+            for name, pulse in self.pulses().items()
+        }
 
     def close(self) -> None:
         """Stop the engines and their processes."""

@@ -10,6 +10,7 @@ from ray.exceptions import RayActorError
 from actors.failures import actor_died
 from actors.judge import EfficiencyJudge, ExpertJudge
 from actors.placement import placed
+from actors.signs import Sign
 from medrl.config import Config
 from medrl.deadlines import within
 from medrl.errors import InfrastructureError, Stalled
@@ -56,6 +57,7 @@ class RewardService:
 
     def __init__(self, config: Config) -> None:
         self._timeout_s = config.rollout.timeout_s
+        self._scored = self._episodes = 0
         # A judge is asked about several episodes at once; the rules are quick, and one at a time is as good.
         judges = [judge for judge in (config.reward.judge, config.reward.efficiency_judge) if judge is not None]
         together = {"max_concurrency": min(judge.concurrency for judge in judges)} if judges else {}
@@ -69,13 +71,21 @@ class RewardService:
         and again.
         """
         references = [self._actor.score.remote(group.question, each) for each in group.rollouts]
+        self._episodes += len(references)
         try:
             results = await within(self._timeout_s, asyncio.gather(*references))
         except TimeoutError as error:
             raise Stalled(f"reward: a group was not scored in {self._timeout_s:.0f} s") from error
         except RayActorError as error:
             raise actor_died("reward", error) from error
+        finally:
+            self._episodes -= len(references)
+        self._scored += 1
         return _scored(group, results), [str(each) for each in results if isinstance(each, InfrastructureError)]
+
+    def signs(self) -> dict[str, Sign]:
+        """It is heard of when a group is scored; `episodes` wait for that."""
+        return {"reward": Sign(self._scored, figures={"episodes": self._episodes})}
 
 
 def _scored(group: RolloutGroup, results: Sequence[Reward | InfrastructureError]) -> RolloutGroup:

@@ -17,9 +17,11 @@ from ray.exceptions import OutOfMemoryError, RayActorError, TaskCancelledError
 from transformers import AutoTokenizer
 
 from actors.failures import actor_died, unheard
+from actors.meter import Meter, Reading
 from actors.placement import placed
 from actors.pool import InferencePool
 from actors.seats import worker_names
+from actors.signs import Sign
 from envs.react import ReactEnv, run_episode
 from envs.toolbox import open_toolbox, open_vocabulary
 from envs.tools.base import Tool
@@ -154,6 +156,8 @@ class RolloutWorkers:
             for name in self._names
         ]
         self._load = [0] * len(self._workers)
+        self._episodes = [Meter() for _ in self._workers]
+        self._outcomes = [0] * len(self._workers)
         self._last_outcome = time.monotonic()
         starting = [worker.ready.remote() for worker in self._workers]
         _, late = ray.wait(starting, num_returns=len(starting), timeout=config.pool.start_timeout_s)
@@ -175,6 +179,7 @@ class RolloutWorkers:
         if not any(self._load):
             self._last_outcome = time.monotonic()  # nobody has been at work until now
         self._load[index] += 1
+        self._episodes[index].add(play.samples)
         try:
             reference = self._workers[index].run_group.remote(play, seed)
             outcome: GroupOutcome = await self._outcome(reference)
@@ -182,8 +187,19 @@ class RolloutWorkers:
             outcome = GroupOutcome(RolloutGroup(play.question, ()), (str(actor_died(self._names[index], error)),))
         finally:
             self._load[index] -= 1
+            self._episodes[index].add(-play.samples)
+        self._outcomes[index] += 1
         self._last_outcome = time.monotonic()
         return outcome
+
+    def readings(self) -> dict[str, Reading]:
+        """The episodes that every worker has, those that wait for a place in it among them; by name."""
+        return {name: meter.reading() for name, meter in zip(self._names, self._episodes, strict=True)}
+
+    def signs(self) -> dict[str, Sign]:
+        """A worker is heard of when it has finished a group."""
+        heard = zip(self._names, self._outcomes, self._episodes, strict=True)
+        return {name: Sign(count, figures={"episodes": meter.under_way}) for name, count, meter in heard}
 
     async def _outcome(self, reference: Any) -> GroupOutcome:
         pending = asyncio.wrap_future(reference.future())

@@ -78,6 +78,8 @@ def _learning(config: Config) -> Iterator[str]:
         yield f"grpo.lr={grpo.lr:g} is above sft.lr={config.sft.lr:g}: policy gradients want the smaller steps"
     if grpo.divide_by_std or grpo.baseline != "mean":
         yield "advantages differ from the paper's (group mean, no division by the deviation): fine for an ablation"
+    if grpo.kl:
+        yield f"grpo.kl={grpo.kl:g}: the paper has no KL term, and needs no reference in memory: fine for an ablation"
 
 
 def _hardware(config: Config, shape: ModelShape) -> Iterator[str]:

@@ -21,6 +21,7 @@ RUNTIME_GPU = 4.0e9  # on a learner's GPU: CUDA context, NCCL buffers, fragmenta
 RUNTIME_ENGINE_GPU = 3.0e9  # on an engine's GPU, within its share: activations, CUDA graphs, NCCL; an estimate
 RUNTIME_RAY = 1.0e9  # Ray's own processes, and the controller
 _BYTES_PER_EPISODE_TOKEN = 45  # in trajectories/*.jsonl: id, mask, log-prob, version, and its text
+_BYTES_PER_LEARNT_TOKEN = 8  # in trajectories/*.tokens.jsonl: the learner's log-prob
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +109,12 @@ class LearnerMemory:
     optimizer: float
     activations: float
     logits: float
+    reference: float
+    """The frozen copy of `grpo.kl`."""
 
     @property
     def total(self) -> float:
-        return self.weights + self.gradients + self.optimizer + self.activations + self.logits
+        return sum((self.weights, self.gradients, self.optimizer, self.activations, self.logits, self.reference))
 
 
 def trained_parameters(config: Config, shape: ModelShape) -> int:
@@ -126,6 +129,8 @@ def trained_parameters(config: Config, shape: ModelShape) -> int:
 def learner_memory(config: Config, shape: ModelShape) -> LearnerMemory:
     """One rank under ZeRO (arXiv:1910.02054, section 3), gradients summed in float32, AdamW with a float32 master copy.
 
+    The reference of `grpo.kl` is a copy of the weights, shared out like them; with adapters it is the model below them.
+
     Stages 0 and 1 both share out the optimiser state, 2 the gradients too, 3 the weights too. Activations are
     those kept for the backward pass of one micro-batch of `learner.micro_batch_tokens`, with the kernels of
     `medrl.kernels`: per token and layer six vectors of the hidden size (input and output of both norms, queries, what
@@ -135,6 +140,7 @@ def learner_memory(config: Config, shape: ModelShape) -> LearnerMemory:
     """
     width, stage, ranks = BYTES[config.model.dtype], config.learner.zero_stage, config.learner.ranks
     trained = trained_parameters(config, shape)
+    weights = shape.parameters * width / (ranks if stage == 3 else 1)
     tokens = config.learner.micro_batch_tokens
     values = 6 * shape.hidden + 2 * shape.kv_heads * shape.head_dim + 3 * shape.intermediate
     layer = tokens * values * width
@@ -144,11 +150,12 @@ def learner_memory(config: Config, shape: ModelShape) -> LearnerMemory:
         activations = shape.layers * layer
     action_share = config.env.max_turn_tokens / (config.env.max_turn_tokens + config.env.observation_tokens)
     return LearnerMemory(
-        weights=shape.parameters * width / (ranks if stage == 3 else 1),
+        weights=weights,
         gradients=trained * 4 / (ranks if stage >= 2 else 1),
         optimizer=trained * 12 / ranks,
         activations=float(activations),
         logits=tokens * action_share * shape.vocab * width * 2,
+        reference=weights if config.grpo.kl and not config.learner.lora_rank else 0.0,
     )
 
 
@@ -224,9 +231,15 @@ def disk_bytes(config: Config, shape: ModelShape) -> dict[str, float]:
     return {
         "checkpoints": checkpoint * 3,  # sft and rl, and one more while one is being written
         "what GRPO goes on from": 2 * state_bytes(config, shape),  # one more while one is being written
-        "trajectories": float(episodes(config) * config.model.max_length * _BYTES_PER_EPISODE_TOKEN),
+        "trajectories": float(episodes(config) * config.model.max_length * _BYTES_PER_EPISODE_TOKEN + _learnt(config)),
         "metrics, data, report": 0.2e9,
     }
+
+
+def _learnt(config: Config) -> int:
+    """Bytes of the learner's log-probs, if every episode of training is sampled to its end and learnt from."""
+    tokens = config.grpo.steps * config.grpo.samples_per_step * config.model.max_length
+    return tokens * _BYTES_PER_LEARNT_TOKEN if config.tracking.token_logprobs else 0
 
 
 def state_bytes(config: Config, shape: ModelShape) -> float:

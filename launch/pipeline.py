@@ -29,6 +29,7 @@ from launch import preflight
 from launch.aside import aside
 from launch.checkpoints import Checkpoints, Standing
 from launch.eval import evaluate
+from launch.health import Health
 from launch.players import Players, start_players
 from launch.progress import MemoryMeter
 from launch.quality_page import examples, quality_reminder, render_quality, summary_lines
@@ -65,8 +66,10 @@ def run(config: Config, stages: Sequence[str]) -> RunDirectory:
             return run_dir
         memory = stack.enter_context(MemoryMeter())
         tracker = stack.enter_context(Tracker(config, run_dir.path))
-        pipeline = Pipeline(config, run_dir, tracker, base_model, stack)
+        health = stack.enter_context(Health(run_dir.path, lambda: tracker.last))
+        pipeline = Pipeline(config, run_dir, tracker, health, base_model, stack)
         for stage in pending:
+            health.stage = stage
             with run_dir.stage(stage) as result:
                 result |= getattr(pipeline, stage)()
                 result["peak_rss_gb"] = memory.peak_gb
@@ -81,12 +84,19 @@ class Pipeline:
     """
 
     def __init__(
-        self, config: Config, run_dir: RunDirectory, tracker: Tracker, base_model: Path, stack: ExitStack
+        self,
+        config: Config,
+        run_dir: RunDirectory,
+        tracker: Tracker,
+        health: Health,
+        base_model: Path,
+        stack: ExitStack,
     ) -> None:
         """`base_model` is a Hugging Face folder; `stack` owns the actors, which live until the command ends."""
         self._config = config
         self._run_dir = run_dir
         self._tracker = tracker
+        self._health = health
         self._base_model = base_model
         self._stack = stack
         self._log = TrajectoryLog(run_dir.path)
@@ -100,7 +110,9 @@ class Pipeline:
         tokenizer = AutoTokenizer.from_pretrained(self._base_model)
         folder = self._data_folder
         counts = aside(synthesize, self._config, self._knowledge, folder, tokenizer, policy=self._base_model)
-        return counts | {"tool_choice": aside(learn_tool_choice, self._config, self._knowledge, folder)}
+        chosen = aside(learn_tool_choice, self._config, self._knowledge, folder)
+        self._tracker.log_data([folder / "questions.jsonl", folder / "trajectories.jsonl"])
+        return counts | {"tool_choice": chosen}
 
     def quality(self) -> dict[str, Any]:
         """quality.json and quality.html beside the questions; the gates on stdout."""
@@ -124,6 +136,7 @@ class Pipeline:
 
         before_s = checkpoints.seconds
         self._with_learner("base", work, checkpoints)
+        self._tracker.log_checkpoint("sft", self._checkpoint("sft"))
         used = min(len(trajectories), self._config.sft.updates * self._config.sft.batch_trajectories)
         return {"trajectories": used, "updates": self._config.sft.updates, "before_s": before_s}
 
@@ -139,6 +152,7 @@ class Pipeline:
 
         before_s = checkpoints.seconds
         standing = self._with_learner("sft", work, checkpoints)
+        self._tracker.log_checkpoint("rl", self._checkpoint("rl"))
         return {"episodes": standing.episodes, "steps": standing.step, "before_s": before_s}
 
     def eval_base(self) -> dict[str, Any]:
@@ -181,6 +195,7 @@ class Pipeline:
     @cached_property
     def _ray(self) -> None:
         self._stack.enter_context(placement.session(self._config))
+        self._stack.enter_context(self._health.session())
         cache = Path(self._config.knowledge.cache).expanduser()
         require_shared({"model.path": self._base_model}, {"knowledge.cache": cache, "run_dir": self._run_dir.path})
 
@@ -189,7 +204,9 @@ class Pipeline:
         _ = self._ray
         selector = Selector.load(self._config.tool_choice_path) if self._config.uses_tool_choice else None
         playing = start_players(self._config, self._base_model, self._knowledge, selector=selector)
-        return self._stack.enter_context(playing)
+        players = self._stack.enter_context(playing)
+        self._stack.enter_context(self._health.listening(players.signs))
+        return players
 
     def _playing(self, checkpoint: str) -> Players:
         """The actors, with the weights of `checkpoint`."""
@@ -207,6 +224,7 @@ class Pipeline:
         _ = self._ray
         learner = LearnerGroup(self._config, model, alone=alone)
         try:
-            yield learner
+            with self._health.listening(learner.signs):
+                yield learner
         finally:
             learner.close()

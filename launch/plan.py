@@ -154,6 +154,7 @@ def _learner(config: Config, memory: LearnerMemory) -> Iterable[tuple[str, str]]
             "activations (estimate)": memory.activations,
             "logits (at most)": memory.logits,
         }
+        | ({"reference (grpo.kl)": memory.reference} if config.grpo.kl else {})
         | ({"CUDA, NCCL (estimate)": RUNTIME_GPU} if config.device == "cuda" else {})
     )
     if config.device == "cuda":
@@ -201,7 +202,8 @@ def _written(config: Config, shape: ModelShape) -> Iterable[tuple[str, str]]:
     yield "config.yaml", "these settings, resolved"
     yield "data/", f"questions and guided trajectories{f', in {config.data_path}' if config.out else ''}"
     yield "checkpoints/", "sft and rl, as Hugging Face folders"
-    yield "trajectories/", "every episode, one JSON line each"
+    learnt = "; *.tokens.jsonl: the learner's log-probs of those it learnt from" * config.tracking.token_logprobs
+    yield "trajectories/", f"every episode, one JSON line each{learnt}"
     yield (
         "checkpoints/state/",
         f"{_size(state_bytes(config, shape))} (12 bytes a trained parameter) every {config.checkpoint.every} GRPO "

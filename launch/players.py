@@ -5,14 +5,26 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
+from actors.meter import Reading
 from actors.pool import InferencePool
 from actors.reward import RewardService
 from actors.rollout import GroupOutcome, OpenTools, Play, RolloutWorkers
+from actors.signs import Sign
 from envs.toolbox import open_toolbox
 from envs.tools.selector import Selector
 from medrl.config import Config
 from medrl.seeds import derive_seed
+
+
+class Life(NamedTuple):
+    """An actor from a start to its end: one that is started again has another. `process` is 0 where the count is the
+    controller's own, and goes on."""
+
+    kind: str
+    name: str
+    process: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +34,19 @@ class Players:
     pool: InferencePool
     workers: RolloutWorkers
     reward: RewardService
+
+    def readings(self) -> dict[Life, Reading]:
+        """What engines and rollout workers have had under way; the engines' are a second old under `watched`."""
+        engines = {
+            Life("engine", name, pulse.process): pulse.work
+            for name, pulse in self.pool.pulses().items()
+            if pulse.process
+        }
+        return engines | {Life("rollout", name): each for name, each in self.workers.readings().items()}
+
+    def signs(self) -> dict[str, Sign]:
+        """Of all actors here, by name."""
+        return self.pool.signs() | self.workers.signs() | self.reward.signs()
 
     async def play(self, play: Play, seed: int) -> GroupOutcome:
         """The episodes of one question, with their rewards; those that could not be played or rated are outages."""

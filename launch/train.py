@@ -25,6 +25,7 @@ from launch.players import Players
 from launch.progress import Progress
 from launch.tracking import Tracker
 from launch.trajectories import LearntEpisode, TrajectoryLog
+from launch.usage import Usage
 from medrl.batch import train_samples
 from medrl.config import Config
 from medrl.metrics import rollout_metrics, staleness_metrics
@@ -59,7 +60,7 @@ class Trainer:
             CurriculumService.running(config, self.questions, standing.curriculum) as curriculum,
         ):
             async with Flow(config, self.players, curriculum, standing.buffer, progress.advance) as flow:
-                timer = StepTimer()
+                timer, usage = StepTimer(), Usage(self.players)
                 for step in range(standing.step, config.grpo.steps):
                     batch = await flow.take()
                     timer.lap("wait")
@@ -71,7 +72,7 @@ class Trainer:
                     await flow.advance(step + 1)
                     timer.lap("sync")
                     progress.expect((step + 1) / config.grpo.steps)  # refilled groups are more than were foreseen
-                    self._report(step, batch, learnt, stats | timer.metrics())
+                    self._report(step, batch, learnt, stats | timer.metrics() | usage.metrics())
                     standing = replace(
                         standing,
                         step=step + 1,
@@ -105,6 +106,7 @@ class Trainer:
         self.log.write(f"grpo-{step:04d}", batch.groups)
         if self.config.tracking.token_logprobs:
             self.log.write_learnt(f"grpo-{step:04d}", learnt)
+        self.tracker.log_episodes(batch.groups, step=step)
         metrics = rollout_metrics(batch.groups) | staleness_metrics(batch.groups, step) | stats
         self.tracker.log(metrics | {"rollout/outages": len(batch.outages)}, step=step, stage="grpo")
 

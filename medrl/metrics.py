@@ -45,7 +45,7 @@ GLOSSARY: dict[str, str] = {
     "actor/clipfrac_high": "those of them at the upper bound, in episodes above the baseline",
     "actor/dual_clipfrac": "share of action tokens at the bound grpo.dual_clip; absent without it",
     "actor/approx_kl": "KL(old ‖ new) of the policy, k3 estimate, nats a token; 0 or more",
-    "actor/kl_ref": "KL(policy ‖ the weights that GRPO started from), k3 estimate, nats a token; absent without grpo.kl",
+    "actor/kl_ref": "KL(policy ‖ weights that GRPO started from), k3 estimate, nats a token; absent without grpo.kl",
     "actor/lr": "learning rate",
     "actor/samples": "episodes that were learnt from",
     "actor/updates": "optimiser updates; the figures beside it are means over them",
@@ -53,6 +53,11 @@ GLOSSARY: dict[str, str] = {
     "actor/action_tokens": "those of them that the policy sampled",
     "actor/seconds": "wall time of an update, seconds",
     "actor/tokens_per_second": "tokens over seconds",
+    "perf/learner_idle": "share of a step's wall time in which the learner had nothing to learn from",
+    "perf/engine_busy": "share of a step's wall time in which an engine had a request, mean over engines",
+    "perf/engine_requests": "requests that an engine had on average over the step, those that waited in it among them",
+    "perf/worker_busy": "share of a step's wall time in which a rollout worker had an episode, mean over workers",
+    "perf/worker_episodes": "episodes that a worker had on average over the step, those that waited in it among them",
     "rollout_corr/logp_diff_mean": "mean over action tokens of |learner's - sampler's log-prob|, nats; absent, as all "
     "of rollout_corr, with grpo.ratio=coupled",
     "rollout_corr/kl": "KL(sampler ‖ learner), k3 estimate, nats a token; 0 or more",
@@ -60,8 +65,28 @@ GLOSSARY: dict[str, str] = {
     "rollout_corr/weight_mean": "mean over action tokens of the correction's weight; absent, as the next two, without",
     "rollout_corr/changed": "share of action tokens whose weight was capped, or set to 0",
     "rollout_corr/ess": "effective sample size of the weights, as a share of the action tokens (Kish 1965)",
+    "rollout/outages": "episodes of the step that infrastructure failed under; they are in no mean",
+    "curriculum/share/<hops>": "share of questions of so many hops that are drawn next",
+    "curriculum/pass_rate/<hops>": "pass rate at so many hops, older steps counting less",
+    "curriculum/epoch/<hops>": "times that all questions of so many hops have been drawn",
+    "timing_s/wait": "seconds of the step that the controller waited for its groups",
+    "timing_s/learn": "seconds of the step that the learner learnt",
+    "timing_s/sync": "seconds of the step until the engines had the new weights and the curriculum its pass rates",
+    "timing_s/checkpoint": "seconds that the checkpoint of the step before took; absent where there was none",
+    "timing_s/step": "wall time of the step, their sum",
+    "sync/seconds": "seconds until all engines had the new weights",
+    "sync/paused_s": "longest pause of an engine for them",
+    "sync/bytes": "size of the weights",
+    "sft/loss": "mean over the agent's tokens of their negative log-likelihood, nats",
+    "sft/lr": "learning rate",
+    "sft/grad_norm": "norm of the gradient, before clipping",
+    "sft/entropy": "mean over action tokens of the policy's entropy, nats",
+    "sft/tokens": "tokens of an update, prompt and observations included",
+    "sft/action_tokens": "those of them that are the agent's",
+    "sft/seconds": "wall time of an update, seconds",
+    "sft/tokens_per_second": "tokens over seconds",
 }
-"""Key -> meaning, in the order of display. <name> stands for each tool."""
+"""Key -> meaning, in the order of display. <name> stands for each tool, <hops> for each length of a chain."""
 
 
 def rollout_metrics(groups: Sequence[RolloutGroup], tools: Collection[str] = ()) -> dict[str, float]:

@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError
@@ -40,6 +40,15 @@ def to_jsonl(items: Iterable[Any]) -> str:
 def write_jsonl(path: Path, items: Iterable[Any]) -> None:
     """Write dataclass instances, one a line, atomically."""
     write_text(path, to_jsonl(items))
+
+
+def append_lines(path: Path) -> TextIO:
+    """Open `path` to append whole lines. A last one that was cut off, left by a crash, is removed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists():
+        with path.open("r+b") as file:
+            file.truncate(file.read().rfind(b"\n") + 1)
+    return path.open("a", encoding="utf-8")
 
 
 def write_json(path: Path, value: Any) -> None:

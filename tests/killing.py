@@ -50,7 +50,7 @@ class KillReport:
     @property
     def rollouts(self) -> list[list[Rollout]]:
         """Of each step, in order."""
-        return [list(read_jsonl(path, Rollout)) for path in sorted((self.run / "trajectories").glob("grpo-*.jsonl"))]
+        return [list(read_jsonl(path, Rollout)) for path in sorted((self.run / "trajectories").glob("grpo-????.jsonl"))]
 
     @property
     def trained(self) -> Counter[str]:

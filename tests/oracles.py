@@ -38,8 +38,11 @@ def surrogate(
     weight: Matrix | None = None,
     dual_clip: float | None = None,
     normaliser: float | None = None,
+    reference: Matrix | None = None,
+    kl: float = 0.0,
 ) -> float:
-    """PPO's clipped surrogate (arXiv:1707.06347 eq. 7), negated, token by token; `weight` of a correction."""
+    """PPO's clipped surrogate (arXiv:1707.06347 eq. 7), negated, token by token; `weight` of a correction. `kl` times
+    the estimate of arXiv:2402.03300 eq. 4, π_ref/π − log π_ref/π − 1, is added to each token as in its eq. 3."""
     sums, lengths = [], []
     for b in range(len(logp)):
         terms = []
@@ -52,6 +55,9 @@ def surrogate(
             if dual_clip is not None and advantage[b] < 0:
                 gain = max(gain, dual_clip * advantage[b])
             terms.append(-gain * (1.0 if weight is None else weight[b][t]))
+            if reference is not None:
+                odds = math.exp(reference[b][t]) / math.exp(logp[b][t])
+                terms[-1] += kl * (odds - math.log(odds) - 1)
         if terms:
             sums.append(sum(terms))
             lengths.append(len(terms))

@@ -1,7 +1,10 @@
 """The whole pipeline on a random tiny model and a made-up ontology: every stage and every kind of actor."""
 
 import json
+import re
+from itertools import compress
 from pathlib import Path
+from statistics import fmean
 
 import pytest
 import torch
@@ -9,7 +12,9 @@ from safetensors.torch import load_file
 
 from envs.tools.selector import CLASSES, Selector
 from launch import pipeline
+from launch.trajectories import LearntEpisode
 from medrl.config import Config, parse
+from medrl.metrics import GLOSSARY
 from medrl.records import read_jsonl
 from medrl.types import Rollout
 from tests.kisa import ontology
@@ -90,6 +95,9 @@ def test_every_stage_leaves_what_the_next_one_needs(tmp_path: Path) -> None:
     assert [line["step"] for line in steps] == [0, 1]
     assert all(line["rollout_corr/logp_diff_mean"] < 1e-3 for line in steps)  # float32 on both sides
 
+    known = {re.sub(r"tools/\w+", "tools/<name>", re.sub(r"/\d+$", "/<hops>", key)) for line in lines for key in line}
+    assert known - {"stage", "step", "time"} <= GLOSSARY.keys()
+
     for step in (0, 1):  # every sampled token names the policy that sampled it, and no other token does
         rollouts = list(read_jsonl(run / "trajectories" / f"grpo-{step:04d}.jsonl", Rollout))
         assert len(rollouts) == 8
@@ -98,6 +106,20 @@ def test_every_stage_leaves_what_the_next_one_needs(tmp_path: Path) -> None:
             assert sampled == {step}
             assert rollout.reward is not None
             assert all(step.choice is not None for step in rollout.steps if step.call and step.call.name in CLASSES)
+        learnt = list(read_jsonl(run / "trajectories" / f"grpo-{step:04d}.tokens.jsonl", LearntEpisode))
+        assert [(each.question_id, each.sample) for each in learnt] == [(r.question_id, r.sample) for r in rollouts]
+        for episode, rollout in zip(learnt, rollouts, strict=True):
+            sampler = list(compress(rollout.logprobs, rollout.action_mask))
+            assert len(episode.logprobs) == len(sampler)
+            assert fmean(abs(a - b) for a, b in zip(episode.logprobs, sampler, strict=True)) < 2e-3
+        for key in ("perf/engine_busy", "perf/worker_busy", "perf/learner_idle"):
+            assert 0.0 < steps[step][key] < 1.0
+        assert steps[step]["perf/worker_episodes"] > steps[step]["perf/worker_busy"]
+    health = json.loads((run / "health.json").read_text())
+    assert health["ended"] and {each["state"] for each in health["actors"]} == {"stopped"}
+    history = [json.loads(line) for line in (run / "health.jsonl").read_text().splitlines()]
+    engines = [line["actors"]["engine-0"] for line in history if "engine-0" in line["actors"]]
+    assert any(each["state"] == "alive" and each["rss_gb"] > 0.1 for each in engines)
     assert Selector.load(run / "data" / "tool_choice.json").decisions == 16 * 3  # two calls and an answer each
     assert all(each.state.facts for each in read_jsonl(run / "data" / "trajectories.jsonl", Rollout))
 

@@ -93,8 +93,8 @@ class GRPOConfig(Section):
     correction: CorrectionConfig = CorrectionConfig()
     kl: Annotated[float, Field(ge=0)] = Field(
         0.0,
-        description="weight of KL(policy ‖ weights that GRPO starts from) in the loss; 0: no such term (paper), and no "
-        "reference model in memory",
+        description="weight of KL(policy ‖ weights that GRPO starts from) in the loss, over all kept episodes, those "
+        "without advantage too; 0: no such term (paper), and no reference in memory",
     )
     overlong: Literal["keep", "mask"] = Field(
         "keep", description="mask: episodes cut off at model.max_length count in the baseline and are not learnt from"

@@ -98,6 +98,14 @@ class TrackingConfig(Section):
     project: str = "medrl"
     group: str | None = Field(None, description="what the run belongs to, in wandb; a sweep sets it")
     tags: tuple[str, ...] = Field((), description="words to find the run by, in wandb; a sweep sets them")
+    tables_every: Annotated[int, Field(ge=0)] = Field(
+        5, description="GRPO steps from one table of episodes to the next, in wandb; 0: none"
+    )
+    artifacts: Literal["none", "data", "all"] = Field(
+        "none",
+        description="in wandb: data: questions and guided trajectories, the files themselves; all: also where the "
+        "trained models are, with checksums, not the weights",
+    )
     token_logprobs: bool = Field(
         True,
         description="the learner's own log-probs of the tokens that it learns from, in trajectories/*.tokens.jsonl",

@@ -28,12 +28,18 @@ CASES: dict[str, tuple[dict[str, Any], bool]] = {
     "sequence_tis": ({"correction": {"kind": "sequence_tis", "cap": 1.5}, "aggregation": "token_mean"}, False),
     "icepop": ({"correction": {"kind": "icepop", "low": 0.6, "high": 1.6}}, True),
     "geometric": ({"correction": {"kind": "geometric", "low": 0.5, "high": 1.1}, "aggregation": "sequence_mean"}, True),
+    "kl": ({"kl": 0.3, "aggregation": "token_mean"}, True),
 }
 
 
 def old_logprobs(samples: list[TrainSample]) -> list[list[float]]:
     """Near what a random policy gives to each of 256 tokens, and not the sampler's."""
     return [[-math.log(256) + 0.3 * math.sin(i + len(s.token_ids)) for i in range(len(s.token_ids))] for s in samples]
+
+
+def ref_logprobs(samples: list[TrainSample]) -> list[list[float]]:
+    """Of a reference that is somewhere else again."""
+    return [[-math.log(256) + 0.5 * math.cos(i) for i in range(len(s.token_ids))] for s in samples]
 
 
 def case(grpo: dict[str, Any], old: bool) -> Case:
@@ -46,6 +52,8 @@ def case(grpo: dict[str, Any], old: bool) -> Case:
         "objective": "policy",
         "lr": 1e-3,
     } | ({"old_logprobs": old_logprobs(samples)} if old else {})
+    if "kl" in grpo:
+        arguments["ref_logprobs"] = ref_logprobs(samples)
     learner = {"micro_batch_tokens": 100, "max_grad_norm": 1e9, "threads": 1}
     config = {"name": "t", "model": {"dtype": "float32"}, "learner": learner, "grpo": grpo}
     return {"config": config, "calls": [["update", arguments]]}
@@ -80,6 +88,7 @@ def test_loss_is_that_of_the_oracle(found: dict[str, CaseResult], current: oracl
     old = current
     if given:
         old = [row + [0.0] * (len(mask[0]) - len(row)) for row in old_logprobs(samples)]
+    reference = [row + [0.0] * (len(mask[0]) - len(row)) for row in ref_logprobs(samples)] if "kl" in grpo else None
     coupled = grpo.get("ratio") == "coupled"
     weight = None
     if correction := grpo.get("correction"):
@@ -89,11 +98,13 @@ def test_loss_is_that_of_the_oracle(found: dict[str, CaseResult], current: oracl
         assert len(set(weights)) > 1  # or it would be no test
     expected = oracles.surrogate(
         current, sampler if coupled else old, batch.advantages.tolist(), mask, 0.2, 0.28,
-        grpo.get("aggregation", "sequence_sum"), weight, grpo.get("dual_clip"), grpo.get("normaliser"),
+        grpo.get("aggregation", "sequence_sum"), weight, grpo.get("dual_clip"), grpo.get("normaliser"), reference,
+        grpo.get("kl", 0.0),
     )  # fmt: skip
     for rank in found[name].calls:
         stats = rank[0]
         assert stats["loss"] == pytest.approx(expected, rel=1e-3, abs=1e-5)
+        assert ("kl_ref" in stats) is ("kl" in grpo)
         assert ("rollout_corr/kl" in stats) is not coupled  # it would be 0 by construction
         if weight is not None:
             assert stats["rollout_corr/weight_mean"] == pytest.approx(sum(weights) / len(weights), rel=1e-4)

@@ -27,6 +27,7 @@ from launch.footprint import (
 from medrl.config import Config, parse
 from medrl.errors import ConfigError
 from medrl.lora import add_adapters
+from medrl.sections.machines import TrackingConfig
 from tests.tiny import save_tiny
 
 SHAPE = ModelShape(
@@ -54,6 +55,16 @@ def test_zero_shares_out_over_four_ranks(stage: int, weights: float, gradients: 
     """1M parameters: 2 MB in bf16, 4 MB of float32 gradients, 12 MB of AdamW state; over 4 ranks by stage."""
     memory = learner_memory(config(learner={"ranks": 4, "zero_stage": stage}), SHAPE)
     assert (memory.weights, memory.gradients, memory.optimizer) == (weights, gradients, optimizer)
+
+
+@pytest.mark.parametrize(("stage", "reference"), [(0, 2e6), (2, 2e6), (3, 0.5e6)])
+def test_a_reference_is_a_copy_of_the_weights(stage: int, reference: float) -> None:
+    """1M parameters in bf16; over 4 ranks at stage 3. Below adapters the model itself is the reference."""
+    learner = {"ranks": 4, "zero_stage": stage}
+    off, on = (learner_memory(config(learner=learner, grpo={"kl": kl}), SHAPE) for kl in (0.0, 0.1))
+    assert (off.reference, on.reference) == (0.0, reference)
+    assert on.total == off.total + reference
+    assert learner_memory(config(learner=learner | {"lora_rank": 8}, grpo={"kl": 0.1}), SHAPE).reference == 0.0
 
 
 def test_activations_and_logits_by_hand() -> None:
@@ -98,7 +109,10 @@ def test_episodes_and_disk() -> None:
     assert episodes(small) == 59
     disk = disk_bytes(small, SHAPE)
     assert disk["checkpoints"] == 3 * 2e6
-    assert disk["trajectories"] == 59 * 1536 * 45
+    assert disk["trajectories"] == 59 * 1536 * 45 + 24 * 1536 * 8
+    assert disk_bytes(small.model_copy(update={"tracking": TrackingConfig(token_logprobs=False)}), SHAPE)[
+        "trajectories"
+    ] == (59 * 1536 * 45)
 
 
 def test_refilled_groups_are_counted_with() -> None:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,13 @@ def test_work_by_hand(tmp_path: Path) -> None:
         tmp_path, "grpo.groups_per_step=6", "grpo.group_size=4", "grpo.updates_per_batch=3", "grpo.train_per_group=2"
     )
     assert row(text, "GRPO, in all") == "5 steps, 120 episodes, 15 updates"
+
+
+def test_a_reference_shows_in_the_learners_memory(tmp_path: Path) -> None:
+    shape = replace(SHAPE, parameters=500_000_000)
+    off, on = (render_plan(load_recipe("quickstart", [f"grpo.kl={kl}"]), tmp_path, shape) for kl in (0, 0.05))
+    assert "reference (grpo.kl)" not in off
+    assert row(on, "reference (grpo.kl)") == "1.00 GB"
 
 
 def test_requests_to_language_models_by_hand(tmp_path: Path) -> None:
@@ -113,6 +121,7 @@ def test_the_quickstart_has_nothing_silly() -> None:
         (["grpo.warmup_steps=20"], "the full rate is never reached"),
         (["grpo.lr=0.001"], "above sft.lr"),
         (["grpo.divide_by_std=true"], "differ from the paper"),
+        (["grpo.kl=0.01"], "the paper has no KL term"),
         (["pool.max_sequences=30"], "3 waves"),
         (["learner.micro_batch_tokens=1000"], "below model.max_length"),
         (["learner.zero_stage=2"], "shares nothing out"),

@@ -44,3 +44,12 @@ def test_an_episode_without_reward_is_refused() -> None:
     group.rollouts[1].reward = None
     with pytest.raises(ValueError, match="score it before learning"):
         train_samples([group], GRPOConfig(group_size=2))
+
+
+def test_a_sample_names_its_episode() -> None:
+    groups = [group_of(fakes.question(), 0.0, 0.0, 1.0, 0.0)]
+    kept = train_samples(groups, GRPOConfig(group_size=4, train_per_group=2))
+    named = {(rollout.question_id, rollout.sample): rollout for rollout in groups[0].rollouts}
+    assert len(named) == 4 and len(kept) == 2
+    assert all(named[each.question_id, each.sample].token_ids is each.token_ids for each in kept)
+    assert sorted(named[each.question_id, each.sample].reward.total for each in kept) == [0.0, 1.0]  # type: ignore[union-attr]

@@ -190,10 +190,10 @@ def test_every_statistic_is_in_the_glossary() -> None:
     logp, old, rollout, advantages, mask = batch(0)
     out = policy_loss(
         logp, old, advantages, mask, **CLIP, aggregation="token_mean", rollout_logp=rollout, correction=TruncatedIS(),
-        dual_clip=3.0,
+        dual_clip=3.0, ref_logp=old,
     )  # fmt: skip
     means = reduce_stats([out.stats])
-    assert len(means) == 12 and means.keys() <= GLOSSARY.keys()
+    assert len(means) == 13 and means.keys() <= GLOSSARY.keys()
 
 
 @pytest.mark.contract("3 loss variants", "dual clip: a bad token's loss and gradient are bounded")
@@ -208,6 +208,90 @@ def test_dual_clip_bounds_what_a_bad_token_can_do() -> None:
     assert out.loss.item() == pytest.approx((3.0 - 1.28 + 1.2) / 3)
     assert logp.grad is not None and logp.grad[:2].tolist() == [[0.0], [0.0]] and logp.grad[2].item() > 0
     assert reduce_stats([out.stats])["actor/dual_clipfrac"] == pytest.approx(1 / 3)
+
+
+def reference_of(logp: Tensor, seed: int) -> Tensor:
+    generator = torch.Generator().manual_seed(1000 + seed)
+    return logp.detach() + 0.7 * torch.randn(logp.shape, generator=generator, dtype=torch.float64)
+
+
+@pytest.mark.contract("3 loss variants", "KL to a reference × aggregation × correction: loss of a scalar oracle")
+@pytest.mark.parametrize("aggregation", AGGREGATIONS)
+@pytest.mark.parametrize("kind", [None, *CORRECTIONS])
+@pytest.mark.parametrize("seed", range(4))
+def test_kl_term_equals_the_oracle(aggregation: Aggregation, kind: str | None, seed: int) -> None:
+    logp, old, rollout, advantages, mask = batch(seed)
+    reference = reference_of(logp, seed)
+    correction, low, high = CORRECTIONS[kind] if kind else (None, 0.0, 0.0)
+    normaliser = 5.0 if aggregation == "constant" else None
+    got = policy_loss(
+        logp, old, advantages, mask, **CLIP, aggregation=aggregation, rollout_logp=rollout, correction=correction,
+        dual_clip=1.5, normaliser=normaliser, ref_logp=reference, kl=0.3,
+    )  # fmt: skip
+    weight = oracles.weights(kind, old.tolist(), rollout.tolist(), mask.tolist(), low, high) if kind else None
+    want = oracles.surrogate(
+        logp.tolist(), old.tolist(), advantages.tolist(), mask.tolist(), 0.2, 0.28, aggregation, weight, 1.5,
+        normaliser, reference.tolist(), 0.3,
+    )  # fmt: skip
+    assert got.loss.item() == pytest.approx(want, rel=1e-12)
+    away = [r - p for r, p in zip(reference[mask].tolist(), logp[mask].tolist(), strict=True)]
+    assert reduce_stats([got.stats])["actor/kl_ref"] == pytest.approx(fmean(math.exp(x) - x - 1 for x in away))
+
+
+@pytest.mark.contract("1 exact gradient", "KL to a reference: gradient by autograd of the plain formula, float64")
+@pytest.mark.parametrize("aggregation", AGGREGATIONS)
+@pytest.mark.parametrize("seed", range(3))
+def test_gradient_of_the_kl_term_is_that_of_the_formula(aggregation: Aggregation, seed: int) -> None:
+    logp, old, _, advantages, mask = batch(seed)
+    reference = reference_of(logp, seed)
+    options: Any = {**CLIP, "aggregation": aggregation, "normaliser": 5.0}
+    policy_loss(logp, old, advantages, mask, **options, ref_logp=reference, kl=0.3).loss.backward()
+    plain = logp.detach().clone().requires_grad_()
+    without = policy_loss(plain, old, advantages, mask, **options).loss
+    odds = reference.exp() / plain.exp()
+    per_token = (odds - odds.log() - 1) * mask
+    rows = per_token.sum(dim=1)
+    lengths = mask.sum(dim=1)
+    term = {
+        "sequence_sum": rows.mean(),
+        "sequence_mean": (rows / lengths).mean(),
+        "token_mean": rows.sum() / lengths.sum(),
+        "constant": (rows / 5.0).mean(),
+    }[aggregation]
+    (without + 0.3 * term).backward()
+    assert logp.grad is not None and plain.grad is not None
+    assert torch.allclose(logp.grad, plain.grad, rtol=1e-10, atol=1e-14)
+    policy_only = logp.detach().clone().requires_grad_()
+    policy_loss(policy_only, old, advantages, mask, **options).loss.backward()
+    assert policy_only.grad is not None and not torch.allclose(logp.grad, policy_only.grad, rtol=1e-3)
+
+
+def test_without_a_kl_weight_the_reference_is_measured_and_changes_nothing() -> None:
+    logp, old, _, advantages, mask = batch(2)
+    options: Any = {**CLIP, "aggregation": "token_mean"}
+    found = []
+    for others in ({}, {"ref_logp": reference_of(logp, 2)}):
+        own = logp.detach().clone().requires_grad_()
+        out = policy_loss(own, old, advantages, mask, **options, **others)
+        out.loss.backward()
+        found.append((out, own.grad))
+    (plain, plain_grad), (measured, measured_grad) = found
+    assert plain.loss.item() == measured.loss.item() and torch.equal(plain_grad, measured_grad)
+    assert "kl_ref" not in plain.stats and measured.stats["kl_ref"] > 0
+    for bad, named in (({"kl": 0.1}, "needs ref_logp"), ({"kl": -1.0}, "kl=-1.0"), ({"kl": math.nan}, "kl=nan")):
+        with pytest.raises(ValueError, match=named):
+            policy_loss(logp, old, advantages, mask, **options, **bad)
+
+
+def test_a_policy_that_is_its_reference_is_not_pulled() -> None:
+    logp, _, _, _, mask = batch(3)
+    nothing = torch.zeros(6, dtype=torch.float64)
+    out = policy_loss(
+        logp, logp.detach(), nothing, mask, **CLIP, aggregation="sequence_sum", ref_logp=logp.detach(), kl=1.0
+    )
+    out.loss.backward()
+    assert out.loss.item() == 0.0
+    assert logp.grad is not None and not logp.grad.any()
 
 
 @pytest.mark.contract("1 exact gradient", "loss at ratio 1: gradient of E[log π·A]")
@@ -241,8 +325,9 @@ def test_micro_batches_sum_to_the_whole(aggregation: Aggregation, seed: int, cut
     """Loss, gradient and stats do not depend on how the batch is split, empty and all-masked parts included."""
     logp, old, rollout, advantages, mask = batch(seed)
     mask[4] = False
-    options = {**CLIP, "aggregation": aggregation, "correction": TruncatedIS(1.5), "normaliser": 7.0}
-    whole = policy_loss(logp, old, advantages, mask, rollout_logp=rollout, **options)
+    options = {**CLIP, "aggregation": aggregation, "correction": TruncatedIS(1.5), "normaliser": 7.0, "kl": 0.3}
+    reference = reference_of(logp, seed)
+    whole = policy_loss(logp, old, advantages, mask, rollout_logp=rollout, ref_logp=reference, **options)
     whole.loss.backward()
     assert logp.grad is not None
     gradient = logp.grad.clone()
@@ -258,6 +343,7 @@ def test_micro_batches_sum_to_the_whole(aggregation: Aggregation, seed: int, cut
             advantages[rows],
             mask[rows],
             rollout_logp=rollout[rows],
+            ref_logp=reference[rows],
             denominator=denominator,
             **options,
         )
@@ -273,10 +359,11 @@ def test_micro_batches_sum_to_the_whole(aggregation: Aggregation, seed: int, cut
 def test_masked_positions_never_touch_the_loss(aggregation: Aggregation, poison: float) -> None:
     logp, old, rollout, advantages, mask = batch(1)
     mask[5] = False
-    options = {**CLIP, "aggregation": aggregation, "correction": TruncatedIS(1.5), "normaliser": 7.0}
-    clean = policy_loss(logp, old, advantages, mask, rollout_logp=rollout, **options)
+    options = {**CLIP, "aggregation": aggregation, "correction": TruncatedIS(1.5), "normaliser": 7.0, "kl": 0.3}
+    reference = reference_of(logp, 1)
+    clean = policy_loss(logp, old, advantages, mask, rollout_logp=rollout, ref_logp=reference, **options)
     clean.loss.backward()
-    poisoned = [torch.where(mask, x.detach(), poison) for x in (logp, old, rollout)]
+    poisoned = [torch.where(mask, x.detach(), poison) for x in (logp, old, rollout, reference)]
     bad_logp = poisoned[0].requires_grad_()
     bad_advantages = advantages.clone()
     bad_advantages[5] = poison
@@ -286,6 +373,7 @@ def test_masked_positions_never_touch_the_loss(aggregation: Aggregation, poison:
         bad_advantages,
         mask,
         rollout_logp=poisoned[2],
+        ref_logp=poisoned[3],
         **options,
     )
     dirty.loss.backward()

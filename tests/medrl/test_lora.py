@@ -5,7 +5,7 @@ import torch
 from peft import LoraConfig, get_peft_model
 from transformers import PreTrainedModel
 
-from medrl.lora import Weight, add_adapters, weights
+from medrl.lora import Weight, add_adapters, weights, without_adapters
 from medrl.policy import ActionLogProbs
 from tests.medrl.test_policy import batch, llama, make, models, paths
 
@@ -86,3 +86,18 @@ def test_new_adapters_change_nothing_and_follow_the_seed() -> None:
     own = next(p for n, p in model.named_parameters() if "lora_A" in n)
     assert torch.equal(own, again)
     assert not torch.equal(own, other)
+
+
+@paths
+@models
+def test_without_its_adapters_it_is_the_model_below_and_afterwards_itself_again(build: object, ragged: bool) -> None:
+    model = adapted(build).train()
+    scorer = ActionLogProbs(model, ragged=ragged)
+    with torch.no_grad():
+        below = ActionLogProbs(make(build), ragged=ragged)(*batch(2)).logp  # type: ignore[arg-type]
+        whole = scorer(*batch(2)).logp
+        with without_adapters(model):
+            assert torch.equal(scorer(*batch(2)).logp, below)
+        assert torch.equal(scorer(*batch(2)).logp, whole) and not torch.equal(whole, below)
+    trained = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+    assert trained == {name for name, _ in model.named_parameters() if ".lora_" in name}
