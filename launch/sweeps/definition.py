@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import numpy as np
 import yaml
@@ -51,8 +51,8 @@ class Distribution(Section):
         """As Ray Tune has it."""
         for bounds, make in ((self.uniform, uniform), (self.loguniform, loguniform), (self.randint, randint)):
             if bounds is not None:
-                return make(*bounds)
-        return choice(list(self.choice or ()))
+                return cast(Domain, make(*bounds))
+        return cast(Domain, choice(list(self.choice or ())))
 
 
 class SweepFile(Section):

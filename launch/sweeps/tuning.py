@@ -158,7 +158,7 @@ def _environment() -> dict[str, str]:
     """This process's, less what Ray put there for its own workers: the job starts a session of its own."""
     ours = {key: value for key, value in os.environ.items() if not key.startswith(("RAY_", "TUNE_"))}
     ours.pop("OMP_NUM_THREADS", None)
-    return ours | {"PYTHONUNBUFFERED": "1", "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
+    return ours | {"PYTHONUNBUFFERED": "1"}
 
 
 @contextmanager
