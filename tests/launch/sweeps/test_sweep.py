@@ -18,8 +18,8 @@ from safetensors.torch import load_file
 
 from launch import pipeline
 from launch.sweeps.jobs import finished_stages
+from launch.sweeps.process import last_line, run_process
 from launch.sweeps.sweep import run_sweep
-from launch.sweeps.tuning import last_line, run_process
 from medrl.config import parse
 from medrl.errors import ConfigError, InfrastructureError
 from tests.launch.sweeps import fake_trial
