@@ -28,16 +28,20 @@ def run_process(config: dict[str, Any]) -> None:
     job = config["job"]
     log = Path(job["log"])
     log.parent.mkdir(parents=True, exist_ok=True)
-    with _slot(Path(job["slots"]), job["per_node"]) as cores, log.open("ab") as output:
-        process = subprocess.Popen(
+    # The pipe is never written to: it closes when this process ends, however that comes, and the job ends with it.
+    with (
+        _slot(Path(job["slots"]), job["per_node"]) as cores,
+        log.open("ab") as output,
+        subprocess.Popen(
             [*job["command"], job["file"], ",".join(map(str, cores))],
-            stdin=subprocess.PIPE,  # never written to: it closes when this process ends, however that comes
+            stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,
             cwd=job["cwd"],
             env=_environment(),
             start_new_session=True,
-        )
+        ) as process,
+    ):
         code = process.wait()
     if code not in (0, _USER_ERROR):
         raise InfrastructureError(f"exit code {code}: {last_line(log)}")

@@ -58,7 +58,8 @@ def _wait_until_free(folder: Path) -> None:
 
 def _end_with_stdin() -> None:
     def watch() -> None:
-        sys.stdin.buffer.read()
+        while os.read(0, 4096):  # not through sys.stdin, whose lock Python wants when it ends
+            pass
         os._exit(1)
 
     threading.Thread(target=watch, name="parent-watch", daemon=True).start()

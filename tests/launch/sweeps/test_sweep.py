@@ -117,25 +117,26 @@ def test_a_job_gets_cores_of_its_own_and_none_of_ray_s_environment(
         run_process({"job": described(tmp_path, "import os; os.kill(os.getpid(), 9)")})
 
 
-def test_a_trial_ends_when_who_started_it_does(tmp_path: Path) -> None:
-    job = tmp_path / "job.json"
+def start_trial(job: Path, work: str) -> "subprocess.Popen[bytes]":
     code = (
-        "import launch.sweeps.trial as trial, time, sys\n"
-        "trial.run_job = lambda path: (print('up', flush=True), time.sleep(60))\n"
-        "sys.exit(trial.main())"
+        f"import launch.sweeps.trial as trial, time, sys\ntrial.run_job = lambda path: {work}\nsys.exit(trial.main())"
     )
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, str(job), "0"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        cwd=ROOT,
-    )
-    assert process.stdin is not None and process.stdout is not None
-    assert process.stdout.readline() == b"up\n"
-    assert psutil.Process(process.pid).cpu_affinity() == [0]
-    process.stdin.close()
-    assert process.wait(30) == 1
-    process.stdout.close()
+    arguments = [sys.executable, "-c", code, str(job), "0"]
+    return subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT)
+
+
+def test_a_trial_ends_when_who_started_it_does(tmp_path: Path) -> None:
+    with start_trial(tmp_path, "(print('up', flush=True), time.sleep(60))") as process:
+        assert process.stdin is not None and process.stdout is not None
+        assert process.stdout.readline() == b"up\n"
+        assert psutil.Process(process.pid).cpu_affinity() == [0]
+        process.stdin.close()
+        assert process.wait(30) == 1
+
+
+def test_a_trial_ends_well_while_who_started_it_waits(tmp_path: Path) -> None:
+    with start_trial(tmp_path, "None") as process:
+        assert process.wait(60) == 0
 
 
 class Command:
