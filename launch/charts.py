@@ -11,11 +11,18 @@ from itertools import pairwise
 Point = tuple[float, float | None]
 """(step, value); None where the value is missing: the line breaks there."""
 
+Band = tuple[float, float, float, float]
+"""(step, value, low, high)."""
+
 WIDTH, HEIGHT = 340, 190
 _LEFT, _RIGHT, _TOP, _BOTTOM = 42, 10, 8, 34
 _LETTER = 7
 """Width of a letter of a label, at most about."""
 _DASHES = ("", "6 3", "2 3", "8 3 2 3")
+_COLOURS = (
+    "svg{background:#fff}text{font:11px system-ui,sans-serif;fill:#59636e}.label{font-size:12.5px;fill:#1b1f24}"
+    ".grid{stroke:#d5dae0}.axis-0{stroke:#59636e}.line{fill:none;stroke:#1f62c4;stroke-width:2}.bar,.dot{fill:#1f62c4}"
+)
 
 
 def line_chart(title: str, series: Mapping[str, Sequence[Point]], *, x: str, y: str, zero: bool = True) -> str:
@@ -66,21 +73,22 @@ def stacked_chart(title: str, series: Mapping[str, Sequence[Point]], *, x: str, 
 def interval_chart(
     title: str, rows: Sequence[tuple[str, float, float, float]], bounds: tuple[float, float] = (0.0, 1.0)
 ) -> str:
-    """A dot and its 95% interval for each (label, value, low, high), values within `bounds`."""
+    """A dot and its 95% interval for each (label, value, low, high), values within `bounds`. A 0 inside is marked."""
     if not rows:
         return _nothing(title)
+    shown = [0.0, 0.25, 0.5, 0.75, 1.0] if bounds == (0.0, 1.0) else ticks(*bounds)
     left, row_height, span = max(128, 10 + _LETTER * max(len(row[0]) for row in rows)), 22, WIDTH - 128 - 16
     height = row_height * len(rows) + 30
-    first, last = bounds
 
     def place(value: float) -> float:
-        return left + span * (value - first) / (last - first)
+        return left + span * (value - shown[0]) / (shown[-1] - shown[0])
 
     bottom = height - 22
     parts = [
-        f'<line class="grid" x1="{place(tick):.1f}" x2="{place(tick):.1f}" y1="4" y2="{bottom}"/>'
+        f'<line class="{"axis-0" if tick == 0 and tick != shown[0] else "grid"}" x1="{place(tick):.1f}" '
+        f'x2="{place(tick):.1f}" y1="4" y2="{bottom}"/>'
         f'<text class="tick" x="{place(tick):.1f}" y="{height - 8}" text-anchor="middle">{tick:g}</text>'
-        for tick in (first + (last - first) * quarter / 4 for quarter in range(5))
+        for tick in shown
     ]
     for index, (label, value, low, high) in enumerate(rows):
         middle = row_height * index + 16
@@ -91,6 +99,33 @@ def interval_chart(
         )
     described = "; ".join(f"{label} {value:.3f}, {low:.3f} to {high:.3f}" for label, value, low, high in rows)
     return _figure(title, described, "".join(parts), [], height=height, width=left + span + 16)
+
+
+def band_chart(title: str, points: Sequence[Band], *, x: str, y: str) -> str:
+    """A line and the band around it, values in [0, 1], so that several such charts can be compared."""
+    if not points:
+        return _nothing(title)
+    frame = _Frame([step for step, _, _, _ in points], [0.0, 1.0])
+    above = [f"{frame.x(step):.1f},{frame.y(high):.1f}" for step, _, _, high in points]
+    below = [f"{frame.x(step):.1f},{frame.y(low):.1f}" for step, _, low, _ in reversed(points)]
+    line = " ".join(f"{frame.x(step):.1f},{frame.y(value):.1f}" for step, value, _, _ in points)
+    dots = "".join(
+        f'<circle class="dot s0" cx="{frame.x(step):.1f}" cy="{frame.y(value):.1f}" r="2.5"/>'
+        for step, value, _, _ in points
+    )
+    body = (
+        f'<polygon class="bar s0" fill-opacity="0.18" points="{" ".join([*above, *below])}"/>'
+        f'<polyline class="line s0" points="{line}"/>{dots}'
+    )
+    described = _described(title, [(step, value) for step, value, _, _ in points])
+    return _figure(title, described, frame.axes(x) + body, [], unit=y)
+
+
+def standalone(figure: str) -> str:
+    """The picture of a figure as an SVG file of its own, with its colours; for figures without a legend."""
+    picture = figure[figure.index("<svg ") :].removesuffix("</figure>")
+    head, rest = picture.split(">", 1)
+    return f'{head} xmlns="http://www.w3.org/2000/svg"><style>{_COLOURS}</style>{rest}\n'
 
 
 def count_chart(title: str, counts: Mapping[str, int], unit: str = "questions") -> str:

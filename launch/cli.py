@@ -3,14 +3,14 @@
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 
-from launch.commands import ask, corpora, dashboard, exchange, planning, report, review, stages
+from launch.commands import ask, corpora, dashboard, exchange, planning, report, review, stages, sweep
 from medrl.errors import InfrastructureError, UserError, cause_of
 
 #: In the order in which `medrl --help` lists them.
-_GROUPS = (stages, planning, report, dashboard, ask, review, exchange, corpora)
+_GROUPS = (stages, sweep, planning, report, dashboard, ask, review, exchange, corpora)
 
 _DESCRIPTION = """\
 Train medical deep-research agents: synthesise questions and guided trajectories from a medical ontology,
@@ -28,6 +28,7 @@ examples:
   medrl report runs/quickstart                     write report.html again
   medrl dashboard runs/quickstart                  a live page of it, while it runs and after
   medrl review runs/quickstart                     rate its episodes, for reward.ratings to learn from
+  medrl sweep reward_weights --plan                what a comparison of settings would do; without --plan, does it
   medrl export qa medical --to qa.jsonl            its questions in the format of MedResearcher-R1
   medrl import qa qa.jsonl --to data/theirs        and back
   medrl count pubmed/*.xml.gz                      how rare entities are in a corpus, for knowledge.frequencies
@@ -40,12 +41,17 @@ Work that was interrupted goes on where it stopped: give the same command again.
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command. Returns the exit code: 0; 1 infrastructure failed; 2 the user can mend it; 130 interrupted."""
+    """Run one command. Returns the exit code of `exit_code_of`."""
     options = _parser().parse_args(arguments)
-    _keep_to_loopback()
+    keep_to_loopback()
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # ours are enough; read when transformers is imported
+    return exit_code_of(lambda: options.run(options))
+
+
+def exit_code_of(work: Callable[[], object]) -> int:
+    """Do it; an error is one line on stderr. 0; 1 infrastructure failed; 2 the user can mend it; 130 interrupted."""
     try:
-        options.run(options)
+        work()
     except KeyboardInterrupt:
         return _complain("interrupted; the same command goes on where this one stopped", 130)
     except BrokenPipeError:  # the reader, `head` say, has seen enough
@@ -56,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _keep_to_loopback() -> None:
+def keep_to_loopback() -> None:
     """A Ray session of our own gets the loopback address and listens there alone.
 
     Ray reads this setting, made for desktops, when it is imported; the address in `ray.init` does not do it.

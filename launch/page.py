@@ -31,7 +31,8 @@ main > figure { max-width: 460px; margin-top: 18px; }
 .legend { display: flex; flex-wrap: wrap; gap: 2px 14px; font-size: 13px; color: var(--quiet); }
 .key { width: 22px; height: 10px; margin-right: 5px; }
 svg text { font: 11px system-ui, sans-serif; fill: var(--quiet); } svg .label { font-size: 12.5px; fill: var(--ink); }
-.grid { stroke: var(--line); stroke-width: 1; } .line { fill: none; stroke-width: 2; stroke-linejoin: round; }
+.grid { stroke: var(--line); stroke-width: 1; } .axis-0 { stroke: var(--quiet); }
+.line { fill: none; stroke-width: 2; stroke-linejoin: round; }
 line.s0, polyline.s0 { stroke: var(--c0); } .bar.s0, .dot.s0 { fill: var(--c0); }
 line.s1, polyline.s1 { stroke: var(--c1); } .bar.s1, .dot.s1 { fill: var(--c1); }
 line.s2, polyline.s2 { stroke: var(--c2); } .bar.s2, .dot.s2 { fill: var(--c2); }

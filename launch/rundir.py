@@ -28,10 +28,10 @@ class RunDirectory:
         """
         self.path = config.run_path
         self._locks = ExitStack()
-        self._locks.enter_context(_hold(self.path, "run_dir"))
+        self._locks.enter_context(hold(self.path, "run_dir"))
         if config.out:
             try:
-                self._locks.enter_context(_hold(config.data_path, "out"))
+                self._locks.enter_context(hold(config.data_path, "out"))
                 _own(config.data_path, self.path)
             except ConfigError:
                 self.close()
@@ -42,7 +42,7 @@ class RunDirectory:
             raise ConfigError(
                 f"{self.path} holds a run already: resume=auto goes on with it, run_dir=another/folder leaves it alone"
             )
-        if held.exists() and (changed := _difference(load(held), config)) is not None:
+        if held.exists() and (changed := difference(load(held), config)) is not None:
             self.close()
             raise ConfigError(
                 f"{self.path} holds a run with other settings ({changed}); "
@@ -98,7 +98,7 @@ class RunDirectory:
         return {name: stage["wall_s"] for name, stage in self.stages.items()}
 
 
-def _hold(folder: Path, key: str) -> IO[str]:
+def hold(folder: Path, key: str) -> IO[str]:
     """A lock on `folder`, let go when it is closed, or with the process. `key`: the setting that names the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     lock = (folder / ".lock").open("a")
@@ -146,7 +146,7 @@ _FREE: Any = {
 }
 
 
-def _difference(held: Config, asked: Config) -> str | None:
+def difference(held: Config, asked: Config) -> str | None:
     """The first section in which the two differ, for the message; None if they are equal but for `_FREE`."""
     before, after = held.model_dump(exclude=_FREE), asked.model_dump(exclude=_FREE)
     return next((name for name in before if before[name] != after[name]), None)

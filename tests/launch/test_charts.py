@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from launch.charts import HEIGHT, WIDTH, interval_chart, line_chart, stacked_chart, ticks
+from launch.charts import HEIGHT, WIDTH, band_chart, interval_chart, line_chart, stacked_chart, standalone, ticks
 
 VALUES = st.floats(-1e6, 1e6)
 
@@ -66,3 +66,31 @@ def test_names_are_escaped_and_described() -> None:
     chart = svg(figure)
     assert chart.attrib["aria-label"] == "a < b"
     assert "<i> 0.500, 0.400 to 0.600" in (chart.findtext("desc") or "")
+
+
+def test_intervals_of_differences_are_placed_around_a_marked_zero() -> None:
+    chart = svg(interval_chart("t", [("worse", -0.3, -0.5, -0.1), ("better", 0.2, 0.1, 0.3)], (-0.5, 0.3)))
+    (zero,) = [float(line.attrib["x1"]) for line in chart.findall("line") if line.attrib["class"] == "axis-0"]
+    worse, better = (float(dot.attrib["cx"]) for dot in chart.findall("circle"))
+    assert worse < zero < better
+    assert zero - worse == pytest.approx(1.5 * (better - zero), abs=0.2)
+    assert not [
+        line for line in svg(interval_chart("t", [("a", 0.5, 0.4, 0.6)])).findall("line") if "axis" in str(line)
+    ]
+
+
+def test_a_band_lies_around_its_line() -> None:
+    chart = svg(band_chart("t", [(0, 0.5, 0.4, 0.7), (1, 0.6, 0.6, 0.8)], x="step", y="u"))
+    (polygon,), (line,) = chart.findall("polygon"), chart.findall("polyline")
+    high0, high1, low1, low0 = points(polygon)
+    mid0, mid1 = points(line)
+    assert high0[1] < mid0[1] < low0[1] and high1[1] < mid1[1] == low1[1]
+    assert mid0[1] - high0[1] == pytest.approx(2 * (low0[1] - mid0[1]), abs=0.2)
+    assert "Nothing was logged" in band_chart("t", [], x="step", y="u")
+
+
+def test_a_figure_becomes_a_file_of_its_own() -> None:
+    figure = interval_chart("a < b", [("<i>", 0.5, 0.4, 0.6)])
+    alone = ElementTree.fromstring(standalone(figure))
+    assert alone.tag == "{http://www.w3.org/2000/svg}svg" and len(alone.findall("{*}circle")) == 1
+    assert "fill:#1f62c4" in (alone.findtext("{*}style") or "")
