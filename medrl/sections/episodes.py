@@ -26,7 +26,7 @@ class EnvConfig(Section):
 
 
 class RewardConfig(Section):
-    """r = task·r_task + expert·r_expert − efficiency·r_efficiency (spec: 1.0, 0.2, 0.1)."""
+    """r = task·r_task + expert·r_expert − efficiency·r_efficiency (paper: 1.0, 0.2, 0.1)."""
 
     task: Annotated[float, Field(ge=0)] = Field(1.0, description="weight of r_task: is the answer correct")
     expert: Annotated[float, Field(ge=0)] = Field(

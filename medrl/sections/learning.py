@@ -43,7 +43,7 @@ class CorrectionConfig(Section):
 
 
 class GRPOConfig(Section):
-    """The policy gradient: group-mean baseline, no division by std, no KL term (spec.md section 4)."""
+    """The policy gradient: group-mean baseline, no division by std, no KL term unless `kl` asks for it."""
 
     steps: Positive = Field(20, description="policy versions that are learnt, one a step")
     groups_per_step: Positive = Field(10, description="questions of one step")
@@ -154,7 +154,7 @@ class GRPOConfig(Section):
 class CurriculumConfig(Section):
     """Which hop counts to draw questions from, steered by their pass rates."""
 
-    enabled: bool = Field(True, description="false: hop counts are drawn as the questions have them")
+    enabled: bool = Field(True, description="false: all hop counts alike, and all questions")
     target: Fraction = Field(0.5, description="pass rate at which a question teaches most")
     decay: Fraction = Field(0.9, description="weight kept by older evidence at each step")
     floor: Fraction = Field(0.1, description="least share of any hop count")

@@ -1,0 +1,78 @@
+"""Runs what a page tells its reader to run, as the reader would: in a shell and a folder, with `medrl` on the path."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+from tests.pages import ROOT, Block
+
+_ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+/\S*")
+
+
+def _environment() -> dict[str, str]:
+    own = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
+    return {**os.environ, **own, "WANDB_MODE": "offline"}
+
+
+def run(block: Block, folder: Path, timeout_s: float) -> str:
+    """What its commands print; each must end well, within `timeout_s` all together."""
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", block.text],
+        cwd=folder,
+        env=_environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=timeout_s,
+        check=False,
+    )
+    assert done.returncode == 0, f"line {block.line}:\n{block.text}{done.stdout[-4000:]}"
+    return done.stdout
+
+
+def visit(block: Block, folder: Path, timeout_s: float) -> str:
+    """Start the one command, which serves; fetch the page at the address that it prints, and interrupt it. The page.
+
+    It gets a port of its own, so that the test needs none in particular.
+    """
+    command = f"exec {block.text.strip()} --port 0"
+    output = folder / "server.log"
+    with output.open("w") as log:
+        server = subprocess.Popen(
+            ["bash", "-c", command],
+            cwd=folder,
+            env=_environment() | {"PYTHONUNBUFFERED": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        address = _printed_address(server, output, timeout_s)
+        with urllib.request.urlopen(address, timeout=60) as answer:
+            assert answer.status == 200
+            page = answer.read().decode()
+        server.send_signal(signal.SIGINT)
+        server.wait(timeout=120)
+    finally:
+        if server.poll() is None:
+            os.killpg(server.pid, signal.SIGKILL)
+    assert server.returncode in (0, 130), output.read_text()[-4000:]
+    return page
+
+
+def _printed_address(server: subprocess.Popen[bytes], output: Path, timeout_s: float) -> str:
+    begun = time.monotonic()
+    while time.monotonic() - begun < timeout_s:
+        found = _ADDRESS.search(output.read_text())
+        if found:
+            return found[0]
+        assert server.poll() is None, output.read_text()[-4000:]
+        time.sleep(0.2)
+    raise AssertionError(f"no address in {timeout_s:g} s: {output.read_text()[-4000:]}")
