@@ -8,6 +8,7 @@ import sys
 import time
 import urllib.request
 from pathlib import Path
+from urllib.parse import urljoin
 
 from tests.pages import ROOT, Block
 
@@ -39,7 +40,7 @@ def run(block: Block, folder: Path, timeout_s: float) -> str:
 def visit(block: Block, folder: Path, timeout_s: float) -> str:
     """Start the one command, which serves; fetch the page at the address that it prints, and interrupt it. The page.
 
-    It gets a port of its own, so that the test needs none in particular.
+    A path behind "server" goes in place of the address's own. The command gets a port of its own, as any may be taken.
     """
     command = f"exec {block.text.strip()} --port 0"
     output = folder / "server.log"
@@ -55,7 +56,8 @@ def visit(block: Block, folder: Path, timeout_s: float) -> str:
         )
     try:
         address = _printed_address(server, output, timeout_s)
-        with urllib.request.urlopen(address, timeout=60) as answer:
+        path = block.remark.removeprefix("server").strip()
+        with urllib.request.urlopen(urljoin(address, path), timeout=60) as answer:
             assert answer.status == 200
             page = answer.read().decode()
         server.send_signal(signal.SIGINT)

@@ -1,15 +1,15 @@
 """docs/tutorial.md, done as it says: its files written, its commands run in order, in a fresh folder."""
 
+import gzip
 import json
 import re
-import shutil
 from pathlib import Path
 
 import pytest
 
 from medrl.records import read_jsonl
 from medrl.types import Question, Rollout
-from tests.pages import ROOT, Block, blocks
+from tests.pages import ROOT, blocks
 from tests.pubmed_dump import write_dump
 from tests.shells import run, visit
 
@@ -32,12 +32,12 @@ def test_the_page_leads_from_a_dump_to_an_agent(tmp_path: Path) -> None:
     dump = tmp_path / "pubmed"  # in place of what the reader fetches
     write_dump(dump, CITATIONS, files=2)
     for path in sorted(REAL.glob("*.xml")):
-        shutil.copy(path, dump)
+        (dump / f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes()))
     printed: dict[str, str] = {}
     for block in blocks(PAGE):
         if block.title:
             block.write(tmp_path)
-        elif block.kind == "bash" and block.remark == "server":
+        elif block.kind == "bash" and block.remark.startswith("server"):
             printed[block.text.strip()] = visit(block, tmp_path, LONGEST_S)
         elif block.kind == "bash":
             printed[block.text.strip()] = run(block, tmp_path, LONGEST_S)
@@ -54,7 +54,7 @@ def check(folder: Path, printed: dict[str, str]) -> None:
     assert said(output["medrl index"], r"index: ([\d,]+) documents") == documents
     first = next(line for line in output["medrl index"].splitlines() if line.startswith("[1]"))
     assert "Marfan syndrome" in first
-    assert "need" not in output["medrl plan"].partition("warnings")[2]  # what the machine lacks would be said there
+    assert "not on this machine" not in output["medrl plan"]
 
     run_path = folder / "runs" / "mine"
     questions = list(read_jsonl(run_path / "data" / "questions.jsonl", Question))
@@ -87,4 +87,3 @@ def test_the_page_names_a_file_for_each_that_it_uses() -> None:
         elif block.kind == "bash":
             assert set(re.findall(r"\S+\.yaml", block.text)) <= written, block
     assert written == {"mine.yaml"}
-    assert isinstance(next(iter(blocks(PAGE))), Block)
