@@ -65,6 +65,7 @@ def visit(block: Block, folder: Path, timeout_s: float) -> str:
     finally:
         if server.poll() is None:
             os.killpg(server.pid, signal.SIGKILL)
+            server.wait()
     assert server.returncode in (0, 130), output.read_text()[-4000:]
     return page
 
