@@ -6,7 +6,9 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urljoin
 
@@ -55,11 +57,8 @@ def visit(block: Block, folder: Path, timeout_s: float) -> str:
             start_new_session=True,
         )
     try:
-        address = _printed_address(server, output, timeout_s)
         path = block.remark.removeprefix("server").strip()
-        with urllib.request.urlopen(urljoin(address, path), timeout=60) as answer:
-            assert answer.status == 200
-            page = answer.read().decode()
+        page = _until(timeout_s, server, output, lambda: _fetched(output, path))
         server.send_signal(signal.SIGINT)
         server.wait(timeout=120)
     finally:
@@ -70,12 +69,26 @@ def visit(block: Block, folder: Path, timeout_s: float) -> str:
     return page
 
 
-def _printed_address(server: subprocess.Popen[bytes], output: Path, timeout_s: float) -> str:
+def _fetched(output: Path, path: str) -> str | None:
+    """The page, once there is an address and somebody listens there. An address is printed a moment before that."""
+    address = _ADDRESS.search(output.read_text())
+    if address is None:
+        return None
+    try:
+        with urllib.request.urlopen(urljoin(address[0], path), timeout=60) as answer:
+            return str(answer.read().decode())
+    except urllib.error.HTTPError:
+        raise
+    except urllib.error.URLError:
+        return None
+
+
+def _until(timeout_s: float, server: subprocess.Popen[bytes], output: Path, look: Callable[[], str | None]) -> str:
     begun = time.monotonic()
     while time.monotonic() - begun < timeout_s:
-        found = _ADDRESS.search(output.read_text())
-        if found:
-            return found[0]
+        page = look()
+        if page is not None:
+            return page
         assert server.poll() is None, output.read_text()[-4000:]
         time.sleep(0.2)
-    raise AssertionError(f"no address in {timeout_s:g} s: {output.read_text()[-4000:]}")
+    raise AssertionError(f"no page in {timeout_s:g} s: {output.read_text()[-4000:]}")

@@ -47,7 +47,9 @@ def test_a_server_is_visited_at_its_address_and_ended(tmp_path: Path) -> None:
         visit(block(command, "server"), tmp_path, 60)
 
 
-@pytest.mark.parametrize("command", ["exit 3", "echo http://127.0.0.1:1/; exit 0", "sleep 60"])
+@pytest.mark.parametrize(
+    "command", ["exit 3", "echo http://127.0.0.1:1/; exit 0", "echo http://127.0.0.1:1/; sleep 60", "sleep 60"]
+)
 def test_what_does_not_serve_is_noticed(command: str, tmp_path: Path) -> None:
     (tmp_path / "server.sh").write_text(command)
     with pytest.raises((AssertionError, OSError)):
