@@ -63,8 +63,9 @@ def commands(page: Path) -> Iterator[list[str]]:
     """The arguments of each `medrl …` that the page writes out whole: a line of a block, or more than a name in
     backquotes. What stands behind it, after blanks or a #, is a remark."""
     text = page.read_text(encoding="utf-8").replace("\\\n", " ")
-    lines = [line.strip() for line in text.splitlines() if re.match(r"(\s{4})?medrl [a-z]", line)]
+    indented = re.findall(r"^ {4}(medrl [a-z].*)$", text, re.MULTILINE)
+    fenced = re.findall(r"^(medrl [a-z].*)$", "".join(found["body"] for found in _FENCE.finditer(text)), re.MULTILINE)
     quoted = [each.replace("\n", " ") for each in re.findall(r"(?<!`)`(medrl [a-z][^`]* [^`]*)`", text)]
-    for each in [*lines, *quoted]:
+    for each in [*indented, *fenced, *quoted]:
         bare = _REMARK.sub("", each).rstrip(" &")
         yield shlex.split(re.split(r" [|>] ?", bare)[0])[1:]
