@@ -7,13 +7,14 @@ TORCH := torch==2.13.0+cpu
 TORCH_INDEX := https://download.pytorch.org/whl/cpu
 STAMP := $(VENV)/.installed
 
-.PHONY: help install quickstart test contract compare check format clean
+.PHONY: help install quickstart test contract compare docs check format clean
 
 help:
 	@echo "make quickstart   install, then train a small research agent and write its report"
 	@echo "make test         run the tests"
 	@echo "make contract     the tests that hold the design's rules, and a table of what they found"
 	@echo "make compare      our loss against TRL's; installs TRL into .compare/ first"
+	@echo "make docs         write docs/configuration.md again, from the code"
 	@echo "make check        lint, types, import rule"
 	@echo "make format       rewrite the code in one style"
 	@echo "make clean        remove caches; runs/ and .venv stay"
@@ -35,6 +36,9 @@ compare: $(STAMP) .compare/.installed
 .compare/.installed: requirements/compare.txt
 	$(PIP) install --no-deps --target .compare -r requirements/compare.txt
 	@touch $@
+
+docs: $(STAMP)
+	$(BIN)/medrl config > docs/configuration.md
 
 check: $(STAMP)
 	$(BIN)/ruff check .

@@ -36,8 +36,8 @@ class Config(Section):
     name: Annotated[
         str, Field(pattern=r"^\w[\w.-]*$", description="letters, digits, dots, dashes; no dot or dash first")
     ]
-    seed: int = 0
-    device: Literal["cpu", "cuda"] = "cpu"
+    seed: int = Field(0, description="of all that is drawn by chance; the same seed and settings give the same data")
+    device: Literal["cpu", "cuda"] = Field("cpu", description="what the policy is sampled and trained on")
     run_dir: str = Field("runs/{name}", description="where everything of this run is written")
     out: str = Field("", description="where synthesis writes questions and trajectories; empty: data/ in run_dir")
     resume: Literal["auto", "never"] = Field(

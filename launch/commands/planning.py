@@ -1,4 +1,4 @@
-"""plan, cluster: what a recipe would do, and the file that starts it elsewhere. Nothing is started."""
+"""plan, config, cluster: what a recipe would do and may hold, and the file that starts it elsewhere; nothing starts."""
 
 import argparse
 from typing import TYPE_CHECKING
@@ -15,6 +15,8 @@ def add(commands: "Commands") -> None:
     plan = commands.add_parser("plan", help=purpose, description=purpose)
     plan.set_defaults(run=_plan)
     add_recipe(plan)
+    purpose = "print every setting there is: values, default, meaning, as Markdown"
+    commands.add_parser("config", help=purpose, description=purpose).set_defaults(run=_config)
     cluster = commands.add_parser(
         "cluster",
         help="print the file that starts a recipe on a cluster: Slurm, Kubernetes or a Ray job",
@@ -33,6 +35,12 @@ def _plan(options: argparse.Namespace) -> None:
 
     config = load_recipe(options.recipe, options.settings)
     print(render_plan(config, *planned_shape(config)), end="")
+
+
+def _config(_: argparse.Namespace) -> None:
+    from launch.reference import reference
+
+    print(reference(), end="")
 
 
 def _cluster(options: argparse.Namespace) -> None:

@@ -19,14 +19,14 @@ class EndpointConfig(Section):
     """A language model behind an OpenAI-compatible chat endpoint. The key itself is never a setting."""
 
     url: str = Field(description="ends before /chat/completions, e.g. http://127.0.0.1:8000/v1")
-    model: Annotated[str, Field(min_length=1)]
+    model: str = Field(min_length=1, description="its name, as the endpoint calls it")
     timeout_s: Seconds = Field(60.0, description="one attempt, from connecting to the last byte")
     attempts: Positive = Field(4, description="tries at one request, before its item is set aside")
     backoff_s: Annotated[float, Field(ge=0)] = Field(
         1.0, description="wait before the second attempt, doubled each time up to 60, half of it by chance"
     )
     concurrency: Positive = Field(8, description="requests under way at once")
-    temperature: Annotated[float, Field(ge=0)] = 0.7
+    temperature: Annotated[float, Field(ge=0)] = Field(0.7, description="of its sampling; 0: greedy")
     max_tokens: Positive = Field(1024, description="one reply, tokens")
     key_variable: str | None = Field(
         None,
@@ -75,5 +75,5 @@ class JudgeConfig(EndpointConfig):
     """The judge: one rating at temperature 0, short, of several episodes at once."""
 
     concurrency: Positive = Field(16, description="episodes judged at once")
-    temperature: Annotated[float, Field(ge=0)] = 0.0
+    temperature: Annotated[float, Field(ge=0)] = Field(0.0, description="of its sampling; 0: greedy")
     max_tokens: Positive = Field(256, description="one reply, tokens")

@@ -11,7 +11,7 @@ from medrl.sections.endpoint import EndpointConfig, JudgeConfig
 class EnvConfig(Section):
     """Limits of one episode."""
 
-    max_turns: Positive = 8
+    max_turns: Positive = Field(8, description="turns of the policy, the answer among them")
     max_mistakes: Positive = Field(
         3, description="malformed turns and refused calls in a row; who has made as many goes on making them"
     )
@@ -26,11 +26,15 @@ class EnvConfig(Section):
 
 
 class RewardConfig(Section):
-    """r = task·r_task + expert·r_expert − efficiency·r_efficiency (spec: 1.0, 0.2, 0.1)."""
+    """r = task·r_task + expert·r_expert − efficiency·r_efficiency (paper: 1.0, 0.2, 0.1)."""
 
-    task: Annotated[float, Field(ge=0)] = 1.0
-    expert: Annotated[float, Field(ge=0)] = 0.2
-    efficiency: Annotated[float, Field(ge=0)] = 0.1
+    task: Annotated[float, Field(ge=0)] = Field(1.0, description="weight of r_task: is the answer correct")
+    expert: Annotated[float, Field(ge=0)] = Field(
+        0.2, description="weight of r_expert: how well was it found and shown"
+    )
+    efficiency: Annotated[float, Field(ge=0)] = Field(
+        0.1, description="weight of r_efficiency, which is taken off: calls that brought nothing"
+    )
     judge: JudgeConfig | None = Field(
         None, description="endpoint for r_expert: give url and model; null: the built-in rubric"
     )
@@ -56,7 +60,7 @@ class RewardConfig(Section):
 class RolloutConfig(Section):
     """Rollout workers: processes that run the tool environment."""
 
-    workers: Positive = 1
+    workers: Positive = Field(1, description="processes that play episodes")
     episodes_in_flight: Positive | None = Field(
         None, description="episodes under way at once; null: what the engines decode together. More if tools are slow"
     )
@@ -67,9 +71,11 @@ class RolloutConfig(Section):
 class EvalConfig(Section):
     """Evaluation on held-out questions."""
 
-    questions: Positive = 160
+    questions: Positive = Field(
+        160, description="held-out questions that each model plays, as far as there are so many"
+    )
     samples: Positive = Field(2, description="samples a question at the training temperature")
-    bootstrap: Positive = 10_000
+    bootstrap: Positive = Field(10_000, description="resamples behind an interval")
     models: list[EndpointConfig] = Field(
         [], description="other models that play benchmarks: `medrl eval RECIPE --on … --agent MODEL`"
     )

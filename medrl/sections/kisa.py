@@ -11,10 +11,10 @@ from medrl.sections.endpoint import EndpointConfig
 class KisaConfig(Section):
     """Synthesis of questions and guided trajectories."""
 
-    train_questions: Positive = 1200
-    heldout_questions: Positive = 160
-    min_hops: Positive = 2
-    max_hops: Positive = 4
+    train_questions: Positive = Field(1200, description="questions to train on, each with a guided trajectory")
+    heldout_questions: Positive = Field(160, description="questions of diseases and genes that training never sees")
+    min_hops: Positive = Field(2, description="fewest hops of a question")
+    max_hops: Positive = Field(4, description="most hops of a question")
     rare_percentile: Annotated[float, Field(gt=0, le=100)] = Field(
         25.0,
         description="seeds: entities at or below this percentile of corpus frequency; of no effect where "

@@ -10,14 +10,14 @@ from medrl.sections.base import Fraction, Positive, Section
 class SFTConfig(Section):
     """Supervised fine-tuning on guided trajectories, negative log-likelihood of the agent's own tokens."""
 
-    updates: Positive = 60
-    batch_trajectories: Positive = 8
-    lr: Annotated[float, Field(gt=0)] = 3e-4
+    updates: Positive = Field(60, description="optimiser updates")
+    batch_trajectories: Positive = Field(8, description="trajectories of one update")
+    lr: Annotated[float, Field(gt=0)] = Field(3e-4, description="highest learning rate; it falls to 0 along a cosine")
     balanced: bool = Field(
         True, description="each batch holds its share of every task (`kisa.tasks`); false: trajectories in any order"
     )
-    warmup_fraction: Fraction = 0.05
-    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    warmup_fraction: Fraction = Field(0.05, description="share of the updates in which the learning rate rises")
+    weight_decay: Annotated[float, Field(ge=0)] = Field(0.01, description="of AdamW")
 
 
 class CorrectionConfig(Section):
@@ -45,9 +45,9 @@ class CorrectionConfig(Section):
 class GRPOConfig(Section):
     """The policy gradient: group-mean baseline, no division by std, no KL term unless `kl` asks for it."""
 
-    steps: Positive = 20
-    groups_per_step: Positive = 10
-    group_size: Positive = 8
+    steps: Positive = Field(20, description="policy versions that are learnt, one a step")
+    groups_per_step: Positive = Field(10, description="questions of one step")
+    group_size: Positive = Field(8, description="episodes of one question")
     train_per_group: Positive | None = Field(
         None, description="episodes of a group that are learnt from, those whose rewards vary most; null: all (paper)"
     )
@@ -71,14 +71,22 @@ class GRPOConfig(Section):
         0, description="groups more a step, at most, in place of those that teach nothing (DAPO's dynamic sampling)"
     )
     updates_per_batch: Positive = Field(1, description="optimiser updates made from one step's rollouts")
-    temperature: Annotated[float, Field(gt=0)] = 1.0
-    lr: Annotated[float, Field(gt=0)] = 5e-5
-    warmup_steps: Annotated[int, Field(ge=0)] = 0
-    weight_decay: Annotated[float, Field(ge=0)] = 0.0
-    baseline: Literal["mean", "leave_one_out"] = "mean"
-    divide_by_std: bool = False
-    clip_low: Annotated[float, Field(gt=0, le=1)] = 0.2
-    clip_high: Annotated[float, Field(gt=0)] = 0.28
+    temperature: Annotated[float, Field(gt=0)] = Field(
+        1.0, description="of sampling in training, and of sampled evaluation"
+    )
+    lr: Annotated[float, Field(gt=0)] = Field(5e-5, description="learning rate, constant after the warm-up")
+    warmup_steps: Annotated[int, Field(ge=0)] = Field(0, description="steps in which the learning rate rises")
+    weight_decay: Annotated[float, Field(ge=0)] = Field(0.0, description="of AdamW")
+    baseline: Literal["mean", "leave_one_out"] = Field(
+        "mean", description="what a reward is compared with: the group's mean (paper), or that of its other episodes"
+    )
+    divide_by_std: bool = Field(
+        False, description="advantages over the group's standard deviation, as GRPO was first written; paper: no"
+    )
+    clip_low: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.2, description="ratios of new to old probability count down to 1 − clip_low"
+    )
+    clip_high: Annotated[float, Field(gt=0)] = Field(0.28, description="and up to 1 + clip_high")
     dual_clip: Annotated[float, Field(gt=1)] | None = Field(
         None, description="bound on the ratio of bad episodes' tokens, e.g. 3 (arXiv:1912.09729); null: none"
     )
@@ -153,7 +161,7 @@ class GRPOConfig(Section):
 class CurriculumConfig(Section):
     """Which hop counts to draw questions from, steered by their pass rates."""
 
-    enabled: bool = True
+    enabled: bool = Field(True, description="false: all hop counts alike, and all questions")
     target: Fraction = Field(0.5, description="pass rate at which a question teaches most")
     decay: Fraction = Field(0.9, description="weight kept by older evidence at each step")
     floor: Fraction = Field(0.1, description="least share of any hop count")

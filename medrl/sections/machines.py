@@ -11,18 +11,18 @@ class ModelConfig(Section):
     """The policy to start from."""
 
     path: str = Field("smollm2-135m", description="`smollm2-135m` (the packaged default) or a Hugging Face folder")
-    dtype: Literal["bfloat16", "float32"] = "bfloat16"
+    dtype: Literal["bfloat16", "float32"] = Field("bfloat16", description="of the weights, sampled and trained")
     max_length: Positive = Field(1536, description="longest episode, tokens: prompt, actions and observations")
 
 
 class PoolConfig(Section):
     """The vLLM inference pool."""
 
-    engines: Positive = 1
+    engines: Positive = Field(1, description="copies of the policy that decode side by side")
     max_sequences: Positive = Field(80, description="sequences decoded together by one engine")
     kv_cache_gb: Annotated[float, Field(gt=0)] = Field(1.0, description="per engine on CPU")
-    gpu_memory_utilization: Fraction = 0.85
-    tensor_parallel: Positive = 1
+    gpu_memory_utilization: Fraction = Field(0.85, description="share of a GPU's memory that an engine takes")
+    tensor_parallel: Positive = Field(1, description="GPUs that share one engine, all on one node")
     enforce_eager: bool = Field(True, description="no compilation: starts in seconds, decodes somewhat slower")
     on_update: Literal["recompute", "keep"] = Field(
         "recompute",
@@ -31,8 +31,8 @@ class PoolConfig(Section):
     weight_transfer: Literal["files", "broadcast"] = Field(
         "files", description="files: shared memory, Ray objects to other nodes; broadcast: NCCL between GPUs"
     )
-    start_timeout_s: Seconds = 300.0
-    request_timeout_s: Seconds = 180.0
+    start_timeout_s: Seconds = Field(300.0, description="longest start of an engine, and of a rollout worker's tools")
+    request_timeout_s: Seconds = Field(180.0, description="longest wait for one completion, over all attempts")
     stuck_after_s: Seconds = Field(
         300.0,
         description="an engine without a sign of life, or with requests and none ended, is started again after this",
@@ -42,13 +42,17 @@ class PoolConfig(Section):
 class LearnerConfig(Section):
     """DeepSpeed."""
 
-    ranks: Positive = 1
-    zero_stage: Literal[0, 1, 2, 3] = 0
+    ranks: Positive = Field(1, description="processes that train together, one for each GPU")
+    zero_stage: Literal[0, 1, 2, 3] = Field(
+        0, description="what the ranks share out: 1 optimiser state, 2 gradients too, 3 weights too; 0: nothing"
+    )
     micro_batch_tokens: Positive = Field(
         8192, description="computed tokens in one forward and backward: on GPU with padding, on CPU without"
     )
-    max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
-    gradient_checkpointing: bool = False
+    max_grad_norm: Annotated[float, Field(gt=0)] = Field(1.0, description="gradients are scaled down to this norm")
+    gradient_checkpointing: bool = Field(
+        False, description="activations are computed again in the backward pass: less memory, more time"
+    )
     lora_rank: Annotated[int, Field(ge=0)] = Field(
         0, description="rank of adapters on all linear layers, trained in place of the weights; 0: the weights"
     )
@@ -57,7 +61,7 @@ class LearnerConfig(Section):
         1, description="GPU ranks that share each episode's tokens (Ulysses); must divide learner.ranks"
     )
     threads: Annotated[int, Field(ge=0)] = Field(0, description="CPU threads a rank; 0: all cores over the ranks")
-    step_timeout_s: Seconds = 900.0
+    step_timeout_s: Seconds = Field(900.0, description="longest step of the learner, before it counts as lost")
 
     @model_validator(mode="after")
     def _split(self) -> "LearnerConfig":
@@ -72,10 +76,10 @@ class LearnerConfig(Section):
 class ClusterConfig(Section):
     """What the machines of a GPU run have; `medrl plan` and `medrl cluster` go by it."""
 
-    nodes: Positive = 1
-    gpus_per_node: Positive = 8
+    nodes: Positive = Field(1, description="machines")
+    gpus_per_node: Positive = Field(8, description="GPUs of one node")
     gpu_gb: Annotated[float, Field(gt=0)] = Field(80.0, description="memory of one GPU, 1e9 bytes")
-    cpus_per_node: Positive = 64
+    cpus_per_node: Positive = Field(64, description="CPU cores of one node")
     memory_gb: Annotated[float, Field(gt=0)] = Field(512.0, description="memory of one node, 1e9 bytes")
 
 
@@ -95,7 +99,7 @@ class TrackingConfig(Section):
     """Where metrics go beside metrics.jsonl."""
 
     wandb: bool = Field(True, description="offline unless WANDB_API_KEY is set")
-    project: str = "medrl"
+    project: str = Field("medrl", description="wandb's project")
     group: str | None = Field(None, description="what the run belongs to, in wandb; a sweep sets it")
     tags: tuple[str, ...] = Field((), description="words to find the run by, in wandb; a sweep sets them")
     tables_every: Annotated[int, Field(ge=0)] = Field(

@@ -15,7 +15,9 @@ class PagesConfig(Section):
     backoff_s: Annotated[float, Field(ge=0)] = Field(
         0.5, description="wait before the second attempt, doubled each time up to 60, half of it by chance"
     )
-    most_redirects: Annotated[int, Field(ge=0)] = 4
+    most_redirects: Annotated[int, Field(ge=0)] = Field(
+        4, description="redirects that are followed; each address is checked again"
+    )
     most_bytes: Positive = Field(10_000_000, description="longest page, as it was sent and unfolded")
     parse_s: Seconds = Field(10.0, description="to read its text, in a process of its own")
     parse_bytes: Positive = Field(500_000_000, description="memory of that process")
