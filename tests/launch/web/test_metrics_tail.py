@@ -51,6 +51,13 @@ def test_bad_lines_are_named(tmp_path: Path) -> None:
     assert "NaN" in metrics.problems[4].message
 
 
+def test_a_line_without_a_time_is_no_line(tmp_path: Path) -> None:
+    (tmp_path / "metrics.jsonl").write_text('{"stage":"sft","step":0}\n{"stage":"sft","step":0,"time":"noon"}\n')
+    metrics = MetricsTail(tmp_path)
+    assert metrics.since(0, 0)["lines"] == []
+    assert [(each.line, "time" in each.message) for each in metrics.problems] == [(1, True), (2, True)]
+
+
 def test_long_files_travel_in_pieces(tmp_path: Path) -> None:
     lines = [json.dumps({"stage": "grpo", "step": step}) + "\n" for step in range(MOST_LINES + 5)]
     (tmp_path / "metrics.jsonl").write_text("".join(lines))
