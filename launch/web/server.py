@@ -68,6 +68,7 @@ def serve(routes: Sequence[BaseRoute], port: int, greeting: str, path: str = "/"
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((HOST, port))
+        listener.listen()  # before the address is told: who asks at once waits, rather than being refused
     except OSError as error:
         listener.close()
         raise ConfigError(f"port {port} cannot be had ({error.strerror}): give another --port, or 0 for any") from error
