@@ -41,7 +41,8 @@ def test_a_replaced_file_is_sent_whole(tmp_path: Path) -> None:
 
 def test_bad_lines_are_named(tmp_path: Path) -> None:
     (tmp_path / "metrics.jsonl").write_bytes(
-        b'{"stage": "sft", "step": 0, "time": 1.5, "x": null}\n{"stage": "sft"}\nnot json\n[1]\n{"stage": 1, "step": 2}\n'
+        b'{"stage": "sft", "step": 0, "time": 1.5, "x": null}\n{"stage": "sft"}\nnot json\n[1]\n'
+        b'{"stage": 1, "step": 2}\n'
         b'{"stage": "sft", "step": 1, "x": NaN}\n\xff\n'
     )
     metrics = MetricsTail(tmp_path)
