@@ -146,7 +146,10 @@ class Dashboard:
                 "part": entries[0].part,
                 "question_id": entries[0].question_id,
                 "question": None if question is None else _QUESTION.dump_python(question, mode="json"),
-                "left_out": settings.learn_from == "mixed" and result_of(entries) is not Result.MIXED,
+                # A KL term bears on every episode.
+                "left_out": settings.learn_from == "mixed"
+                and not settings.kl
+                and result_of(entries) is not Result.MIXED,
                 "episodes": [
                     _ROLLOUT.dump_python(self._episode(entry), mode="json", exclude=_TOKEN_LISTS)
                     | {"tokens": entry.tokens, "action_tokens": entry.action_tokens, "correct": entry.correct}
