@@ -21,6 +21,8 @@ SFT_STEP, TRAINER_STEP = "sft/step", "trainer/step"
 EPISODES = "episodes"
 ROWS = 64
 """Episodes in a table, at most; whole groups."""
+FINISH_S = 600.0
+"""How long a finished command waits for its last upload; without a network it would for ever."""
 TRANSCRIPT = 2_000
 """Letters of an episode in it."""
 COLUMNS = (
@@ -101,6 +103,8 @@ class WandbRun:
                 x_disable_stats=True,
                 x_disable_machine_info=True,
                 x_save_requirements=False,
+                finish_timeout=FINISH_S,
+                finish_timeout_raises=True,
             ),
         )
 

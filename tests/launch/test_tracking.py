@@ -86,14 +86,24 @@ with Tracker(Config(name="t"), Path(sys.argv[1])) as tracker:
 """
 
 
-def test_a_run_outlives_the_loss_of_wandb(tmp_path: Path) -> None:
-    """Its process of its own may be killed where memory runs out. In a process apart: wandb does not begin another."""
+def ended(*arguments: str) -> str:
+    """What a Python process of its own said on stderr: in one that has lost wandb there is no other."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("WANDB")}
-    command = [sys.executable, "-c", OUTLIVES, str(tmp_path)]
-    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
-    assert ended.returncode == 0, ended.stderr
-    assert ended.stderr.count("wandb is lost") == 1
+    command = [sys.executable, *arguments]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+def test_a_run_outlives_the_loss_of_wandb(tmp_path: Path) -> None:
+    """Its process may be killed where memory runs out."""
+    assert ended("-c", OUTLIVES, str(tmp_path)).count("wandb is lost") == 1
     assert [line["step"] for line in lines(tmp_path)] == [0, 1, 2, 3]
+
+
+def test_a_server_that_goes_away_does_not_hold_the_run_at_its_end(tmp_path: Path) -> None:
+    assert "wandb is lost (Timed out" in ended("-m", "tests.launch.wandb_server", str(tmp_path))
+    assert [line["step"] for line in lines(tmp_path)] == [0, 1]
 
 
 def test_a_wandb_that_cannot_be_begun_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
