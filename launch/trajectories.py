@@ -34,7 +34,8 @@ class LearntEpisode:
 
 
 class TrajectoryLog:
-    """Writes a part at a time, whole or not at all; a part written again replaces the old one."""
+    """Writes a part at a time, whole or not at all; a part written again replaces the old one, which takes what was
+    learnt from it along."""
 
     def __init__(self, run_path: Path) -> None:
         self._folder = run_path / "trajectories"
@@ -42,14 +43,18 @@ class TrajectoryLog:
     def write(self, part: str, groups: Sequence[RolloutGroup]) -> Path:
         """Write the groups' episodes as `<part>.jsonl`; returns its path."""
         path = self._folder / f"{part}.jsonl"
+        self._tokens(part).unlink(missing_ok=True)
         write_jsonl(path, _rollouts(groups))
         return path
 
     def write_learnt(self, part: str, learnt: Sequence[LearntEpisode]) -> Path:
         """Write `<part>.tokens.jsonl`, empty where nothing was learnt; returns its path."""
-        path = self._folder / f"{part}.tokens.jsonl"
+        path = self._tokens(part)
         write_jsonl(path, learnt)
         return path
+
+    def _tokens(self, part: str) -> Path:
+        return self._folder / f"{part}.tokens.jsonl"
 
 
 def _rollouts(groups: Iterable[RolloutGroup]) -> Iterable[object]:

@@ -7,11 +7,13 @@ endpoint. docs/wandb.md says what to make of it.
 
 import os
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from medrl.config import Config
+from medrl.errors import ConfigError
 from medrl.records import write_text
 from medrl.types import RolloutGroup
 
@@ -19,6 +21,8 @@ SFT_STEP, TRAINER_STEP = "sft/step", "trainer/step"
 EPISODES = "episodes"
 ROWS = 64
 """Episodes in a table, at most; whole groups."""
+FINISH_S = 600.0
+"""How long a finished command waits for its last upload; without a network it would for ever."""
 TRANSCRIPT = 2_000
 """Letters of an episode in it."""
 COLUMNS = (
@@ -50,10 +54,15 @@ FAMILIES = "sft reward rollout tools async actor rollout_corr curriculum timing_
 """What keys begin with."""
 
 
+class WandbLost(Exception):
+    """wandb takes nothing more: its process was killed, say, or its disk is full."""
+
+
 class WandbRun:
-    """One run directory's run; what a resumed command logs joins what was there."""
+    """One run directory's run; what a resumed command logs joins what was there. Every method raises WandbLost."""
 
     def __init__(self, config: Config, run_path: Path) -> None:
+        """Raises ConfigError if wandb cannot be begun: a server that does not answer, a key that it does not know."""
         folder = run_path.resolve() / "wandb"
         folder.mkdir(exist_ok=True)
         os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
@@ -62,17 +71,28 @@ class WandbRun:
 
         self._wandb = wandb
         self._name = config.name
-        self._run: Any = wandb.init(
+        try:
+            with _taking():
+                self._run = self._begun(config, run_path, _run_id(folder / "run_id"))
+                self._define()
+        except WandbLost as error:
+            raise ConfigError(
+                f"wandb cannot be begun ({error}): take WANDB_API_KEY out of the environment, and the run is kept "
+                "offline, or give tracking.wandb=false"
+            ) from error
+
+    def _begun(self, config: Config, run_path: Path, run_id: str) -> Any:
+        return self._wandb.init(
             project=config.tracking.project,
             name=config.name,
             group=config.tracking.group,
             tags=list(config.tracking.tags),
-            id=_run_id(folder / "run_id"),
+            id=run_id,
             resume="allow",
             config=without_addresses(config.model_dump()),
             dir=str(run_path.resolve()),
             mode="online" if os.environ.get("WANDB_API_KEY") else "offline",
-            settings=wandb.Settings(
+            settings=self._wandb.Settings(
                 silent=True,
                 console="off",
                 save_code=False,
@@ -83,36 +103,42 @@ class WandbRun:
                 x_disable_stats=True,
                 x_disable_machine_info=True,
                 x_save_requirements=False,
+                finish_timeout=FINISH_S,
+                finish_timeout_raises=True,
             ),
         )
-        self._define()
 
     def log(self, values: Mapping[str, float], *, step: int, stage: str) -> None:
         """Metrics of one step."""
-        self._run.log({**values, SFT_STEP if stage == "sft" else TRAINER_STEP: step})
+        with _taking():
+            self._run.log({**values, SFT_STEP if stage == "sft" else TRAINER_STEP: step})
 
     def log_episodes(self, groups: Sequence[RolloutGroup], step: int) -> None:
         """A table of the first groups' episodes."""
-        table = self._wandb.Table(columns=COLUMNS, data=list(rows(groups, step)))
-        self._run.log({EPISODES: table, TRAINER_STEP: step})
+        with _taking():
+            table = self._wandb.Table(columns=COLUMNS, data=list(rows(groups, step)))
+            self._run.log({EPISODES: table, TRAINER_STEP: step})
 
     def log_files(self, kind: str, files: Iterable[Path]) -> None:
         """An artifact <run>-<kind> of type `kind`, with the files themselves, which must stay as they are."""
         artifact = self._wandb.Artifact(f"{self._name}-{kind}", type=kind)
-        for file in files:
-            artifact.add_file(str(file), policy="immutable", skip_cache=True)
-        self._run.log_artifact(artifact)
+        with _taking():
+            for file in files:
+                artifact.add_file(str(file), policy="immutable", skip_cache=True)
+            self._run.log_artifact(artifact)
 
     def log_folder(self, name: str, folder: Path) -> None:
         """An artifact <run>-<name> of type model: places, sizes and checksums of files in `folder`, not the files."""
         artifact = self._wandb.Artifact(f"{self._name}-{name}", type="model")
-        for file in sorted(path for path in folder.iterdir() if path.is_file()):
-            artifact.add_reference(file.resolve().as_uri())
-        self._run.log_artifact(artifact)
+        with _taking():
+            for file in sorted(path for path in folder.iterdir() if path.is_file()):
+                artifact.add_reference(file.resolve().as_uri())
+            self._run.log_artifact(artifact)
 
-    def close(self) -> None:
-        """Flush and close."""
-        self._run.finish()
+    def close(self, *, failed: bool) -> None:
+        """Flush and close. A run that `failed` is shown as such."""
+        with _taking():
+            self._run.finish(exit_code=int(failed))
 
     def _define(self) -> None:
         """Every key has the step of its stage. Families do not overlap: which of two globs wins is not settled."""
@@ -156,16 +182,28 @@ def rows(groups: Sequence[RolloutGroup], step: int) -> Iterable[list[Any]]:
 
 
 def without_addresses(settings: Any) -> Any:
-    """The settings but for `url`, and whatever else holds an address, in any section."""
-    if isinstance(settings, list):
-        return [without_addresses(value) for value in settings]
+    """The settings but for `url`, and whatever else holds an address, in any section or list."""
+    if isinstance(settings, list | tuple):
+        return [without_addresses(value) for value in settings if not _is_address(value)]
     if not isinstance(settings, dict):
         return settings
-    return {
-        key: without_addresses(value)
-        for key, value in settings.items()
-        if key != "url" and not (isinstance(value, str) and "://" in value)
-    }
+    return {key: without_addresses(each) for key, each in settings.items() if key != "url" and not _is_address(each)}
+
+
+def _is_address(value: Any) -> bool:
+    return isinstance(value, str) and "://" in value
+
+
+@contextmanager
+def _taking() -> Iterator[None]:
+    """Raises WandbLost where wandb fails, or the pipe to its process."""
+    from wandb.errors import Error
+    from wandb.sdk.mailbox import HandleAbandonedError, MailboxClosedError
+
+    try:
+        yield
+    except (Error, HandleAbandonedError, MailboxClosedError, OSError) as error:
+        raise WandbLost(" ".join(str(error).split()) or type(error).__name__) from error
 
 
 def _step_of(key: str) -> str:

@@ -63,11 +63,11 @@ def resampled(
     """`figure` of all items of all groups, and its 95% percentile interval over `n` resamples of whole groups.
 
     A group is a question: its items are not independent of one another. None where the figure is, or where it is in
-    more than half of the resamples.
+    more than half of the resamples; and of one group, whose resamples are all the same.
     """
     items = [list(groups[key]) for key in sorted(groups)]
     value = figure([item for group in items for item in group])
-    if value is None:
+    if value is None or len(items) < 2:
         return None
     found = []
     for _ in range(n):

@@ -188,7 +188,7 @@ def policy_loss(
             sums["weight_changed"] = changed_BT & action_mask
     if ref_logp is not None:
         away_BT = torch.where(action_mask, ref_logp.detach(), 0.0).to(dtype) - logp_BT
-        kl_BT = _k3(away_BT.clamp(-MAX_LOG_RATIO, MAX_LOG_RATIO))
+        kl_BT = _k3(away_BT.clamp(max=MAX_LOG_RATIO))  # however far below the policy's, the reference still pulls
         sums["kl_ref"] = kl_BT
         if kl:
             loss_BT = loss_BT + kl * kl_BT

@@ -7,9 +7,10 @@ is the rubric, and few ratings move it little. They minimise
 
     loss(w) = Σ_n c_n [log(1 + e^z_n) − y_n z_n] + ρ/2 |w − w_0|²,   z_n = w·(x_first,n − x_second,n)
 
-within bounds (`LOWER`, `UPPER`): no weight of evidence below a fifth of the rubric's, none of waste above 0. What is
-no feature cannot be paid for: length, the number of calls, how many sources are named. So ratings move emphasis, and
-cannot teach a policy to be paid without the work (tests/medrl/test_preferences.py).
+within bounds (`LOWER`, `UPPER`): no weight of evidence below a fifth of the rubric's, none of waste above 0, and none
+so far below that one wasted turn (a quarter) takes more than the least that all evidence is worth. What is no feature
+cannot be paid for: length, the number of calls, how many sources are named. So ratings move emphasis, and cannot teach
+a policy to be paid without the work, nor to leave it for fear of a slip (tests/medrl/test_preferences.py).
 """
 
 import math
@@ -43,7 +44,8 @@ PRIOR_SCALE = 4.0
 PRIOR: Vector = PRIOR_SCALE * np.array([SUPPORT_WEIGHT, CHAIN_WEIGHT, CITATION_WEIGHT, 0.0, 0.0, 0.0, 0.0, 0.0])
 PRIOR_PRECISION = 10.0
 """ρ: one comparison moves a weight by a tenth at most, against prior weights of 0.8 to 2."""
-LOWER: Vector = np.array([*(PRIOR[:3] / 5.0), 0.0, *([-np.inf] * 4)])
+_LEAST: Vector = PRIOR[:3] / 5.0
+LOWER: Vector = np.array([*_LEAST, 0.0, *([-WASTED_CALLS_AT_FULL_PENALTY * math.fsum(_LEAST)] * 4)])
 UPPER: Vector = np.array([*([np.inf] * 4), *([0.0] * 4)])
 FOLDS = 5
 

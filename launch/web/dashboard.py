@@ -141,12 +141,13 @@ class Dashboard:
         entries = self._members(request)
         settings = self._grpo()
         question = self._questions.get(entries[0].question_id)
+        mixed_alone = settings.learn_from == "mixed" and not settings.kl  # a KL term bears on every episode
         return JSONResponse(
             {
                 "part": entries[0].part,
                 "question_id": entries[0].question_id,
                 "question": None if question is None else _QUESTION.dump_python(question, mode="json"),
-                "left_out": settings.learn_from == "mixed" and result_of(entries) is not Result.MIXED,
+                "left_out": mixed_alone and result_of(entries) is not Result.MIXED,
                 "episodes": [
                     _ROLLOUT.dump_python(self._episode(entry), mode="json", exclude=_TOKEN_LISTS)
                     | {"tokens": entry.tokens, "action_tokens": entry.action_tokens, "correct": entry.correct}

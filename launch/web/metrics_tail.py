@@ -49,6 +49,8 @@ class MetricsTail:
             values = parse_json(line.text)
             if not isinstance(values["stage"], str) or not isinstance(values["step"], int):
                 raise ValueError("`stage` must be text and `step` a whole number")
+            if not isinstance(values["time"], int | float):
+                raise ValueError("`time` must be a number, unix seconds")
         except KeyError as error:
             self.problems.append(Problem("metrics.jsonl", line.number, f"{error} is missing"))
         except (ValueError, TypeError) as error:

@@ -79,6 +79,7 @@ def serve(
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((HOST, port))
+        listener.listen()  # before the address is told: who asks at once waits, rather than being refused
     except OSError as error:
         listener.close()
         raise ConfigError(f"port {port} cannot be had ({error.strerror}): give another --port, or 0 for any") from error

@@ -115,6 +115,14 @@ def test_the_file_beside_the_episodes_is_rounded_and_replaced_as_a_whole(tmp_pat
     assert path.read_text() == "" and list(path.parent.iterdir()) == [path]
 
 
+def test_an_older_attempt_at_a_step_leaves_no_log_probs_beside_the_new_episodes(tmp_path: Path) -> None:
+    log = TrajectoryLog(tmp_path)
+    log.write("grpo-0003", [])
+    path = log.write_learnt("grpo-0003", [])
+    log.write("grpo-0003", [])
+    assert not path.exists()
+
+
 def test_a_step_without_spread_updates_nothing() -> None:
     learner = OneWeight("sequence_sum")
     samples = train_samples([group_of(fakes.question(), 0.5, 0.5)], GRPOConfig(group_size=2))

@@ -2,6 +2,7 @@
 
 import json
 import socket
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from launch.tracking import Tracker
-from launch.wandb_run import COLUMNS, FAMILIES, ROWS, SUMMARIES, TRANSCRIPT, rows
+from launch.wandb_run import COLUMNS, FAMILIES, ROWS, SUMMARIES, TRANSCRIPT, rows, without_addresses
 from medrl.config import Config, parse
 from medrl.metrics import GLOSSARY
 from medrl.types import Step, ToolCall
@@ -148,3 +149,20 @@ def test_rows_are_whole_groups_and_a_long_transcript_is_cut() -> None:
     [row] = rows([replace(group, rollouts=(short,))], step=7)
     assert row[COLUMNS.index("transcript")] == "I look.\n> seen\nDone."
     assert row[COLUMNS.index("turns")] == 2
+
+
+@pytest.mark.parametrize("fault", [None, ValueError("no")])
+def test_a_command_that_failed_is_shown_as_such(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: Exception | None
+) -> None:
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    with suppress(ValueError), Tracker(config(), tmp_path):
+        if fault is not None:
+            raise fault
+    [left] = records(tmp_path, "exit")
+    assert left.exit_code == (0 if fault is None else 1)
+
+
+def test_addresses_are_left_out_wherever_they_stand() -> None:
+    settings = {"a": [{"url": "x", "m": 1}, "https://x.example", "y"], "b": ("s3://x", "z"), "c": "http://x", "d": 2}
+    assert without_addresses(settings) == {"a": [{"m": 1}, "y"], "b": ["z"], "d": 2}

@@ -47,3 +47,5 @@ def test_intervals_resample_questions_not_items() -> None:
     assert wide is not None
     assert (wide[2] - wide[1]) / 2 == pytest.approx(1.96 * np.std(range(300)) / np.sqrt(300), rel=0.1)
     assert resampled({"q": [(1.0, 1.0)]}, spearman, rng=rng, n=10) is None
+    # Of one question all resamples are the same; an interval without width would pretend that it is known.
+    assert resampled({"q": [(1.0, 1.0), (2.0, 3.0)]}, spearman, rng=rng, n=10) is None

@@ -266,6 +266,18 @@ def test_gradient_of_the_kl_term_is_that_of_the_formula(aggregation: Aggregation
     assert policy_only.grad is not None and not torch.allclose(logp.grad, policy_only.grad, rtol=1e-3)
 
 
+def test_the_reference_pulls_from_however_far() -> None:
+    """A sampled token that the reference would all but never give is what the term is there for."""
+    logp = torch.tensor([[-0.5, -0.5]], requires_grad=True)
+    mask, nothing = torch.ones(1, 2, dtype=torch.bool), torch.zeros(1)
+    policy_loss(
+        logp, logp.detach(), nothing, mask, **CLIP, aggregation="sequence_sum",
+        ref_logp=torch.tensor([[-3.0, -40.0]]), kl=1.0,
+    ).loss.backward()  # fmt: skip
+    assert logp.grad is not None
+    assert logp.grad[0].tolist() == pytest.approx([1 - math.exp(-2.5), 1.0])
+
+
 def test_without_a_kl_weight_the_reference_is_measured_and_changes_nothing() -> None:
     logp, old, _, advantages, mask = batch(2)
     options: Any = {**CLIP, "aggregation": "token_mean"}

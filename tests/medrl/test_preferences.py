@@ -168,6 +168,10 @@ def perverse() -> dict[str, LearntExpert]:
     waste_wins = [
         Comparison("q", np.array([0.0] * 4 + [float(i == j) for i in range(4)]), np.zeros(8), 1.0) for j in range(4)
     ] * 250
+    idle_wins = [
+        Comparison("q", np.zeros(8), np.array([1.0] * 3 + [0.0] + [float(i == j) for i in range(4)]), 1.0)
+        for j in range(4)
+    ] * 250
     fair = raters(np.array([3.0, 0.4, 2.0, 1.5, -1.0, -2.0, 0.0, -1.5]), 1000, seed=2)
     return {
         name: fit(pairs)
@@ -175,6 +179,7 @@ def perverse() -> dict[str, LearntExpert]:
             "tricks win": tricks_win,
             "wrong wins": wrong_wins,
             "waste wins": waste_wins,
+            "idle wins": idle_wins,
             "fair": fair,
         }.items()
     }
@@ -197,6 +202,14 @@ def test_no_rating_can_make_tricks_pay(taught: str) -> None:
         *steps, last = each.steps
         turned = replace(last, text=last.text.replace("<answer>FBN1", "<answer>FBN2"))
         assert total(expert, episode(*steps, turned)) <= wrong
+
+
+@pytest.mark.parametrize("kind", range(4))
+@pytest.mark.parametrize("taught", EXPERTS)
+def test_doing_nothing_is_never_better_than_the_work_with_one_slip(taught: str, kind: int) -> None:
+    slip = np.array([1.0] * 3 + [0.0] * 5)
+    slip[4 + kind] = 0.25
+    assert EXPERTS[taught].rate(slip) >= EXPERTS[taught].rate(np.zeros(8)) - 1e-12
 
 
 @pytest.mark.parametrize("taught", EXPERTS)

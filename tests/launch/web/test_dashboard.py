@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
+from launch.recipe import load_recipe
 from launch.run_files import read_metrics
 from launch.web.dashboard import Dashboard, routes
 from launch.web.server import application
-from medrl.records import read_jsonl
+from medrl.records import read_jsonl, write_text
 from medrl.types import Rollout
 from tests.launch.web.live_run import groups_of, log_step, write_live_run
 
@@ -75,6 +76,12 @@ def test_figures_of_a_part_are_those_of_its_episodes(client: TestClient, run: Pa
     assert tool["calls"] == len(calls)
     assert tool["error_rate"] == pytest.approx(sum(step.status == "mistake" for step in calls) / len(calls))
     assert tool["latency_p95"] == pytest.approx(np.quantile([step.latency_s for step in calls], 0.95))
+
+
+def test_with_a_kl_term_no_group_is_left_out(client: TestClient, run: Path) -> None:
+    config = load_recipe("quickstart", [f"run_dir={run}", "grpo.kl=0.1"])
+    write_text(run / "config.yaml", config.to_yaml())
+    assert not get(client, "/api/group?part=grpo-0001&question=q006")["left_out"]  # all four are wrong
 
 
 def test_a_group_brings_its_episodes_without_their_tokens(client: TestClient) -> None:

@@ -41,18 +41,26 @@ def test_a_replaced_file_is_sent_whole(tmp_path: Path) -> None:
 
 def test_bad_lines_are_named(tmp_path: Path) -> None:
     (tmp_path / "metrics.jsonl").write_bytes(
-        b'{"stage": "sft", "step": 0, "x": null}\n{"stage": "sft"}\nnot json\n[1]\n{"stage": 1, "step": 2}\n'
+        b'{"stage": "sft", "step": 0, "time": 1.5, "x": null}\n{"stage": "sft"}\nnot json\n[1]\n'
+        b'{"stage": 1, "step": 2}\n'
         b'{"stage": "sft", "step": 1, "x": NaN}\n\xff\n'
     )
     metrics = MetricsTail(tmp_path)
-    assert metrics.since(0, 0)["lines"] == [{"stage": "sft", "step": 0, "x": None}]
+    assert metrics.since(0, 0)["lines"] == [{"stage": "sft", "step": 0, "time": 1.5, "x": None}]
     assert [problem.line for problem in metrics.problems] == [2, 3, 4, 5, 6, 7]
     assert "'step' is missing" in metrics.problems[0].message
     assert "NaN" in metrics.problems[4].message
 
 
+def test_a_line_without_a_time_is_no_line(tmp_path: Path) -> None:
+    (tmp_path / "metrics.jsonl").write_text('{"stage":"sft","step":0}\n{"stage":"sft","step":0,"time":"noon"}\n')
+    metrics = MetricsTail(tmp_path)
+    assert metrics.since(0, 0)["lines"] == []
+    assert [(each.line, "time" in each.message) for each in metrics.problems] == [(1, True), (2, True)]
+
+
 def test_long_files_travel_in_pieces(tmp_path: Path) -> None:
-    lines = [json.dumps({"stage": "grpo", "step": step}) + "\n" for step in range(MOST_LINES + 5)]
+    lines = [json.dumps({"stage": "grpo", "step": step, "time": 1.5}) + "\n" for step in range(MOST_LINES + 5)]
     (tmp_path / "metrics.jsonl").write_text("".join(lines))
     metrics = MetricsTail(tmp_path)
     first = metrics.since(0, 0)

@@ -1,10 +1,14 @@
+import socket
+from typing import Any
+
 import pytest
+import uvicorn
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from launch.web.server import application
+from launch.web.server import application, serve
 
 
 async def answer(request: Request) -> PlainTextResponse:
@@ -43,3 +47,16 @@ def test_the_header_lists_the_pages_that_are_there() -> None:
     client = TestClient(application(routes), base_url="http://127.0.0.1:1234")
     assert client.get("/api/pages").json() == [{"path": "/", "name": "Dashboard"}, {"path": "/ask", "name": "Ask"}]
     assert client.get("/static/nav.js").headers["Content-Type"].startswith("text/javascript")
+
+
+def test_the_address_can_be_asked_as_soon_as_it_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(server: object, sockets: Any) -> None:
+        place = sockets[0].getsockname()
+        assert f"http://127.0.0.1:{place[1]}/ask " in capsys.readouterr().out
+        socket.create_connection(place, timeout=5).close()  # before the server has done anything
+        sockets[0].close()
+
+    monkeypatch.setattr(uvicorn.Server, "run", run)
+    serve([Route("/ask", answer)], 0, "ask", "/ask")

@@ -6,7 +6,7 @@ import { number } from "./format.js";
 
 const WIDTH = 350, HEIGHT = 184, LEFT = 48, RIGHT = 8, TOP = 8, BOTTOM = 22;
 const DASHES = ["", "6 3", "2 3", "8 3 2 3"];
-const MOST_POINTS = 600;
+const MOST_POINTS = 600, MOST_COLUMNS = 150;
 
 export class Chart {
   #series = [];
@@ -27,6 +27,7 @@ export class Chart {
   // `series`: [{name, points: [[step, value or null], ...]}]; null breaks a line.
   show(series) {
     this.#series = series.filter(({ points }) => points.some(([, value]) => value !== null));
+    if (this.stacked) this.#series = merged(this.#series);
     const values = this.stacked ? totals(this.#series) : this.#series.flatMap(({ points }) => points.map(([, y]) => y));
     const steps = this.#series.flatMap(({ points }) => points.map(([x]) => x));
     this.picture.replaceChildren();
@@ -121,6 +122,7 @@ class Frame {
     let low = kept.reduce((a, b) => Math.min(a, b), Infinity), high = kept.reduce((a, b) => Math.max(a, b), -Infinity);
     if (!kept.length) [low, high] = [0, 1];
     if (!log && (zero || stacked)) [low, high] = [Math.min(0, low), Math.max(0, high)];
+    if (zero && low === 0 && high === 0) high = 1; // what is never below 0 has no axis below it
     this.ticks = ticks(low, high);
     [this.low, this.high] = [this.ticks[0], this.ticks.at(-1)];
     const gap = this.steps.slice(1).reduce((least, step, at) => Math.min(least, step - this.steps[at]), Infinity);
@@ -172,6 +174,22 @@ export function smoothed(points, by) {
     if (value === null) return [step, null];
     [sum, weight] = [by * sum + value, by * weight + 1];
     return [step, sum / weight];
+  });
+}
+
+// Columns that are too many to be told apart become fewer, each the mean of steps beside each other; a step that does
+// not have a series counts as 0 in it.
+function merged(series) {
+  const steps = [...new Set(series.flatMap(({ points }) => points.map(([x]) => x)))].sort((a, b) => a - b);
+  const size = Math.ceil(steps.length / MOST_COLUMNS);
+  if (size < 2) return series;
+  return series.map(({ name, points }) => {
+    const found = new Map(points), means = [];
+    for (let at = 0; at < steps.length; at += size) {
+      const bucket = steps.slice(at, at + size);
+      means.push([bucket[0], bucket.reduce((sum, step) => sum + (found.get(step) ?? 0), 0) / bucket.length]);
+    }
+    return { name, points: means };
   });
 }
 

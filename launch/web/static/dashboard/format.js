@@ -11,7 +11,7 @@ export function number(value, digits = 4) {
 }
 
 export function share(value) {
-  if (value === 0) return "0";
+  if (value === 0) return "0%";
   return value === null || value === undefined ? "–" : `${(100 * value).toFixed(value < 0.1 && value > 0 ? 1 : 0)}%`;
 }
 

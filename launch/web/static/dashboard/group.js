@@ -48,7 +48,7 @@ export class Group {
     const { part, question_id: id, question, episodes, left_out: leftOut } = group;
     const turns = Math.max(...episodes.map(({ steps }) => steps.length));
     const side = h("div", { class: "side", tabindex: "0", "aria-label": "Episodes, side by side" });
-    const least = Math.min(...(lists ?? []).flatMap((list) => list.version.filter((version) => version !== null)));
+    const least = (lists ?? []).flatMap((list) => list.version).reduce((a, b) => (b === null || a < b ? a : b), Infinity);
     side.append(...episodes.map((episode, at) => this.#episode(episode, turns,
       lists && tokens(lists[at], overlay, this.app.about.settings?.clip, least))));
     const scored = episodes.filter(({ correct }) => correct !== null), passed = scored.filter(({ correct }) => correct).length;
@@ -147,7 +147,7 @@ function part(kind, name, text) {
 function state({ facts, hypotheses, paths }) {
   if (!facts.length && !hypotheses.length) return h("div", {});
   return h("details", { class: "turn" },
-    h("summary", {}, `State: ${facts.length} facts, ${hypotheses.length} hypotheses, ${paths.length} paths`),
+    h("summary", {}, `State: facts ${facts.length}, hypotheses ${hypotheses.length}, paths ${paths.length}`),
     h("ul", {}, facts.map(({ subject, predicate, object, source, turn: at }) =>
       h("li", {}, `${subject} — ${predicate} → ${object} `, h("small", {}, `${source}, turn ${at}`)))),
     h("ul", {}, hypotheses.map(({ name, status, reason, turn: at, probability }) => h("li", {}, h("b", {}, name),

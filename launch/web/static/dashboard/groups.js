@@ -27,7 +27,7 @@ export class Groups {
     this.form = h("form", { role: "search", "aria-label": "Filter groups", submit: (event) => event.preventDefault() },
       label("Search the episodes for words", q), label("Step or part", part), label("Result", result),
       label("Ending", ending), label("Tool called", tool), label("Hops", hops), label("Specialty", specialty),
-      label("Reward from", low), label("to", high), label("Calls, at least", calls),
+      label("Reward from", low), label("Reward to", high), label("Calls, at least", calls),
       h("button", { type: "button", click: () => url.set(Object.fromEntries(FILTERS.map((name) => [name, ""]))) }, "Clear"));
     this.count = h("p", { class: "quiet", role: "status" });
     this.list = h("ol", {});

@@ -78,7 +78,9 @@ async function poll() {
 function head({ working, standing, stages, indexed, problems, num_problems: count, now }) {
   const { stage, step, total, eta_s: eta, time } = standing;
   const words = [];
-  if (stage) {
+  if (!working && "report" in stages) {
+    words.push("all stages are done");
+  } else if (stage) {
     const reached = step === null ? "" : `, ${step}${total ? ` of ${total}` : ""} steps done`;
     words.push(stage in stages ? `${stage} is done` : `${stage}${reached}`);
     if (working && eta !== null) words.push(`about ${seconds(eta)} of it left`);

@@ -47,7 +47,7 @@ export class Tools {
     this.part.replaceChildren(option("", "all", part), ...Object.keys(figures.parts).map((name) => option(name, name, part)));
     const tools = Object.entries((part ? figures.parts[part] : figures.all)?.tools ?? {});
     tools.sort(([, a], [, b]) => b.calls - a.calls);
-    this.#table.replaceChildren(table(["tool", "calls", "mistakes", "known", "latency, median", "latency, p95"],
+    this.#table.replaceChildren(table(["tool", "calls", "mistakes", "answers known", "latency, median", "latency, p95"],
       tools.map(([name, each]) => [
         h("th", { scope: "row" }, h("a", { href: url.link({ tab: "groups", part, tool: name }) }, name)), number(each.calls),
         share(each.error_rate), share(each.cache_hit), seconds(each.latency_p50), seconds(each.latency_p95)])));
