@@ -1,6 +1,6 @@
 """Numbers as people write them, in English and Chinese, as a `medrl.normal.Quantity`.
 
-"about $1.2 million" -> 1200000 usd      "第三集" -> 3      "2.95百万吨" -> 2950000 t      "百分之四点五" -> 4.5 %
+"about $1.2 million" -> 1200000 usd      "第三集" -> 3      "3.7百万吨" -> 3700000 t        "百分之四点五" -> 4.5 %
 """
 
 import re

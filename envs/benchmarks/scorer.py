@@ -81,7 +81,7 @@ def _against_absence(said: str, options: Sequence[str]) -> Score:
 
 
 def _golds(item: Item) -> Iterator[str]:
-    """The gold answers: also both names of "玉竹 (又名萎蕤)", and those that slashes part."""
+    """The gold answers: also both names of "车前 (又名蛤蟆草)", and those that slashes part."""
     for gold in (item.answer, *item.aliases):
         yield gold
         also = _ALSO.fullmatch(gold.strip())

@@ -69,7 +69,7 @@ def test_a_judge_that_cannot_be_reached_is_no_verdict() -> None:
         (ITEM, "I do not know."),
         (ITEM, "Which syndrome?"),
         (Item("1", "b", "Which trial?", "NCT01234567"), "NCT01234568"),
-        (Item("1", "b", "When?", "Aug 13, 2027"), "Aug 14, 2027"),
+        (Item("1", "b", "When?", "Aug 19, 2027"), "Aug 20, 2027"),
         (Item("1", "b", "How many?", "120"), "12"),
         (Item("1", "b", "When?", "NA", is_na=True), "Aug 14, 2027"),
     ],

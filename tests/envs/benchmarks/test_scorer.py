@@ -83,13 +83,13 @@ def test_a_copy_of_the_question_is_no_answer() -> None:
 @pytest.mark.parametrize(
     ("said", "gold", "expected"),
     [
-        ("COMPANY: Astellas Pharma US, Inc.", "ASTELLAS", C),
-        ("COMPANY: Pfizer Inc", "ASTELLAS", X),
+        ("COMPANY: Eisai Pharma US, Inc.", "EISAI", C),
+        ("COMPANY: Pfizer Inc", "EISAI", X),
         ("Sun Pharmaceutical Industries Ltd", "SUN PHARM INDS", X),
-        ("COMPANY: unknown", "ASTELLAS", U),
+        ("COMPANY: unknown", "EISAI", U),
         ("Bristol-Myers Squibb Company", "BRISTOL MYERS SQUIBB", C),
-        ("The company is Astellas Pharma US Inc, approved Aug 2023.", "ASTELLAS", C),
-        ("Astellas Pharma US Inc or Pfizer", "ASTELLAS", X),
+        ("The company is Eisai Pharma US Inc, approved Aug 2023.", "EISAI", C),
+        ("Eisai Pharma US Inc or Pfizer", "EISAI", X),
     ],
 )
 def test_companies(said: str, gold: str, expected: Verdict) -> None:
@@ -109,30 +109,30 @@ def test_a_price_is_found_beside_its_ticker() -> None:
 @pytest.mark.parametrize(
     ("said", "gold", "question", "expected", "rule"),
     [
-        ("date: 09-01-2027", "Sep 1, 2027", "In MM-DD-YYYY format.", C, "date"),
-        ("date: 01-09-2027", "Sep 1, 2027", "In MM-DD-YYYY format.", X, "date"),
-        ("01-09-2027", "Sep 1, 2027", "In DD-MM-YYYY format.", C, "date"),
-        ("01-09-2027", "Sep 1, 2027", "When?", X, UNMATCHED),  # it could be either
-        ("2027", "Sep 1, 2027", "When?", X, UNMATCHED),
-        ("2028", "Sep 1, 2027", "When?", X, "date"),
-        ("September 2028", "Sep 1, 2027", "When?", X, "date"),
-        ("The patent runs until 1 September 2027.", "Sep 1, 2027", "When?", C, "date"),
-        ("From 1 May 2020 to 1 September 2027", "Sep 1, 2027", "When?", X, UNMATCHED),
-        ("2027年9月1日", "Sep 1, 2027", "When?", C, "date"),
+        ("date: 09-03-2027", "Sep 3, 2027", "In MM-DD-YYYY format.", C, "date"),
+        ("date: 03-09-2027", "Sep 3, 2027", "In MM-DD-YYYY format.", X, "date"),
+        ("03-09-2027", "Sep 3, 2027", "In DD-MM-YYYY format.", C, "date"),
+        ("03-09-2027", "Sep 3, 2027", "When?", X, UNMATCHED),  # it could be either
+        ("2027", "Sep 3, 2027", "When?", X, UNMATCHED),
+        ("2028", "Sep 3, 2027", "When?", X, "date"),
+        ("September 2028", "Sep 3, 2027", "When?", X, "date"),
+        ("The patent runs until 3 September 2027.", "Sep 3, 2027", "When?", C, "date"),
+        ("From 1 May 2020 to 3 September 2027", "Sep 3, 2027", "When?", X, UNMATCHED),
+        ("2027年9月3日", "Sep 3, 2027", "When?", C, "date"),
         ("NCT01234567, a phase 3 trial", "NCT01234567", "Which trial?", C, "identifier"),
         ("NCT01234568", "NCT01234567", "Which trial?", X, "identifier"),
         ("ORPHA:154700", "OMIM:154700", "Which id?", X, "identifier"),
         ("120 patients were enrolled.", "120", "How many?", C, "amount"),
         ("120 patients at 12 sites", "120", "How many?", X, UNMATCHED),
         ("Onset was at 18 days.", "18 months", "When?", X, UNMATCHED),
-        ("about 2,950,000吨", "295万吨", "多少？", C, "amount"),
-        ("300万吨", "295万吨", "多少？", X, UNMATCHED),  # near enough for a judge to look at
-        ("500万吨", "295万吨", "多少？", X, "amount"),
+        ("about 3,700,000吨", "370万吨", "多少？", C, "amount"),
+        ("380万吨", "370万吨", "多少？", X, UNMATCHED),  # near enough for a judge to look at
+        ("500万吨", "370万吨", "多少？", X, "amount"),
         ("€20", "$20", "What price?", X, UNMATCHED),
         ("没有参加", "没有", "她参加了吗？", C, "polarity"),
         ("参加了", "没有", "她参加了吗？", X, "polarity"),
         ("不清楚", "没有", "她参加了吗？", U, "abstention"),
-        ("玉竹", "萎蕤（又名玉竹）", "叫什么？", C, "name"),
+        ("蛤蟆草", "车前（又名蛤蟆草）", "叫什么？", C, "name"),
         ("John Smith", "Smith, John", "Which author?", C, "name"),
         ("Smith J", "John Smith", "Which author?", C, "name"),
         ("Smith R", "John Smith", "Which author?", X, UNMATCHED),
@@ -150,11 +150,11 @@ def test_rules(said: str, gold: str, question: str, expected: Verdict, rule: str
 )
 def test_absence_is_right_where_there_is_none_and_nowhere_else(said: str) -> None:
     assert verdict(said, "NA", na=True) is C
-    assert verdict(said, "Aug 13, 2027", "If there is none, respond with 'DATE: NA'.") is X
-    assert verdict(said, "Aug 13, 2027", "When?") is not C
+    assert verdict(said, "Aug 19, 2028", "If there is none, respond with 'DATE: NA'.") is X
+    assert verdict(said, "Aug 19, 2028", "When?") is not C
 
 
-@pytest.mark.parametrize("said", ["Aug 13, 2027", "NA Pharma Ltd", "Sodium (Na)", "none but 7342118", "2027"])
+@pytest.mark.parametrize("said", ["Aug 19, 2028", "NA Pharma Ltd", "Sodium (Na)", "none but 7342118", "2027"])
 def test_a_concrete_answer_is_wrong_where_there_is_none(said: str) -> None:
     assert verdict(said, "NA", na=True) is X
 
@@ -164,7 +164,7 @@ def test_a_concrete_answer_is_wrong_where_there_is_none(said: str) -> None:
 )
 @pytest.mark.parametrize("na", [True, False])
 def test_saying_nothing_is_unknown(said: str | None, na: bool) -> None:
-    assert verdict(said, "NA" if na else "Aug 13, 2027", na=na) is U
+    assert verdict(said, "NA" if na else "Aug 19, 2028", na=na) is U
 
 
 NAMES = st.sampled_from("carboplatin paclitaxel imatinib dasatinib ruxolitinib warfarin ivacaftor lenalidomide".split())
@@ -194,7 +194,7 @@ ANSWERS = st.one_of(
     st.integers(0, 10**6).map("{:,}".format),
     st.integers(10**7, 10**8 - 1).map("NCT{}".format),
     st.sampled_from(
-        ["Astellas Pharma US, Inc.", "5.9 m", "192k", "三千零五", "John Smith", "Marfan syndrome", "4.04%"]
+        ["Eisai Pharma US, Inc.", "5.9 m", "256k", "三千零五", "John Smith", "Marfan syndrome", "6.15%"]
     ),
 )
 
