@@ -101,11 +101,31 @@ _ANYWHERE = re.compile(
 )
 
 
+_BOUNDS = {
+    ">=": re.compile(r"\b(?:at least|(?:a )?minimum(?: of)?|no (?:less|fewer) than)\s+$|(?:至少|最少|不少于)\s*$"),
+    "<=": re.compile(r"\b(?:at most|up to|(?:a )?maximum(?: of)?|no more than)\s+$|(?:至多|最多|不超过)\s*$"),
+    ">": re.compile(
+        r"\b(?:(?:more|greater|higher|larger) than|over|above|exceeding|after|since)\s+$|(?:超过|多于|高于|大于)\s*$"
+    ),
+    "<": re.compile(
+        r"\b(?:(?:less|fewer|lower|smaller) than|under|below|before|prior to)\s+$|(?:不到|少于|低于|小于)\s*$"
+    ),
+}
+
+
 def amounts_in(text: str) -> list[Quantity]:
-    """The amounts that a sentence names, each with the word after it as its unit."""
+    """The amounts that a sentence names, each with the word after it as its unit and what is before it as its bound."""
     plain = _digits(unicodedata.normalize("NFKC", text).casefold())
-    found = ((each["number"].strip(), each["after"]) for each in _ANYWHERE.finditer(plain))
-    return [amount for number, after in found if (amount := _with_unit(number, after)) is not None]
+    amounts: list[Quantity] = []
+    for found in _ANYWHERE.finditer(plain):
+        amount = _with_unit(found["number"].strip(), found["after"])
+        if amount is not None:
+            amounts.append(replace(amount, bound=amount.bound or _bound(plain[: found.start()])))
+    return amounts
+
+
+def _bound(before: str) -> str:
+    return next((bound for bound, words in _BOUNDS.items() if words.search(before) is not None), "")
 
 
 def _with_unit(number: str, after: str) -> Quantity | None:
@@ -145,6 +165,7 @@ def _digits(text: str) -> str:
     text = re.sub(r"\bper cent\b", "percent", re.sub(r"^minus\s+(?=\w)", "-", text))
     text = _ENGLISH.sub(lambda found: str(_english(found[0])), text)
     text = re.sub(r"\b(\d+) and a half\b", r"\1.5", text)
+    text = re.sub(r"\b(\d{1,6}) dozen\b", lambda found: str(12 * int(found[1])), text)
     text = re.sub(r"\b(?:(\d+)|an?)?[ -]?\b(half|thirds?|quarters?|fifths?|tenth)\b", _fraction, text)
     return re.sub(r"(?<=\d)[ \u00a0\u202f](?=\d{3}\b)", "", text) if re.match(r"\d{1,3}(?: \d{3})+\b", text) else text
 

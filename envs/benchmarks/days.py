@@ -22,6 +22,8 @@ _ANYWHERE = re.compile(
     re.I,
 )
 
+_BOUND = re.compile(r"\b(?:before|after|prior to|past|by|since|than)\s+(?:the\s+)?$|(?:早于|晚于)\s*$", re.I)
+
 Day = tuple[int, ...]
 """(year,), (year, month) or (year, month, day)."""
 
@@ -55,6 +57,13 @@ def read_day(text: str, month_first: bool | None) -> Day | None:
 def days_in(text: str, month_first: bool | None) -> set[Day | None]:
     """The dates that a sentence names; None stands for those that could be two."""
     return {read_day(found[0], month_first) for found in _ANYWHERE.finditer(unicodedata.normalize("NFKC", text))}
+
+
+def bounds_in(text: str, month_first: bool | None) -> set[Day | None]:
+    """Of the dates that a sentence names those that are a bound: "before May 2020"."""
+    plain = unicodedata.normalize("NFKC", text)
+    found = (each for each in _ANYWHERE.finditer(plain) if _BOUND.search(plain[: each.start()]) is not None)
+    return {read_day(each[0], month_first) for each in found}
 
 
 def _numeric(first: int, second: int, year: str, month_first: bool | None) -> Day | None:

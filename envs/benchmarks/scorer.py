@@ -17,11 +17,11 @@ name has synonyms, while two dates that differ are two dates, whatever a judge t
 import re
 from collections.abc import Iterator, Sequence
 
-from envs.benchmarks.absence import abstains, begins_with_absence, is_absence
+from envs.benchmarks.absence import abstains, begins_with_absence, gives_one, is_absence
 from envs.benchmarks.amounts import CURRENCIES, amounts_in, read_amount
 from envs.benchmarks.codes import is_code, other_code, same_code
 from envs.benchmarks.companies import same_company
-from envs.benchmarks.days import Day, days_in, month_first, read_day
+from envs.benchmarks.days import Day, bounds_in, days_in, month_first, read_day
 from envs.benchmarks.item import Item
 from envs.benchmarks.lists import same_list
 from envs.benchmarks.people import same_person
@@ -62,8 +62,9 @@ def score(item: Item, prediction: str | None) -> Score:
         rule = _rule(option, golds, item)
         if rule:
             return Score(Verdict.CORRECT, rule)
-    if any(map(is_absence, options)) and re.search(r"\bNA\b|NOT LISTED", item.prompt):
-        return Score(Verdict.INCORRECT, "absence")
+    if any(map(is_absence, options)):
+        offered = re.search(r"\bNA\b|NOT LISTED", item.prompt) is not None
+        return Score(Verdict.INCORRECT, "absence") if offered else Score(Verdict.UNKNOWN, "abstention")
     rule = next((rule for option in options if (rule := _contradiction(option, golds, item.prompt))), "")
     if rule:
         return Score(Verdict.INCORRECT, rule)
@@ -73,7 +74,7 @@ def score(item: Item, prediction: str | None) -> Score:
 
 
 def _against_absence(said: str, options: Sequence[str]) -> Score:
-    if any(map(begins_with_absence, options)):
+    if any(map(begins_with_absence, options)) and not gives_one(said):
         return Score(Verdict.CORRECT, "absence")
     if match(said, "NA") is Verdict.UNKNOWN or abstains(said):
         return Score(Verdict.UNKNOWN, "abstention")
@@ -103,7 +104,7 @@ def _rule(said: str, golds: Sequence[str], item: Item) -> str:
     if _same_amount(said, golds, item.prompt):
         return "amount"
     sense = polarity(item.answer)
-    if sense is not None and polarity(said, leading=True) is sense:
+    if sense is not None and polarity(said, asked=item.prompt) is sense:
         return "polarity"
     if not _is_amount(golds) and _same_name(said, golds, item.prompt):
         return "name"
@@ -128,7 +129,7 @@ def _contradiction(said: str, golds: Sequence[str], question: str) -> str:
     ):
         return "amount"
     sense = polarity(golds[0])
-    return "polarity" if sense is not None and polarity(said, leading=True) is (not sense) else ""
+    return "polarity" if sense is not None and polarity(said, asked=question) is (not sense) else ""
 
 
 def _same_day(said: str, gold: str, question: str) -> bool:
@@ -139,7 +140,7 @@ def _same_day(said: str, gold: str, question: str) -> bool:
     order = month_first(question)
     ours = read_day(said, order)
     if ours is None and commits(said):
-        named = days_in(said, order) - days_in(question, order)
+        named = days_in(said, order) - days_in(question, order) - bounds_in(said, order)
         ours = named.pop() if len(named) == 1 else None
     return ours is not None and ours[: len(theirs)] == theirs
 

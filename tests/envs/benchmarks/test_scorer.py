@@ -81,6 +81,63 @@ def test_a_copy_of_the_question_is_no_answer() -> None:
 
 
 @pytest.mark.parametrize(
+    ("said", "gold", "question"),
+    [
+        ("FBN1. TGFBR2 is the gene", "FBN1", "Which gene?"),
+        ("FBN1\nTGFBR2 is the gene", "FBN1", "Which gene?"),
+        ("FBN1 - TGFBR2 is the one", "FBN1", "Which gene?"),
+        ("Excluded: FBN1", "FBN1", "Which gene?"),
+        ("The gene ruled out is FBN1", "FBN1", "Which gene?"),
+        ("It was never FBN1", "FBN1", "Which gene?"),
+        ("被排除的是张三", "张三", "谁？"),
+        ("more than 3", "3", "How many?"),
+        ("fewer than 3 albums", "3", "How many?"),
+        ("at least 3", "3", "How many?"),
+        ("up to three", "3", "How many?"),
+        ("3 dozen", "3", "How many?"),
+        ("至少3个", "3", "多少？"),
+        ("The patent expires before May 4, 2031", "May 4, 2031", "When?"),
+        ("one day after 2031-05-04", "May 4, 2031", "When?"),
+        ("after 2031", "2031", "In which year?"),
+        ("all but NCT01234567", "NCT01234567", "Which trial?"),
+        ("every trial except NCT01234567", "NCT01234567", "Which trial?"),
+        ("It does not fail.", "No", "Does it work?"),
+        ("It has not failed.", "No", "Does it work?"),
+        ("No, it does. Yes.", "No", "Does it work?"),
+        ("true, that would be good, yet it is rare", "Yes", "Does it work?"),
+    ],
+)
+def test_what_turns_an_answer_round_is_read(said: str, gold: str, question: str) -> None:
+    assert verdict(said, gold, question) is not C
+
+
+@pytest.mark.parametrize(
+    ("said", "gold", "question"),
+    [
+        ("FBN1. It is the gene of fibrillin", "FBN1", "Which gene?"),
+        ("FBN1. FBN1 is the gene of fibrillin", "FBN1", "Which gene?"),
+        ("at least 3", ">= 3", "How many?"),
+        ("two dozen", "24", "How many?"),
+        ("It does not work.", "No", "Does it work?"),
+        ("It is not possible.", "No", "Can it be done?"),
+    ],
+)
+def test_what_only_explains_an_answer_does_it_no_harm(said: str, gold: str, question: str) -> None:
+    assert verdict(said, gold, question) is C
+
+
+@pytest.mark.parametrize(
+    "said", ["Not listed. It is Pfizer", "No exclusivity until next August", "No later than August", "No doubt Pfizer"]
+)
+def test_an_answer_that_begins_like_none_is_one(said: str) -> None:
+    assert verdict(said, "NA", na=True) is X
+
+
+def test_na_is_no_answer_where_it_was_not_offered() -> None:
+    assert [verdict(said, "EISAI", "Which company?") for said in ("NA", "COMPANY: NA", "None")] == [U] * 3
+
+
+@pytest.mark.parametrize(
     ("said", "gold", "expected"),
     [
         ("COMPANY: Eisai Pharma US, Inc.", "EISAI", C),
@@ -193,9 +250,7 @@ ANSWERS = st.one_of(
     st.dates().map(lambda day: f"{day:%Y-%m-%d}"),
     st.integers(0, 10**6).map("{:,}".format),
     st.integers(10**7, 10**8 - 1).map("NCT{}".format),
-    st.sampled_from(
-        ["Eisai Pharma US, Inc.", "5.9 m", "256k", "三千零五", "John Smith", "Marfan syndrome", "6.15%"]
-    ),
+    st.sampled_from(["Eisai Pharma US, Inc.", "5.9 m", "256k", "三千零五", "John Smith", "Marfan syndrome", "6.15%"]),
 )
 
 
