@@ -10,8 +10,8 @@ _NONE = re.compile(
     r"(?: exists?| applies| listed)?|(?:it )?does not exist|there (?:is|are) none|无|没有|不适用|未上市|不存在|暂无"
 )
 _NO_ABSENCE = re.compile(
-    r"\bno (?:doubt|problem|question|matter|wonder|brainer|big|other|others|further|one|earlier|later|longer|sooner|more"
-    r"|less|fewer)\b|\b(?:until|till|before|than|but|except)\b"
+    r"\bno (?:doubt|problem|question|matter|wonder|brainer|big|other|others|further|one|earlier|later|longer|sooner"
+    r"|more|less|fewer)\b|\b(?:until|till|before|than|but|except)\b"
 )
 _GIVES_ONE = re.compile(r"\b(?i:it|this|that|answer|company|holder|sponsor|date|one) (?:is|was) (?:the )?[A-Z0-9]")
 _ENDS = re.compile(r"\s*(?:[.,;:(（。，；\n]|\s[-–—]\s|\bbecause\b|\bas\b|\bsince\b)")

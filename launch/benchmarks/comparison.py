@@ -14,6 +14,7 @@ from medrl.types import Rollout
 from medrl.verification import Analysis, Traced, analyse, trace
 
 AGENTS = {"base": "Base", "sft": "SFT", "rl": "SFT + RL"}
+SIGNIFICANT = 0.05
 TOOLS = {"all": "all tools", "none": "no tools", "web_search": "WebSearch only"}
 
 
@@ -56,8 +57,10 @@ def sheet(
 
 
 def is_resolved(comparison: Comparison) -> bool:
-    """Whether the interval of the difference leaves out 0."""
-    return comparison.difference.low > 0 or comparison.difference.high < 0
+    """Whether the interval of the difference leaves out 0, and the exact test says so, too: of few questions that differ
+    a bootstrap is too sure."""
+    is_apart = comparison.difference.low > 0 or comparison.difference.high < 0
+    return is_apart and comparison.p_value < SIGNIFICANT
 
 
 def analysis_of(

@@ -61,7 +61,8 @@ def baseline(sheet: Sheet, table: Table, always_na: Estimate) -> dict[str, Cell]
 def differences(sheet: Sheet) -> Grid | None:
     """Every other row minus the first, on the same questions; None where there is one row."""
     first = sheet.rows[0].name
-    head = (f"minus {first}", "accuracy", "McNemar p", "only here", "only there", "")
+    test = "McNemar p" if sheet.samples == 1 else "sign-flip p"
+    head = (f"minus {first}", "accuracy", test, "only here", "only there", "")
     rows = tuple(_difference_row(row) for row in sheet.rows[1:])
     return Grid(head, rows) if rows else None
 

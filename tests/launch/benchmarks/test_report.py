@@ -69,6 +69,15 @@ def test_a_difference_is_resolved_or_not_told_apart() -> None:
     assert differences(made({"one": first})) is None
 
 
+def test_few_questions_that_differ_resolve_nothing() -> None:
+    """A bootstrap's interval leaves out 0 if four of twelve differ, all one way; the exact test has p = 1/8."""
+    table = differences(made({"one": played([]), "four": played([1, 2, 4, 6]), "seven": played(range(8))}))
+    assert table is not None
+    four, seven = (dict(zip(table.head, cells, strict=True)) for cells in table.rows)
+    assert "[+0.0" in four["accuracy"].more and four["McNemar p"].text == "0.125" and four[""].text == "not told apart"
+    assert seven["McNemar p"].text == "0.008" and seven[""].text == "resolved"
+
+
 def test_what_was_not_played_is_counted_and_is_not_wrong() -> None:
     whole, part = played(range(12)), played(range(12))[:5]
     table = figures(made({"whole": whole, "part": part}))
