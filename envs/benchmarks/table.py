@@ -117,14 +117,14 @@ def compare(items: Sequence[Item], first: Sequence[Scored], second: Sequence[Sco
     rng = np.random.default_rng(derive_seed(seed, "benchmark difference"))
     passed = [[run[item_id][0].verdict is Verdict.CORRECT for item_id in both] for run in runs]
     return Comparison(
-        difference=_difference(*shares, rng=rng),
+        difference=_difference(shares[0], shares[1], rng=rng),
         p_value=sign_flip(*shares, scale=lcm(*{len(run[item_id]) for run in runs for item_id in both})),
         only_first=sum(one and not other for one, other in zip(*passed, strict=True)),
         only_second=sum(other and not one for one, other in zip(*passed, strict=True)),
     )
 
 
-def _difference(first: Sequence[float], second: Sequence[float], rng: np.random.Generator) -> Estimate:
+def _difference(first: Sequence[float], second: Sequence[float], *, rng: np.random.Generator) -> Estimate:
     """Where all items differ by the same, a bootstrap has no spread: then Wilson says how many others could be unseen,
     each of which may differ from these by 1, or by 2 if these differ by 1."""
     value, low, high = paired_difference(first, second, rng=rng, n=RESAMPLES)

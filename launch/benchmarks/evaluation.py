@@ -187,7 +187,7 @@ def _tabulate(config: Config, asked: Asked, runs: Sequence[Run], folder: Path) -
         analysis = None
         if run.tools.tools:
             rollouts = run.results.rollouts()
-            analysis = analysis_of(run.items.items, rollouts, scored, seed=config.seed, resamples=config.eval.bootstrap)
+            analysis = analysis_of(run.items.items, rollouts, scored)
         lines.setdefault(run.items.name, []).append((row_name(run.agent.name, run.tools.name), scored, analysis))
     sets = {run.items.name: run.items for run in runs}
     return [sheet(sets[name], asked.samples, rows, config.seed) for name, rows in lines.items()], unjudged

@@ -29,7 +29,7 @@ _LOOKED_AGAIN = (
     "an entity that an earlier call had asked about and found. Counted are episodes that searched and then answered. "
     "This is correlation: nobody made an agent verify, and what makes it look again may be what makes it right or "
     f"wrong. “At equal hops” compares within questions of the same number of hops only. With fewer than {FEWEST} "
-    "episodes of either kind, or the same outcome in all, no difference is told."
+    "episodes of either kind, the same outcome in all, or hops that nobody knows, no difference is told."
 )
 
 

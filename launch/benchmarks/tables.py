@@ -145,7 +145,7 @@ def _by_count(analysis: Analysis, count: int) -> Cell:
 
 def _difference(difference: Difference | None) -> Cell:
     if difference is None:
-        return Cell("too few to say")
+        return Cell("not told")
     return share(Estimate(difference.value, difference.low, difference.high, 0), "+")
 
 
