@@ -101,7 +101,12 @@ _ANYWHERE = re.compile(
 )
 
 
+BOUND_AFTER = re.compile(
+    r"\s*[\u4e00-\u9fff]?(以上|以下|以内|以外|之外|之前|之后|以前|以后|的[一二两三四五六七八九十]*倍)"
+)
+"""What Chinese puts behind a number or a date that is a bound of what is meant."""
 _BOUNDS = {
+    "between": re.compile(r"\bbetween\s+$"),
     ">=": re.compile(r"\b(?:at least|(?:a )?minimum(?: of)?|no (?:less|fewer) than)\s+$|(?:至少|最少|不少于)\s*$"),
     "<=": re.compile(r"\b(?:at most|up to|(?:a )?maximum(?: of)?|no more than)\s+$|(?:至多|最多|不超过)\s*$"),
     ">": re.compile(
@@ -120,11 +125,13 @@ def amounts_in(text: str) -> list[Quantity]:
     for found in _ANYWHERE.finditer(plain):
         amount = _with_unit(found["number"].strip(), found["after"])
         if amount is not None:
-            amounts.append(replace(amount, bound=amount.bound or _bound(plain[: found.start()])))
+            amounts.append(replace(amount, bound=amount.bound or _bound(plain[: found.start()], found["after"])))
     return amounts
 
 
-def _bound(before: str) -> str:
+def _bound(before: str, after: str) -> str:
+    if (told := BOUND_AFTER.match(after)) is not None:
+        return told[1]
     return next((bound for bound, words in _BOUNDS.items() if words.search(before) is not None), "")
 
 

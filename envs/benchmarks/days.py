@@ -3,6 +3,7 @@
 import re
 import unicodedata
 
+from envs.benchmarks.amounts import BOUND_AFTER
 from medrl.normal import date
 
 _WEEKDAY = re.compile(
@@ -62,8 +63,11 @@ def days_in(text: str, month_first: bool | None) -> set[Day | None]:
 def bounds_in(text: str, month_first: bool | None) -> set[Day | None]:
     """Of the dates that a sentence names those that are a bound: "before May 2020"."""
     plain = unicodedata.normalize("NFKC", text)
-    found = (each for each in _ANYWHERE.finditer(plain) if _BOUND.search(plain[: each.start()]) is not None)
-    return {read_day(each[0], month_first) for each in found}
+    return {
+        read_day(found[0], month_first)
+        for found in _ANYWHERE.finditer(plain)
+        if _BOUND.search(plain[: found.start()]) is not None or BOUND_AFTER.match(plain[found.end() :]) is not None
+    }
 
 
 def _numeric(first: int, second: int, year: str, month_first: bool | None) -> Day | None:

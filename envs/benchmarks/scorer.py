@@ -39,6 +39,7 @@ _ALSO = re.compile(
     r"(?P<outside>[^()（）]+)[(（](?P<says>又名|又称|也称作?|也叫|即|also known as|also|aka)?\s*"
     r"(?P<inside>[^()（）]+)[)）]"
 )
+_YEAR = re.compile(r"(?:1[89]|20)\d{2}\s*年?")
 _PRICE = re.compile(r"\b(?:price|cost|close|open)", re.I)
 _CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
@@ -156,12 +157,12 @@ def _is_amount(golds: Sequence[str]) -> bool:
 
 def _same_amount(said: str, golds: Sequence[str], question: str) -> bool:
     """In a sentence, the amount must be the only number besides the question's, or the only sum of money where a price
-    is asked for. A unit must be that of a gold amount, if any has one."""
+    is asked for; a year in a sentence is a date's to find. A unit must be that of a gold amount, if any has one."""
     amounts = [amount for amount in map(read_amount, golds) if amount is not None]
     if not amounts:
         return False
     ours = read_amount(said)
-    if ours is None and commits(said) and not identifiers(said)[0]:
+    if ours is None and commits(said) and not identifiers(said)[0] and not any(map(_YEAR.fullmatch, golds)):
         asked = [amount.value for amount in amounts_in(question)]
         named = [amount for amount in amounts_in(said) if amount.value not in asked]
         if len(named) > 1 and _PRICE.search(question) is not None:

@@ -26,7 +26,7 @@ _SAYS_CHINESE = re.compile(
 )
 _BREAK = re.compile(
     r"[.!]\s+(?=\S)|。\s*(?=\S)|\s*\n+\s*|\s+[-–—]{1,2}\s+|\s*——\s*|\s*[(（]"
-    r"|,?\s+(?=(?:because|since|as|which|who|where|due to|according to|based on|per|given that|with|from|approved"
+    r"|,?\s+(?=(?:because|since|as|which|who|where|due to|according to|based on|per|given that|from|approved"
     r"|listed)\b)"
     r"|[,，]\s*(?=(?:because|since|which|who|according to|based on|因为|由于|根据|依据|即|这|该|其|属于|位于))"
 )
