@@ -162,6 +162,11 @@ _WORDS = {
 _OPPOSITE = {Verdict.CORRECT: Verdict.INCORRECT, Verdict.INCORRECT: Verdict.CORRECT, Verdict.UNKNOWN: Verdict.UNKNOWN}
 
 
+def speaks_as_judge(text: str) -> bool:
+    """Whether an answer has a field such as `correct: yes`, which a judge that quotes it would seem to say itself."""
+    return _FIELD.search(text) is not None
+
+
 def parse_judgement(text: str) -> Verdict:
     """Read a judge's reply: its last `correct: yes|no` or `verdict: correct|incorrect`, plain, markdown or JSON.
 
