@@ -52,9 +52,10 @@ def num_na(sheet: Sheet) -> int:
 
 
 def baseline(sheet: Sheet, table: Table, always_na: Estimate) -> dict[str, Cell]:
-    """What saying NA to everything comes to, by column: by construction it has none of the others right."""
+    """What saying NA to everything comes to, by column: by construction it has none of the others right. Whether NA is
+    wrong there or says nothing depends on the question, so `unknown` is left open."""
     real = table.real.n if table.real is not None else 0
-    shown = {"n": Cell(f"{always_na.n:,}"), "accuracy": share(always_na), "unknown": Cell("0.000")}
+    shown = {"n": Cell(f"{always_na.n:,}"), "accuracy": share(always_na)}
     return shown | ({"real accuracy": share(Estimate(0.0, *wilson(0, real), real))} if real else {})
 
 

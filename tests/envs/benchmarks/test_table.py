@@ -182,3 +182,17 @@ def test_the_p_value_uses_all_samples() -> None:
     compared = compare(items, first, second)
     assert (compared.only_first, compared.only_second) == (0, 0)  # of the first samples
     assert compared.p_value == pytest.approx(2 / 2**8)
+
+
+@pytest.mark.parametrize("said", ["NA", "DATE: NA", "NOT LISTED", "None"])
+def test_an_agent_that_says_na_to_everything_gets_the_baseline(said: str) -> None:
+    asks = ("When does it expire? If NA, respond with 'DATE: NA'.", "Which company?")
+    golds = ("NA", "Aug 19, 2028", "EISAI", "0", "none but one")
+    items = [Item(f"{asked}{gold}", "b", asked, gold, is_na=gold == "NA") for asked in asks for gold in golds]
+    lines = []
+    for item in items:
+        found = score(item, said)
+        lines.append(Scored(item.id, 0, said, found.verdict, found.rule, found.judged, "answered"))
+    table = tabulate(items, lines)
+    assert table.accuracy == table.always_na and table.accuracy is not None and table.accuracy.value == 0.2
+    assert table.real is not None and table.real.value == 0.0

@@ -52,6 +52,7 @@ def test_a_row_holds_its_figures_and_the_baseline_those_of_saying_na() -> None:
     low, high = wilson(3, 12)
     assert baseline["accuracy"] == Cell("0.250", f"[{low:.3f}, {high:.3f}]")
     assert baseline["real accuracy"].text == "0.000" and baseline["tool calls"].text == "–"
+    assert baseline["unknown"].text == "–"  # NA is wrong where it is offered, and says nothing where it is not
 
 
 def test_a_difference_is_resolved_or_not_told_apart() -> None:
