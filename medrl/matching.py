@@ -26,7 +26,7 @@ _BOXED = re.compile(r"\$*\\boxed\{(?:\\text\{)?(?P<rest>[^{}]*)\}*\$*\.?")
 _PARENTHESIS = re.compile(r"(?P<outside>[^()]+)\((?P<inside>[^()]+)\)\s*\.?")
 _SAME_AS = re.compile(r"\s*=\s*|(?<!\d)/|/(?!\d)|,?\s+(?:aka|a\.k\.a\.|also known as)\s+", re.I)
 _OTHER_THINGS = re.compile(
-    r"[,;/]|\b(?:or|and|not|nor|but|no|never|except|exclud\w+|without|other|than|instead|unlike|successor|neither)\b",
+    r"[,;/]|\b(?:or|and|not|nor|but|no|never|except|exclud\w+|without|other|than|instead|unlike|successor|neither|apart)\b",
     re.I,
 )
 """In what stands around an identifier: it is one of several, or is not meant."""

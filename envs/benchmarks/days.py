@@ -23,7 +23,9 @@ _ANYWHERE = re.compile(
     re.I,
 )
 
-_BOUND = re.compile(r"\b(?:before|after|prior to|past|by|since|than)\s+(?:the\s+)?$|(?:早于|晚于)\s*$", re.I)
+_BOUND = re.compile(
+    r"\b(?:before|after|prior to|past|by|since|than|at least|at most|up to)\s+(?:the\s+)?$|(?:早于|晚于)\s*$", re.I
+)
 
 Day = tuple[int, ...]
 """(year,), (year, month) or (year, month, day)."""

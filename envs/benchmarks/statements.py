@@ -35,7 +35,7 @@ _HEDGE = re.compile(
     r"|although|though|not|no(?!\.\s?\d)|nor|neither|isn.?t|wasn.?t|aren.?t|instead|rather|unclear|uncertain|unsure"
     r"|unless|if|candidates?"
     r"|options?|others?|(?<!most )likely|wait|actually|correction|both|false|wrong|incorrect|except|never|hardly|yet"
-    r"|exclud(?:ed?|es|ing)|reject(?:ed|s)?|ruled out|runners?[ -]up|competitors?|opposite)\b"
+    r"|exclud(?:ed?|es|ing)|reject(?:ed|s)?|ruled out|apart from|runners?[ -]up|competitors?|opposite)\b"
     r"|或|可能|也许|大概|另|不|但|然而|并非|没有|未|除了|以及|排除",
     re.I,
 )
