@@ -77,6 +77,28 @@ def mcnemar(a: Sequence[bool], b: Sequence[bool]) -> float:
     return min(1.0, float(Fraction(2 * tail, 1 << m)))
 
 
+def sign_flip(a: Sequence[float], b: Sequence[float], *, scale: int) -> float:
+    """Exact two-sided sign-flip test (Fisher 1935): the p-value that on each question the two systems could as
+    well have changed places. Of one sample a question it is McNemar's exact test.
+
+    `scale`: what makes every share a whole number, such as the number of samples. Raises ValueError on unequal lengths,
+    or where a share times `scale` is no whole number.
+    """
+    if len(a) != len(b):
+        raise ValueError(f"{len(a)} and {len(b)} values: the sign-flip test needs the same questions in both")
+    scaled = np.subtract(np.asarray(a, dtype=np.float64), b) * scale
+    steps = np.rint(scaled).astype(np.int64)
+    if not np.allclose(scaled, steps, atol=1e-6):
+        raise ValueError(f"shares times {scale} are not whole numbers")
+    most = int(np.abs(steps).sum())
+    chances = np.zeros(2 * most + 1)  # of every sum from -most to most
+    chances[most] = 1.0
+    for step in np.abs(steps[steps != 0]):
+        chances = (np.roll(chances, step) + np.roll(chances, -step)) / 2.0
+    sums = np.abs(np.arange(-most, most + 1))
+    return min(1.0, math.fsum(chances[sums >= abs(int(steps.sum()))]))
+
+
 def _resampled_means(numbers: NDArray[np.float64], rng: np.random.Generator, n: int) -> NDArray[np.float64]:
     if numbers.size == 0 or n < 1:
         raise ValueError(f"{numbers.size} values, {n} resamples: a bootstrap needs at least one of each")

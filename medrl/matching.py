@@ -25,6 +25,11 @@ _LEAD = re.compile(r"(?P<lead>[A-Za-z' ]{1,60}?)\s*(?::|\b(?:is|are)\b)\s*(?P<re
 _BOXED = re.compile(r"\$*\\boxed\{(?:\\text\{)?(?P<rest>[^{}]*)\}*\$*\.?")
 _PARENTHESIS = re.compile(r"(?P<outside>[^()]+)\((?P<inside>[^()]+)\)\s*\.?")
 _SAME_AS = re.compile(r"\s*=\s*|(?<!\d)/|/(?!\d)|,?\s+(?:aka|a\.k\.a\.|also known as)\s+", re.I)
+_OTHER_THINGS = re.compile(
+    r"[,;/]|\b(?:or|and|not|nor|but|no|never|except|exclud\w+|without|other|than|instead|unlike|successor|neither|apart)\b",
+    re.I,
+)
+"""In what stands around an identifier: it is one of several, or is not meant."""
 _SUFFIXES = ("gene", "inheritance", "onset")
 _ABSTENTION = re.compile(
     r"unknown|n/?a|none|null|nil|idk|unclear|undetermined|no (?:answer|information|data)(?: (?:was )?found)?"
@@ -141,7 +146,7 @@ def _same_identifier(text: str, gold: str) -> bool:
         scheme, _, number = next(iter(gold_ids)).partition(":")
         return bare == number and scheme != "NCBIGENE"
     ids, rest = identifiers(text)
-    return ids == gold_ids and not re.search(r"[,;/]|\b(?:or|and|not)\b", rest, re.I)
+    return ids == gold_ids and _OTHER_THINGS.search(rest) is None
 
 
 def _same_quantity(text: str, gold: str) -> bool:
@@ -167,6 +172,11 @@ _WORDS = {
     **dict.fromkeys(("incorrect", "not correct", "wrong", "no", "false"), Verdict.INCORRECT),
 }
 _OPPOSITE = {Verdict.CORRECT: Verdict.INCORRECT, Verdict.INCORRECT: Verdict.CORRECT, Verdict.UNKNOWN: Verdict.UNKNOWN}
+
+
+def speaks_as_judge(text: str) -> bool:
+    """Whether an answer has a field such as `correct: yes`, which a judge that quotes it would seem to say itself."""
+    return _FIELD.search(text) is not None
 
 
 def parse_judgement(text: str) -> Verdict:

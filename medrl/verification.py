@@ -11,12 +11,10 @@ What comes of it is correlation: nobody made an agent verify, it did so where it
 """
 
 import json
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-
-import numpy as np
-from numpy.typing import NDArray
 
 from medrl.evaluation import wilson
 from medrl.normal import mentions
@@ -26,8 +24,6 @@ FEWEST = 5
 """Episodes with, and without, a verification, below which no difference is told."""
 MOST_TOLD_APART = 3
 """So many verifications and more are one row."""
-_CHUNK = 500
-_Bools = NDArray[np.bool_]
 
 
 class Part(StrEnum):
@@ -73,7 +69,7 @@ class Row:
 class Analysis:
     """`rows`: the last is of MOST_TOLD_APART and more. `crude`: of all episodes; `stratified`: within questions of
     equal hops, so that easy questions, which need no second look, do not pass for its doing; None where there are too
-    few episodes to say, or all came to the same."""
+    few episodes to say, or all came to the same, or hops are not known."""
 
     rows: tuple[Row, ...]
     crude: Difference | None
@@ -99,16 +95,16 @@ def trace(rollout: Rollout, question: str, hops: int | None, is_correct: bool) -
     return Traced(hops, found.count(Part.VERIFY), is_correct)
 
 
-def analyse(traced: Sequence[Traced], *, rng: np.random.Generator, n: int) -> Analysis:
-    """One episode a question; intervals of differences from `n` resamples of them."""
+def analyse(traced: Sequence[Traced]) -> Analysis:
+    """One episode a question."""
     rows = []
     for count in sorted({min(each.verifications, MOST_TOLD_APART) for each in traced}):
         of_it = [each.is_correct for each in traced if min(each.verifications, MOST_TOLD_APART) == count]
         rows.append(Row(count, len(of_it), sum(of_it), *wilson(sum(of_it), len(of_it))))
     return Analysis(
         tuple(rows),
-        _difference([0] * len(traced), traced, rng, n),
-        _difference([each.hops or 0 for each in traced], traced, rng, n),
+        _difference(traced, lambda each: 0),
+        _difference([each for each in traced if each.hops is not None], lambda each: each.hops or 0),
     )
 
 
@@ -138,33 +134,38 @@ def _asked(step: Step) -> str:
     return json.dumps(dict(step.call.arguments), ensure_ascii=False) if step.call is not None else ""
 
 
-def _difference(strata: Sequence[int], traced: Sequence[Traced], rng: np.random.Generator, n: int) -> Difference | None:
-    """The Mantel-Haenszel risk difference (Greenland and Robins 1985) over `strata`, bootstrapped over episodes."""
-    of = np.asarray(strata)
-    verified = np.asarray([each.verifications > 0 for each in traced], dtype=bool)
-    correct = np.asarray([each.is_correct for each in traced], dtype=bool)
-    if min(verified.sum(), (~verified).sum()) < FEWEST or len(set(correct.tolist())) < 2:
+def _difference(traced: Sequence[Traced], stratum: Callable[[Traced], int]) -> Difference | None:
+    """The Mantel-Haenszel risk difference (Greenland and Robins 1985).
+
+    Its interval has Newcombe's of every stratum (1998, method 10), whose distances from the difference are added as
+    squares by the strata's weights (Yan and Su 2010). A bootstrap would shrink to a point where all that verified are
+    right and none of the others.
+    """
+    num_verified = sum(each.verifications > 0 for each in traced)
+    if min(num_verified, len(traced) - num_verified) < FEWEST or len({each.is_correct for each in traced}) < 2:
         return None
-    value = _pooled(of[None], verified[None], correct[None])[0]
-    if np.isnan(value):
+    found = []
+    for of_it in sorted({stratum(each) for each in traced}):
+        inside = [each for each in traced if stratum(each) == of_it]
+        with_ = [each.is_correct for each in inside if each.verifications]
+        without = [each.is_correct for each in inside if not each.verifications]
+        if with_ and without:
+            found.append((len(with_) * len(without) / len(inside), _newcombe(with_, without)))
+    if not found:
         return None
-    resampled = []
-    for start in range(0, n, _CHUNK):
-        drawn = rng.integers(0, len(traced), size=(min(_CHUNK, n - start), len(traced)))
-        resampled.append(_pooled(of[drawn], verified[drawn], correct[drawn]))
-    low, high = np.nanquantile(np.concatenate(resampled), (0.025, 0.975))  # nan: a draw without one of the two
-    return Difference(float(value), float(low), float(high))
+    total = math.fsum(weight for weight, _ in found)
+    value = math.fsum(weight * each.value for weight, each in found) / total
+    below = math.hypot(*(weight * (each.value - each.low) for weight, each in found)) / total
+    above = math.hypot(*(weight * (each.high - each.value) for weight, each in found)) / total
+    return Difference(value, value - below, value + above)
 
 
-def _pooled(strata: NDArray[np.int_], verified: _Bools, correct: _Bools) -> NDArray[np.float64]:
-    """Over rows [resamples, episodes]; nan where no stratum has episodes of both kinds."""
-    over, weights = np.zeros(len(strata)), np.zeros(len(strata))
-    for stratum in np.unique(strata):
-        inside = strata == stratum
-        with_, without = (inside & verified).sum(axis=1), (inside & ~verified).sum(axis=1)
-        weight = with_ * without / np.maximum(with_ + without, 1)
-        right_with = (inside & verified & correct).sum(axis=1) / np.maximum(with_, 1)
-        right_without = (inside & ~verified & correct).sum(axis=1) / np.maximum(without, 1)
-        over += weight * (right_with - right_without)
-        weights += weight
-    return np.where(weights > 0, over / np.where(weights > 0, weights, 1.0), np.nan)
+def _newcombe(first: Sequence[bool], second: Sequence[bool]) -> Difference:
+    """Share of `first` minus that of `second`, with the interval that Wilson's of the two make."""
+    share, other = sum(first) / len(first), sum(second) / len(second)
+    low, high = wilson(sum(first), len(first))
+    other_low, other_high = wilson(sum(second), len(second))
+    value = share - other
+    return Difference(
+        value, value - math.hypot(share - low, other_high - other), value + math.hypot(high - share, other - other_low)
+    )

@@ -9,6 +9,11 @@ _NONE = re.compile(
     r"|(?:there (?:is|are) )?no (?:[a-z]+ ){0,3}[a-z]+"
     r"(?: exists?| applies| listed)?|(?:it )?does not exist|there (?:is|are) none|无|没有|不适用|未上市|不存在|暂无"
 )
+_NO_ABSENCE = re.compile(
+    r"\bno (?:doubt|problem|question|matter|wonder|brainer|big|other|others|further|one|earlier|later|longer|sooner"
+    r"|more|less|fewer)\b|\b(?:until|till|before|than|but|except)\b"
+)
+_GIVES_ONE = re.compile(r"\b(?i:it|this|that|answer|company|holder|sponsor|date|one) (?:is|was) (?:the )?[A-Z0-9]")
 _ENDS = re.compile(r"\s*(?:[.,;:(（。，；\n]|\s[-–—]\s|\bbecause\b|\bas\b|\bsince\b)")
 _SEARCHED = re.compile(r"found|locat|retriev|know|idea|answer|information|data|report|state|given", re.I)
 _ABSTAINS = re.compile(
@@ -34,7 +39,9 @@ _ABSTAINS = re.compile(
 def is_absence(text: str) -> bool:
     """Whether `text` says that there is no such thing, and nothing else; an empty text does, too."""
     bare = text.casefold().replace("_", " ").strip(" .!*`'\"。\n\t")
-    return not bare or (_NONE.fullmatch(bare) is not None and _SEARCHED.search(bare) is None)
+    return not bare or (
+        _NONE.fullmatch(bare) is not None and _SEARCHED.search(bare) is None and _NO_ABSENCE.search(bare) is None
+    )
 
 
 def begins_with_absence(text: str) -> bool:
@@ -43,6 +50,11 @@ def begins_with_absence(text: str) -> bool:
         return True
     start = _ENDS.split(text.strip(), maxsplit=1)[0]
     return bool(start) and is_absence(start) and re.search(r"\d", text) is None
+
+
+def gives_one(text: str) -> bool:
+    """Whether `text` gives an answer after all: "Not listed. It is Pfizer"."""
+    return _GIVES_ONE.search(text) is not None
 
 
 def abstains(text: str) -> bool:

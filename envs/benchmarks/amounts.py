@@ -1,6 +1,6 @@
 """Numbers as people write them, in English and Chinese, as a `medrl.normal.Quantity`.
 
-"about $1.2 million" -> 1200000 usd      "第三集" -> 3      "2.95百万吨" -> 2950000 t      "百分之四点五" -> 4.5 %
+"about $1.2 million" -> 1200000 usd      "第三集" -> 3      "3.7百万吨" -> 3700000 t        "百分之四点五" -> 4.5 %
 """
 
 import re
@@ -101,11 +101,38 @@ _ANYWHERE = re.compile(
 )
 
 
+BOUND_AFTER = re.compile(
+    r"\s*[\u4e00-\u9fff]?(以上|以下|以内|以外|之外|之前|之后|以前|以后|的[一二两三四五六七八九十]*倍)"
+)
+"""What Chinese puts behind a number or a date that is a bound of what is meant."""
+_BOUNDS = {
+    "between": re.compile(r"\bbetween\s+$"),
+    ">=": re.compile(r"\b(?:at least|(?:a )?minimum(?: of)?|no (?:less|fewer) than)\s+$|(?:至少|最少|不少于)\s*$"),
+    "<=": re.compile(r"\b(?:at most|up to|(?:a )?maximum(?: of)?|no more than)\s+$|(?:至多|最多|不超过)\s*$"),
+    ">": re.compile(
+        r"\b(?:(?:more|greater|higher|larger) than|over|above|exceeding|after|since)\s+$|(?:超过|多于|高于|大于)\s*$"
+    ),
+    "<": re.compile(
+        r"\b(?:(?:less|fewer|lower|smaller) than|under|below|before|prior to)\s+$|(?:不到|少于|低于|小于)\s*$"
+    ),
+}
+
+
 def amounts_in(text: str) -> list[Quantity]:
-    """The amounts that a sentence names, each with the word after it as its unit."""
+    """The amounts that a sentence names, each with the word after it as its unit and what is before it as its bound."""
     plain = _digits(unicodedata.normalize("NFKC", text).casefold())
-    found = ((each["number"].strip(), each["after"]) for each in _ANYWHERE.finditer(plain))
-    return [amount for number, after in found if (amount := _with_unit(number, after)) is not None]
+    amounts: list[Quantity] = []
+    for found in _ANYWHERE.finditer(plain):
+        amount = _with_unit(found["number"].strip(), found["after"])
+        if amount is not None:
+            amounts.append(replace(amount, bound=amount.bound or _bound(plain[: found.start()], found["after"])))
+    return amounts
+
+
+def _bound(before: str, after: str) -> str:
+    if (told := BOUND_AFTER.match(after)) is not None:
+        return told[1]
+    return next((bound for bound, words in _BOUNDS.items() if words.search(before) is not None), "")
 
 
 def _with_unit(number: str, after: str) -> Quantity | None:
@@ -145,6 +172,7 @@ def _digits(text: str) -> str:
     text = re.sub(r"\bper cent\b", "percent", re.sub(r"^minus\s+(?=\w)", "-", text))
     text = _ENGLISH.sub(lambda found: str(_english(found[0])), text)
     text = re.sub(r"\b(\d+) and a half\b", r"\1.5", text)
+    text = re.sub(r"\b(\d{1,6}) dozen\b", lambda found: str(12 * int(found[1])), text)
     text = re.sub(r"\b(?:(\d+)|an?)?[ -]?\b(half|thirds?|quarters?|fifths?|tenth)\b", _fraction, text)
     return re.sub(r"(?<=\d)[ \u00a0\u202f](?=\d{3}\b)", "", text) if re.match(r"\d{1,3}(?: \d{3})+\b", text) else text
 

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 
+from envs.benchmarks.amounts import BOUND_AFTER
 from medrl.normal import date
 
 _WEEKDAY = re.compile(
@@ -20,6 +21,10 @@ _ANYWHERE = re.compile(
     rf"|\b\d{{1,2}}(?:st|nd|rd|th)?(?: of)?[- ]{_MONTH}\.?,?[- ]\d{{4}}\b"
     rf"|(?<![\d.,-])(?:1[89]|20)\d{{2}}(?![\d.,]?\d|-\d)",
     re.I,
+)
+
+_BOUND = re.compile(
+    r"\b(?:before|after|prior to|past|by|since|than|at least|at most|up to)\s+(?:the\s+)?$|(?:早于|晚于)\s*$", re.I
 )
 
 Day = tuple[int, ...]
@@ -55,6 +60,16 @@ def read_day(text: str, month_first: bool | None) -> Day | None:
 def days_in(text: str, month_first: bool | None) -> set[Day | None]:
     """The dates that a sentence names; None stands for those that could be two."""
     return {read_day(found[0], month_first) for found in _ANYWHERE.finditer(unicodedata.normalize("NFKC", text))}
+
+
+def bounds_in(text: str, month_first: bool | None) -> set[Day | None]:
+    """Of the dates that a sentence names those that are a bound: "before May 2020"."""
+    plain = unicodedata.normalize("NFKC", text)
+    return {
+        read_day(found[0], month_first)
+        for found in _ANYWHERE.finditer(plain)
+        if _BOUND.search(plain[: found.start()]) is not None or BOUND_AFTER.match(plain[found.end() :]) is not None
+    }
 
 
 def _numeric(first: int, second: int, year: str, month_first: bool | None) -> Day | None:

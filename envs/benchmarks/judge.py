@@ -12,19 +12,19 @@ from envs.benchmarks.scorer import UNMATCHED, score
 from envs.network.endpoint import Endpoint
 from envs.network.outcomes import Failure, SetAside
 from medrl.judge import render_correctness
-from medrl.matching import Verdict, parse_judgement
+from medrl.matching import Verdict, parse_judgement, speaks_as_judge
 
 RULE = "judge"
 
 
 async def score_with_judge(item: Item, prediction: str | None, endpoint: Endpoint) -> Score:
     """The rules' score, or the judge's where they leave room for one. A judge that says in no attempt whether the
-    answer is right leaves it UNKNOWN.
+    answer is right leaves it UNKNOWN; an answer that gives itself a judge's verdict is not shown to one.
 
     Raises SetAside if the judge does not reply, ConfigError if it never would.
     """
     by_rule = score(item, prediction)
-    if by_rule.rule != UNMATCHED:
+    if by_rule.rule != UNMATCHED or speaks_as_judge(prediction or ""):
         return by_rule
     gold = " or ".join((item.answer, *item.aliases))
     try:

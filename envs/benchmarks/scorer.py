@@ -17,11 +17,11 @@ name has synonyms, while two dates that differ are two dates, whatever a judge t
 import re
 from collections.abc import Iterator, Sequence
 
-from envs.benchmarks.absence import abstains, begins_with_absence, is_absence
+from envs.benchmarks.absence import abstains, begins_with_absence, gives_one, is_absence
 from envs.benchmarks.amounts import CURRENCIES, amounts_in, read_amount
 from envs.benchmarks.codes import is_code, other_code, same_code
 from envs.benchmarks.companies import same_company
-from envs.benchmarks.days import Day, days_in, month_first, read_day
+from envs.benchmarks.days import Day, bounds_in, days_in, month_first, read_day
 from envs.benchmarks.item import Item
 from envs.benchmarks.lists import same_list
 from envs.benchmarks.people import same_person
@@ -39,6 +39,7 @@ _ALSO = re.compile(
     r"(?P<outside>[^()（）]+)[(（](?P<says>又名|又称|也称作?|也叫|即|also known as|also|aka)?\s*"
     r"(?P<inside>[^()（）]+)[)）]"
 )
+_YEAR = re.compile(r"(?:1[89]|20)\d{2}\s*年?")
 _PRICE = re.compile(r"\b(?:price|cost|close|open)", re.I)
 _CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
@@ -62,8 +63,9 @@ def score(item: Item, prediction: str | None) -> Score:
         rule = _rule(option, golds, item)
         if rule:
             return Score(Verdict.CORRECT, rule)
-    if any(map(is_absence, options)) and re.search(r"\bNA\b|NOT LISTED", item.prompt):
-        return Score(Verdict.INCORRECT, "absence")
+    if any(map(is_absence, options)):
+        offered = re.search(r"\bNA\b|NOT LISTED", item.prompt) is not None
+        return Score(Verdict.INCORRECT, "absence") if offered else Score(Verdict.UNKNOWN, "abstention")
     rule = next((rule for option in options if (rule := _contradiction(option, golds, item.prompt))), "")
     if rule:
         return Score(Verdict.INCORRECT, rule)
@@ -73,7 +75,7 @@ def score(item: Item, prediction: str | None) -> Score:
 
 
 def _against_absence(said: str, options: Sequence[str]) -> Score:
-    if any(map(begins_with_absence, options)):
+    if any(map(begins_with_absence, options)) and not gives_one(said):
         return Score(Verdict.CORRECT, "absence")
     if match(said, "NA") is Verdict.UNKNOWN or abstains(said):
         return Score(Verdict.UNKNOWN, "abstention")
@@ -81,7 +83,7 @@ def _against_absence(said: str, options: Sequence[str]) -> Score:
 
 
 def _golds(item: Item) -> Iterator[str]:
-    """The gold answers: also both names of "玉竹 (又名萎蕤)", and those that slashes part."""
+    """The gold answers: also both names of "车前 (又名蛤蟆草)", and those that slashes part."""
     for gold in (item.answer, *item.aliases):
         yield gold
         also = _ALSO.fullmatch(gold.strip())
@@ -103,7 +105,7 @@ def _rule(said: str, golds: Sequence[str], item: Item) -> str:
     if _same_amount(said, golds, item.prompt):
         return "amount"
     sense = polarity(item.answer)
-    if sense is not None and polarity(said, leading=True) is sense:
+    if sense is not None and polarity(said, asked=item.prompt) is sense:
         return "polarity"
     if not _is_amount(golds) and _same_name(said, golds, item.prompt):
         return "name"
@@ -128,7 +130,7 @@ def _contradiction(said: str, golds: Sequence[str], question: str) -> str:
     ):
         return "amount"
     sense = polarity(golds[0])
-    return "polarity" if sense is not None and polarity(said, leading=True) is (not sense) else ""
+    return "polarity" if sense is not None and polarity(said, asked=question) is (not sense) else ""
 
 
 def _same_day(said: str, gold: str, question: str) -> bool:
@@ -139,7 +141,7 @@ def _same_day(said: str, gold: str, question: str) -> bool:
     order = month_first(question)
     ours = read_day(said, order)
     if ours is None and commits(said):
-        named = days_in(said, order) - days_in(question, order)
+        named = days_in(said, order) - days_in(question, order) - bounds_in(said, order)
         ours = named.pop() if len(named) == 1 else None
     return ours is not None and ours[: len(theirs)] == theirs
 
@@ -155,12 +157,12 @@ def _is_amount(golds: Sequence[str]) -> bool:
 
 def _same_amount(said: str, golds: Sequence[str], question: str) -> bool:
     """In a sentence, the amount must be the only number besides the question's, or the only sum of money where a price
-    is asked for. A unit must be that of a gold amount, if any has one."""
+    is asked for; a year in a sentence is a date's to find. A unit must be that of a gold amount, if any has one."""
     amounts = [amount for amount in map(read_amount, golds) if amount is not None]
     if not amounts:
         return False
     ours = read_amount(said)
-    if ours is None and commits(said) and not identifiers(said)[0]:
+    if ours is None and commits(said) and not identifiers(said)[0] and not any(map(_YEAR.fullmatch, golds)):
         asked = [amount.value for amount in amounts_in(question)]
         named = [amount for amount in amounts_in(said) if amount.value not in asked]
         if len(named) > 1 and _PRICE.search(question) is not None:

@@ -26,7 +26,7 @@ _SAYS_CHINESE = re.compile(
 )
 _BREAK = re.compile(
     r"[.!]\s+(?=\S)|。\s*(?=\S)|\s*\n+\s*|\s+[-–—]{1,2}\s+|\s*——\s*|\s*[(（]"
-    r"|,?\s+(?=(?:because|since|as|which|who|where|due to|according to|based on|per|given that|with|from|approved"
+    r"|,?\s+(?=(?:because|since|as|which|who|where|due to|according to|based on|per|given that|from|approved"
     r"|listed)\b)"
     r"|[,，]\s*(?=(?:because|since|which|who|according to|based on|因为|由于|根据|依据|即|这|该|其|属于|位于))"
 )
@@ -34,8 +34,9 @@ _HEDGE = re.compile(
     r"\b(?:or|either|alternatively|another|also|might|may be|maybe|perhaps|possibly|possible|could|can|but|however"
     r"|although|though|not|no(?!\.\s?\d)|nor|neither|isn.?t|wasn.?t|aren.?t|instead|rather|unclear|uncertain|unsure"
     r"|unless|if|candidates?"
-    r"|options?|others?|(?<!most )likely|wait|actually|correction|both|false|wrong|incorrect|except)\b"
-    r"|或|可能|也许|大概|另|不|但|然而|并非|没有|未|除了|以及",
+    r"|options?|others?|(?<!most )likely|wait|actually|correction|both|false|wrong|incorrect|except|never|hardly|yet"
+    r"|exclud(?:ed?|es|ing)|reject(?:ed|s)?|ruled out|apart from|runners?[ -]up|competitors?|opposite)\b"
+    r"|或|可能|也许|大概|另|不|但|然而|并非|没有|未|除了|以及|排除",
     re.I,
 )
 _REJECTS = re.compile(
@@ -50,6 +51,12 @@ _CONNECTS = re.compile(
     re.I,
 )
 
+
+_OWN_SUBJECTS = frozenset(
+    "it its this that these those the they he she his her their our we i in on as at for with from by there here which "
+    "who where because since according based see source final answer approved listed fda per given".split()
+)
+_SUBJECT = re.compile(r"(?P<subject>[^\W\d_][\w.'-]*(?: [\w.'-]+){0,4}?) (?:is|was|are|were|holds|has|had)\b", re.I)
 
 LONGEST = 600
 """Characters of an answer that is looked into. A longer one is a report, and left to a judge."""
@@ -99,5 +106,20 @@ def _head(text: str) -> Iterator[str]:
         yield rejects["head"]
     for found in _BREAK.finditer(text):
         head, rest = text[: found.start()].strip(), text[found.end() :].strip()
-        if head and commits(rest) and _CONNECTS.search(rest) is not None and len(rest.split()) + len(rest) // 8 >= 3:
+        if (
+            head
+            and commits(rest)
+            and not _names_another(head, rest)
+            and _CONNECTS.search(rest) is not None
+            and len(rest.split()) + len(rest) // 8 >= 3
+        ):
             yield head
+
+
+def _names_another(head: str, rest: str) -> bool:
+    """Whether the explanation begins with a subject of its own: "Roche. Pfizer is the sponsor"."""
+    found = _SUBJECT.match(rest)
+    if found is None:
+        return False
+    subject = found["subject"].casefold()
+    return subject.split()[0] not in _OWN_SUBJECTS and subject.split()[0] not in head.casefold().split()

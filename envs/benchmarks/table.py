@@ -9,14 +9,14 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from math import fsum
+from math import fsum, lcm
 from typing import TypeVar
 
 import numpy as np
 
 from envs.benchmarks.item import Item
 from envs.benchmarks.scored import Scored
-from medrl.evaluation import bootstrap_mean, mcnemar, paired_difference, pass_at_k, wilson
+from medrl.evaluation import bootstrap_mean, paired_difference, pass_at_k, sign_flip, wilson
 from medrl.matching import Verdict
 from medrl.seeds import derive_seed
 
@@ -74,7 +74,8 @@ class Table:
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """Two runs on the items that both have. `difference`: first minus second, of pass@1 over all samples, by a paired
-    bootstrap. `p_value`: exact McNemar on the first samples; `only_first`, `only_second`: items that one alone solves.
+    bootstrap. `p_value`: of the exact sign-flip test of it, which for one sample an item is McNemar's. `only_first`,
+    `only_second`: items that one alone solves with its first sample.
     """
 
     difference: Estimate
@@ -114,14 +115,23 @@ def compare(items: Sequence[Item], first: Sequence[Scored], second: Sequence[Sco
         raise ValueError("the two runs have no item in common, so nothing can be paired")
     shares = [[_share_correct(run[item_id]) for item_id in both] for run in runs]
     rng = np.random.default_rng(derive_seed(seed, "benchmark difference"))
-    value, low, high = paired_difference(*shares, rng=rng, n=RESAMPLES)
     passed = [[run[item_id][0].verdict is Verdict.CORRECT for item_id in both] for run in runs]
     return Comparison(
-        difference=Estimate(value, low, high, len(both)),
-        p_value=mcnemar(*passed),
+        difference=_difference(shares[0], shares[1], rng=rng),
+        p_value=sign_flip(*shares, scale=lcm(*{len(run[item_id]) for run in runs for item_id in both})),
         only_first=sum(one and not other for one, other in zip(*passed, strict=True)),
         only_second=sum(other and not one for one, other in zip(*passed, strict=True)),
     )
+
+
+def _difference(first: Sequence[float], second: Sequence[float], *, rng: np.random.Generator) -> Estimate:
+    """Where all items differ by the same, a bootstrap has no spread: then Wilson says how many others could be unseen,
+    each of which may differ from these by 1, or by 2 if these differ by 1."""
+    value, low, high = paired_difference(first, second, rng=rng, n=RESAMPLES)
+    if low == high:
+        unseen = wilson(0, len(first))[1] * (1.0 + abs(value))
+        low, high = max(-1.0, value - unseen), min(1.0, value + unseen)
+    return Estimate(value, low, high, len(first))
 
 
 def _by_item(items: Sequence[Item], scored: Sequence[Scored]) -> dict[str, list[Scored]]:
@@ -158,7 +168,10 @@ def _by(items: Sequence[Item], firsts: Mapping[str, Verdict], key: Callable[[Ite
 def _pass_at(k: int, samples: Sequence[Sequence[Scored]], seed: int) -> Estimate:
     values = [pass_at_k(len(each), _num_correct(each), k) for each in samples]
     rng = np.random.default_rng(derive_seed(seed, "benchmark pass@", k))
-    return Estimate(*bootstrap_mean(values, rng=rng, n=RESAMPLES), len(values))
+    value, low, high = bootstrap_mean(values, rng=rng, n=RESAMPLES)
+    if value in (0.0, 1.0):  # of all the same a bootstrap has no spread
+        low, high = wilson(round(value * len(values)), len(values))
+    return Estimate(value, low, high, len(values))
 
 
 def _num_correct(samples: Iterable[Scored]) -> int:

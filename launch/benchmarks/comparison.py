@@ -3,17 +3,15 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from envs.benchmarks.item import Item, ItemSet
 from envs.benchmarks.scored import Scored
 from envs.benchmarks.table import Comparison, Table, compare, tabulate
 from medrl.matching import Verdict
-from medrl.seeds import derive_seed
 from medrl.types import Rollout
-from medrl.verification import Analysis, Traced, analyse, trace
+from medrl.verification import Analysis, analyse, trace
 
 AGENTS = {"base": "Base", "sft": "SFT", "rl": "SFT + RL"}
+SIGNIFICANT = 0.05
 TOOLS = {"all": "all tools", "none": "no tools", "web_search": "WebSearch only"}
 
 
@@ -56,13 +54,13 @@ def sheet(
 
 
 def is_resolved(comparison: Comparison) -> bool:
-    """Whether the interval of the difference leaves out 0."""
-    return comparison.difference.low > 0 or comparison.difference.high < 0
+    """Whether the interval of the difference leaves out 0, and the exact test agrees: where few questions differ, a
+    bootstrap is too sure."""
+    is_apart = comparison.difference.low > 0 or comparison.difference.high < 0
+    return is_apart and comparison.p_value < SIGNIFICANT
 
 
-def analysis_of(
-    items: Sequence[Item], rollouts: Iterable[Rollout], scored: Sequence[Scored], *, seed: int, resamples: int
-) -> Analysis:
+def analysis_of(items: Sequence[Item], rollouts: Iterable[Rollout], scored: Sequence[Scored]) -> Analysis:
     """Search, verify, synthesise, in the first episode of every item."""
     by_id = {item.id: item for item in items}
     right = {each.item_id for each in scored if each.sample == 0 and each.verdict is Verdict.CORRECT}
@@ -72,9 +70,4 @@ def analysis_of(
         for rollout in rollouts
         if rollout.question_id in known and (item := by_id[rollout.question_id])
     ]
-    return analysis_over([each for each in traced if each is not None], seed=seed, resamples=resamples)
-
-
-def analysis_over(traced: Sequence[Traced], *, seed: int, resamples: int) -> Analysis:
-    """With intervals that the run's seed decides."""
-    return analyse(traced, rng=np.random.default_rng(derive_seed(seed, "verification")), n=resamples)
+    return analyse([each for each in traced if each is not None])

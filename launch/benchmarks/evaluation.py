@@ -6,7 +6,7 @@ find agents and questions -> open what was kept -> play what is missing -> score
 import hashlib
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -39,14 +39,19 @@ FOLDER = "benchmarks"
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the command line asks for. `on`: benchmark and file, None for the run's own held-out questions."""
+    """What the command line asks for. `on`: benchmark and file, None for the run's own held-out questions. `first`:
+    from a benchmark's name to the number of its questions; that of "" holds for those that are not named."""
 
     on: tuple[tuple[str, Path | None], ...]
     agents: tuple[str, ...] = ()
     tools: tuple[str, ...] = ("all",)
-    first: int | None = None
+    first: Mapping[str, int] = field(default_factory=dict)
     samples: int = 1
     temperature: float = 0.0
+
+    def first_of(self, name: str) -> int | None:
+        """How many of the benchmark's questions are played; None for all."""
+        return self.first.get(name, self.first.get(""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,7 @@ def evaluate_on(config: Config, asked: Asked) -> Path:
         run_dir = stack.enter_context(RunDirectory(config))
         agents = find_agents(asked.agents, config, run_dir, base_model)
         tools = list({each.name: each for each in map(tool_set, asked.tools)}.values())
-        benchmarks = [_load(config, name, path, asked.first) for name, path in asked.on]
+        benchmarks = [_load(config, name, path, asked.first_of(name)) for name, path in asked.on]
         knowledge = aside(build_knowledge, config.knowledge)
         runs = _open(config, asked, benchmarks, agents, tools, knowledge, run_dir.path / FOLDER, stack)
         failed = _play(config, asked, base_model, knowledge, runs)
@@ -182,7 +187,7 @@ def _tabulate(config: Config, asked: Asked, runs: Sequence[Run], folder: Path) -
         analysis = None
         if run.tools.tools:
             rollouts = run.results.rollouts()
-            analysis = analysis_of(run.items.items, rollouts, scored, seed=config.seed, resamples=config.eval.bootstrap)
+            analysis = analysis_of(run.items.items, rollouts, scored)
         lines.setdefault(run.items.name, []).append((row_name(run.agent.name, run.tools.name), scored, analysis))
     sets = {run.items.name: run.items for run in runs}
     return [sheet(sets[name], asked.samples, rows, config.seed) for name, rows in lines.items()], unjudged

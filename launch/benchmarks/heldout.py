@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from launch.benchmarks.comparison import AGENTS, analysis_over
+from launch.benchmarks.comparison import AGENTS
 from launch.run_files import read_questions
 from medrl.config import Config
 from medrl.errors import DataError
 from medrl.records import read_jsonl
 from medrl.types import Question, Rollout
-from medrl.verification import Analysis, Traced, trace
+from medrl.verification import Analysis, Traced, analyse, trace
 
 
 def heldout_analyses(config: Config) -> list[tuple[str, Analysis]]:
@@ -21,7 +21,7 @@ def heldout_analyses(config: Config) -> list[tuple[str, Analysis]]:
     for name, path in parts.items():
         traced = [_traced(rollout, questions, path) for rollout in read_jsonl(path, Rollout) if rollout.sample == 0]
         kept = [each for each in traced if each is not None]
-        found.append((name, analysis_over(kept, seed=config.seed, resamples=config.eval.bootstrap)))
+        found.append((name, analyse(kept)))
     return found
 
 

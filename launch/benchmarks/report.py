@@ -20,15 +20,16 @@ _INTERVALS = (
 )
 _PAIRED = (
     "On the questions that both have played. A difference is resolved if its interval (paired bootstrap over "
-    "questions) leaves out 0; p is McNemar's, exact. Each row is looked at by itself: of twenty rows one will "
-    "seem resolved by chance."
+    "questions) leaves out 0 and p is below 0.05. p is exact: McNemar's, or, of several samples a question, that of "
+    "the sign-flip test, of which McNemar's is a case. Each row is looked at by itself: of twenty rows one will seem "
+    "resolved by chance."
 )
 _LOOKED_AGAIN = (
     "A call verifies if it looks again, by another query, tool or document, at the answer that is given later, or at "
     "an entity that an earlier call had asked about and found. Counted are episodes that searched and then answered. "
     "This is correlation: nobody made an agent verify, and what makes it look again may be what makes it right or "
     f"wrong. “At equal hops” compares within questions of the same number of hops only. With fewer than {FEWEST} "
-    "episodes of either kind, or the same outcome in all, no difference is told."
+    "episodes of either kind, the same outcome in all, or hops that nobody knows, no difference is told."
 )
 
 

@@ -52,16 +52,18 @@ def num_na(sheet: Sheet) -> int:
 
 
 def baseline(sheet: Sheet, table: Table, always_na: Estimate) -> dict[str, Cell]:
-    """What saying NA to everything comes to, by column: by construction it has none of the others right."""
+    """What saying NA to everything comes to, by column: by construction it has none of the others right. Whether NA is
+    wrong there or says nothing depends on the question, so `unknown` is left open."""
     real = table.real.n if table.real is not None else 0
-    shown = {"n": Cell(f"{always_na.n:,}"), "accuracy": share(always_na), "unknown": Cell("0.000")}
+    shown = {"n": Cell(f"{always_na.n:,}"), "accuracy": share(always_na)}
     return shown | ({"real accuracy": share(Estimate(0.0, *wilson(0, real), real))} if real else {})
 
 
 def differences(sheet: Sheet) -> Grid | None:
     """Every other row minus the first, on the same questions; None where there is one row."""
     first = sheet.rows[0].name
-    head = (f"minus {first}", "accuracy", "McNemar p", "only here", "only there", "")
+    test = "McNemar p" if sheet.samples == 1 else "sign-flip p"
+    head = (f"minus {first}", "accuracy", test, "only here", "only there", "")
     rows = tuple(_difference_row(row) for row in sheet.rows[1:])
     return Grid(head, rows) if rows else None
 
@@ -144,7 +146,7 @@ def _by_count(analysis: Analysis, count: int) -> Cell:
 
 def _difference(difference: Difference | None) -> Cell:
     if difference is None:
-        return Cell("too few to say")
+        return Cell("not told")
     return share(Estimate(difference.value, difference.low, difference.high, 0), "+")
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ trained: agents play benchmarks, and a table compares them, with intervals."""
 EXAMPLES = """\
 examples:
   medrl eval quickstart                                          base, SFT and RL on the held-out questions
-  medrl eval quickstart --on medbrowsecomp=final50.csv --on xbench=DeepSearch.csv --first 20
+  medrl eval quickstart --on medbrowsecomp=final50.csv --on xbench=DeepSearch.csv --first xbench=20
   medrl eval quickstart --on medbrowsecomp=final50.csv --tools all --tools none
   medrl eval quickstart --on heldout --agent sft --agent rl --samples 4 --temperature 1
   medrl eval quickstart --compare                                the paper's comparison on the held-out questions
@@ -59,7 +60,14 @@ def add_benchmarks(command: argparse.ArgumentParser) -> None:
         help="all, none (closed-book), or names with commas between, such as medical_retriever,document_read; "
         "repeatable: each agent plays with each set. Default: all",
     )
-    options.add_argument("--first", type=positive, metavar="N", help="only the first N questions of each benchmark")
+    options.add_argument(
+        "--first",
+        action="append",
+        type=_first,
+        metavar="[NAME=]N",
+        help="only the first N questions: of each benchmark, or of the named one, whatever holds for the others; "
+        "repeatable",
+    )
     options.add_argument(
         "--samples", type=positive, metavar="K", help="episodes a question, for pass@k (default: 1, greedy)"
     )
@@ -98,11 +106,17 @@ def run_benchmarks(options: argparse.Namespace, config: "Config") -> None:
         temperature = 0.0 if samples == 1 else config.grpo.temperature
     if samples > 1 and temperature == 0:
         raise ConfigError(f"--samples {samples} --temperature 0: greedy samples are all the same; give 1 or T above 0")
+    on = tuple(map(_benchmark, dict.fromkeys(options.on or ["heldout"])))
+    _require_once("--on", [name for name, _ in on])
+    first = options.first or []
+    _require_once("--first", [name for name, _ in first])
+    if strange := [name for name, _ in first if name and name not in dict(on)]:
+        raise ConfigError(f"--first {strange[0]}: that benchmark is not played; --on says which are")
     asked = Asked(
-        on=tuple(map(_benchmark, dict.fromkeys(options.on or ["heldout"]))),
+        on=on,
         agents=tuple(options.agent or (COMPARED_AGENTS if compare else ())),
         tools=tuple(options.tools or (COMPARED_TOOLS if compare else ("all",))),
-        first=options.first,
+        first=dict(first),
         samples=samples,
         temperature=temperature,
     )
@@ -112,6 +126,17 @@ def run_benchmarks(options: argparse.Namespace, config: "Config") -> None:
 def _benchmark(text: str) -> tuple[str, Path | None]:
     name, equals, path = text.partition("=")
     return name, Path(path) if equals else None
+
+
+def _first(text: str) -> tuple[str, int]:
+    """The benchmark's name, "" for all, and its number of questions."""
+    name, _, number = text.rpartition("=")
+    return name, positive(number)
+
+
+def _require_once(option: str, names: Sequence[str]) -> None:
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise ConfigError(f"{option}: {twice[0] or 'a number for all benchmarks'} is there twice; give one of them")
 
 
 def _temperature(text: str) -> float:

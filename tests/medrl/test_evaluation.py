@@ -1,9 +1,13 @@
 """Estimates and intervals against closed forms, published values and enumeration."""
 
+from itertools import product
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from medrl.evaluation import bootstrap_mean, mcnemar, paired_difference, pass_at_k, wilson
+from medrl.evaluation import bootstrap_mean, mcnemar, paired_difference, pass_at_k, sign_flip, wilson
 from tests import oracles
 
 
@@ -78,3 +82,28 @@ def test_mcnemar_is_the_exact_binomial_test() -> None:
     assert mcnemar(a, b) == pytest.approx(2 * (1 + 10 + 45) / 1024)
     assert mcnemar(a, a) == 1.0
     assert mcnemar([True] * 2000, [False] * 2000) == pytest.approx(0.0, abs=1e-12)
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), max_size=8))
+def test_sign_flip_counts_every_way_to_change_places(pairs: list[tuple[int, int]]) -> None:
+    differences = [x - y for x, y in pairs]
+    ways = list(product((-1, 1), repeat=len(pairs)))
+    extreme = sum(
+        abs(sum(sign * each for sign, each in zip(signs, differences, strict=True))) >= abs(sum(differences))
+        for signs in ways
+    )
+    found = sign_flip([x / 4 for x, _ in pairs], [y / 4 for _, y in pairs], scale=4)
+    assert found == pytest.approx(extreme / len(ways))
+
+
+@given(st.lists(st.tuples(st.booleans(), st.booleans()), max_size=60))
+def test_of_one_sample_sign_flip_is_mcnemar(pairs: list[tuple[bool, bool]]) -> None:
+    a, b = [x for x, _ in pairs], [y for _, y in pairs]
+    assert sign_flip(a, b, scale=1) == pytest.approx(mcnemar(a, b))
+
+
+def test_sign_flip_refuses_what_it_cannot_count() -> None:
+    with pytest.raises(ValueError, match="same questions"):
+        sign_flip([1.0], [], scale=1)
+    with pytest.raises(ValueError, match="times 2 are not whole"):
+        sign_flip([1 / 3], [0.0], scale=2)

@@ -108,6 +108,8 @@ INCORRECT = [
     ("Insufficient response to vasodilator", "Hypertension", ()),
     ("NCT01234568", "NCT01234567", ()),
     ("NCT01234567, NCT01234568", "NCT01234567", ()),
+    ("all but NCT01234567", "NCT01234567", ()),
+    ("every trial except NCT01234567", "NCT01234567", ()),
     ("NCT1234567", "NCT01234567", ()),
     ("HP:0001251", "HP:0001250", ()),
     ("ORPHA:154700", "OMIM:154700", ()),

@@ -1,4 +1,4 @@
-"""Answer pairs labelled by people who had not seen the matcher, and how its verdicts compare with their labels."""
+"""Answer pairs labelled by hand, before the matcher was seen, and how its verdicts compare with their labels."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence

@@ -14,8 +14,8 @@ from medrl.matching import Verdict, match, parse_judgement
 from medrl.records import read_jsonl
 from tests.envs.benchmarks.pairs import PAIRS, Pair, confusion
 
-FALSE_CORRECT = 2
-"""Of the pairs that are labelled incorrect or unknown: no more than these may be scored correct."""
+FALSE_CORRECT = 0
+"""Of the pairs that are labelled incorrect or unknown: as many may be scored correct."""
 AGREEMENT = 0.9
 C, X, U = Verdict.CORRECT, Verdict.INCORRECT, Verdict.UNKNOWN
 
@@ -81,15 +81,80 @@ def test_a_copy_of_the_question_is_no_answer() -> None:
 
 
 @pytest.mark.parametrize(
+    ("said", "gold", "question"),
+    [
+        ("FBN1. TGFBR2 is the gene", "FBN1", "Which gene?"),
+        ("FBN1\nTGFBR2 is the gene", "FBN1", "Which gene?"),
+        ("FBN1 - TGFBR2 is the one", "FBN1", "Which gene?"),
+        ("Excluded: FBN1", "FBN1", "Which gene?"),
+        ("The gene ruled out is FBN1", "FBN1", "Which gene?"),
+        ("It was never FBN1", "FBN1", "Which gene?"),
+        ("被排除的是张三", "张三", "谁？"),
+        ("more than 3", "3", "How many?"),
+        ("fewer than 3 albums", "3", "How many?"),
+        ("at least 3", "3", "How many?"),
+        ("up to three", "3", "How many?"),
+        ("3 dozen", "3", "How many?"),
+        ("至少3个", "3", "多少？"),
+        ("The patent expires before May 4, 2031", "May 4, 2031", "When?"),
+        ("one day after 2031-05-04", "May 4, 2031", "When?"),
+        ("after 2031", "2031", "In which year?"),
+        ("1998年之前", "1998年", "哪年？"),
+        ("早于1998年", "1998年", "哪年？"),
+        ("4个以上", "4", "多少？"),
+        ("4的两倍", "4", "多少？"),
+        ("Between $20.13 and 21", "20.13", "What was the opening price?"),
+        ("carboplatin with paclitaxel", "carboplatin", "Which drug?"),
+        ("It runs until at least 2031", "2031", "In which year?"),
+        ("all but NCT01234567", "NCT01234567", "Which trial?"),
+        ("apart from NCT01234567, every trial", "NCT01234567", "Which trial?"),
+        ("every trial except NCT01234567", "NCT01234567", "Which trial?"),
+        ("It does not fail.", "No", "Does it work?"),
+        ("It has not failed.", "No", "Does it work?"),
+        ("No, it does. Yes.", "No", "Does it work?"),
+        ("true, that would be good, yet it is rare", "Yes", "Does it work?"),
+    ],
+)
+def test_what_turns_an_answer_round_is_read(said: str, gold: str, question: str) -> None:
+    assert verdict(said, gold, question) is not C
+
+
+@pytest.mark.parametrize(
+    ("said", "gold", "question"),
+    [
+        ("FBN1. It is the gene of fibrillin", "FBN1", "Which gene?"),
+        ("FBN1. FBN1 is the gene of fibrillin", "FBN1", "Which gene?"),
+        ("at least 3", ">= 3", "How many?"),
+        ("two dozen", "24", "How many?"),
+        ("It does not work.", "No", "Does it work?"),
+        ("It is not possible.", "No", "Can it be done?"),
+    ],
+)
+def test_what_only_explains_an_answer_does_it_no_harm(said: str, gold: str, question: str) -> None:
+    assert verdict(said, gold, question) is C
+
+
+@pytest.mark.parametrize(
+    "said", ["Not listed. It is Pfizer", "No exclusivity until next August", "No later than August", "No doubt Pfizer"]
+)
+def test_an_answer_that_begins_like_none_is_one(said: str) -> None:
+    assert verdict(said, "NA", na=True) is X
+
+
+def test_na_is_no_answer_where_it_was_not_offered() -> None:
+    assert [verdict(said, "EISAI", "Which company?") for said in ("NA", "COMPANY: NA", "None")] == [U] * 3
+
+
+@pytest.mark.parametrize(
     ("said", "gold", "expected"),
     [
-        ("COMPANY: Astellas Pharma US, Inc.", "ASTELLAS", C),
-        ("COMPANY: Pfizer Inc", "ASTELLAS", X),
+        ("COMPANY: Eisai Pharma US, Inc.", "EISAI", C),
+        ("COMPANY: Pfizer Inc", "EISAI", X),
         ("Sun Pharmaceutical Industries Ltd", "SUN PHARM INDS", X),
-        ("COMPANY: unknown", "ASTELLAS", U),
+        ("COMPANY: unknown", "EISAI", U),
         ("Bristol-Myers Squibb Company", "BRISTOL MYERS SQUIBB", C),
-        ("The company is Astellas Pharma US Inc, approved Aug 2023.", "ASTELLAS", C),
-        ("Astellas Pharma US Inc or Pfizer", "ASTELLAS", X),
+        ("The company is Eisai Pharma US Inc, approved Aug 2023.", "EISAI", C),
+        ("Eisai Pharma US Inc or Pfizer", "EISAI", X),
     ],
 )
 def test_companies(said: str, gold: str, expected: Verdict) -> None:
@@ -109,30 +174,30 @@ def test_a_price_is_found_beside_its_ticker() -> None:
 @pytest.mark.parametrize(
     ("said", "gold", "question", "expected", "rule"),
     [
-        ("date: 09-01-2027", "Sep 1, 2027", "In MM-DD-YYYY format.", C, "date"),
-        ("date: 01-09-2027", "Sep 1, 2027", "In MM-DD-YYYY format.", X, "date"),
-        ("01-09-2027", "Sep 1, 2027", "In DD-MM-YYYY format.", C, "date"),
-        ("01-09-2027", "Sep 1, 2027", "When?", X, UNMATCHED),  # it could be either
-        ("2027", "Sep 1, 2027", "When?", X, UNMATCHED),
-        ("2028", "Sep 1, 2027", "When?", X, "date"),
-        ("September 2028", "Sep 1, 2027", "When?", X, "date"),
-        ("The patent runs until 1 September 2027.", "Sep 1, 2027", "When?", C, "date"),
-        ("From 1 May 2020 to 1 September 2027", "Sep 1, 2027", "When?", X, UNMATCHED),
-        ("2027年9月1日", "Sep 1, 2027", "When?", C, "date"),
+        ("date: 09-03-2027", "Sep 3, 2027", "In MM-DD-YYYY format.", C, "date"),
+        ("date: 03-09-2027", "Sep 3, 2027", "In MM-DD-YYYY format.", X, "date"),
+        ("03-09-2027", "Sep 3, 2027", "In DD-MM-YYYY format.", C, "date"),
+        ("03-09-2027", "Sep 3, 2027", "When?", X, UNMATCHED),  # it could be either
+        ("2027", "Sep 3, 2027", "When?", X, UNMATCHED),
+        ("2028", "Sep 3, 2027", "When?", X, "date"),
+        ("September 2028", "Sep 3, 2027", "When?", X, "date"),
+        ("The patent runs until 3 September 2027.", "Sep 3, 2027", "When?", C, "date"),
+        ("From 1 May 2020 to 3 September 2027", "Sep 3, 2027", "When?", X, UNMATCHED),
+        ("2027年9月3日", "Sep 3, 2027", "When?", C, "date"),
         ("NCT01234567, a phase 3 trial", "NCT01234567", "Which trial?", C, "identifier"),
         ("NCT01234568", "NCT01234567", "Which trial?", X, "identifier"),
         ("ORPHA:154700", "OMIM:154700", "Which id?", X, "identifier"),
         ("120 patients were enrolled.", "120", "How many?", C, "amount"),
         ("120 patients at 12 sites", "120", "How many?", X, UNMATCHED),
         ("Onset was at 18 days.", "18 months", "When?", X, UNMATCHED),
-        ("about 2,950,000吨", "295万吨", "多少？", C, "amount"),
-        ("300万吨", "295万吨", "多少？", X, UNMATCHED),  # near enough for a judge to look at
-        ("500万吨", "295万吨", "多少？", X, "amount"),
+        ("about 3,700,000吨", "370万吨", "多少？", C, "amount"),
+        ("380万吨", "370万吨", "多少？", X, UNMATCHED),  # near enough for a judge to look at
+        ("500万吨", "370万吨", "多少？", X, "amount"),
         ("€20", "$20", "What price?", X, UNMATCHED),
         ("没有参加", "没有", "她参加了吗？", C, "polarity"),
         ("参加了", "没有", "她参加了吗？", X, "polarity"),
         ("不清楚", "没有", "她参加了吗？", U, "abstention"),
-        ("玉竹", "萎蕤（又名玉竹）", "叫什么？", C, "name"),
+        ("蛤蟆草", "车前（又名蛤蟆草）", "叫什么？", C, "name"),
         ("John Smith", "Smith, John", "Which author?", C, "name"),
         ("Smith J", "John Smith", "Which author?", C, "name"),
         ("Smith R", "John Smith", "Which author?", X, UNMATCHED),
@@ -150,11 +215,11 @@ def test_rules(said: str, gold: str, question: str, expected: Verdict, rule: str
 )
 def test_absence_is_right_where_there_is_none_and_nowhere_else(said: str) -> None:
     assert verdict(said, "NA", na=True) is C
-    assert verdict(said, "Aug 13, 2027", "If there is none, respond with 'DATE: NA'.") is X
-    assert verdict(said, "Aug 13, 2027", "When?") is not C
+    assert verdict(said, "Aug 19, 2028", "If there is none, respond with 'DATE: NA'.") is X
+    assert verdict(said, "Aug 19, 2028", "When?") is not C
 
 
-@pytest.mark.parametrize("said", ["Aug 13, 2027", "NA Pharma Ltd", "Sodium (Na)", "none but 7342118", "2027"])
+@pytest.mark.parametrize("said", ["Aug 19, 2028", "NA Pharma Ltd", "Sodium (Na)", "none but 7342118", "2027"])
 def test_a_concrete_answer_is_wrong_where_there_is_none(said: str) -> None:
     assert verdict(said, "NA", na=True) is X
 
@@ -164,7 +229,7 @@ def test_a_concrete_answer_is_wrong_where_there_is_none(said: str) -> None:
 )
 @pytest.mark.parametrize("na", [True, False])
 def test_saying_nothing_is_unknown(said: str | None, na: bool) -> None:
-    assert verdict(said, "NA" if na else "Aug 13, 2027", na=na) is U
+    assert verdict(said, "NA" if na else "Aug 19, 2028", na=na) is U
 
 
 NAMES = st.sampled_from("carboplatin paclitaxel imatinib dasatinib ruxolitinib warfarin ivacaftor lenalidomide".split())
@@ -193,9 +258,7 @@ ANSWERS = st.one_of(
     st.dates().map(lambda day: f"{day:%Y-%m-%d}"),
     st.integers(0, 10**6).map("{:,}".format),
     st.integers(10**7, 10**8 - 1).map("NCT{}".format),
-    st.sampled_from(
-        ["Astellas Pharma US, Inc.", "5.9 m", "192k", "三千零五", "John Smith", "Marfan syndrome", "4.04%"]
-    ),
+    st.sampled_from(["Eisai Pharma US, Inc.", "5.9 m", "256k", "三千零五", "John Smith", "Marfan syndrome", "6.15%"]),
 )
 
 

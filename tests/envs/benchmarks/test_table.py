@@ -160,5 +160,39 @@ def test_a_run_differs_from_itself_by_nothing() -> None:
     items = items_of(9)
     lines = [sample(f"i{i}", 0, C if i % 2 else X) for i in range(9)]
     compared = compare(items, lines, lines)
-    assert (compared.difference.value, compared.difference.low, compared.difference.high) == (0.0, 0.0, 0.0)
-    assert compared.p_value == 1.0
+    assert compared.difference.value == 0.0 and compared.p_value == 1.0
+    unseen = wilson(0, 9)[1]  # nine questions cannot say that no question differs
+    assert (compared.difference.low, compared.difference.high) == pytest.approx((-unseen, unseen))
+
+
+def test_all_or_none_is_not_told_without_an_interval() -> None:
+    items = items_of(9)
+    right, wrong = ([sample(f"i{i}", s, each) for i in range(9) for s in range(2)] for each in (C, X))
+    assert (tabulate(items, wrong).pass_at[2].low, tabulate(items, wrong).pass_at[2].high) == wilson(0, 9)
+    assert (tabulate(items, right).pass_at[2].low, tabulate(items, right).pass_at[2].high) == wilson(9, 9)
+    compared = compare(items, right, wrong)
+    assert compared.difference.low == pytest.approx(1 - 2 * wilson(0, 9)[1]) and compared.difference.high == 1.0
+    assert compared.p_value == pytest.approx(2 / 2**9)
+
+
+def test_the_p_value_uses_all_samples() -> None:
+    items = items_of(8)
+    first = [sample(f"i{i}", s, C if s else X) for i in range(8) for s in range(3)]
+    second = [sample(f"i{i}", s, X) for i in range(8) for s in range(2)]
+    compared = compare(items, first, second)
+    assert (compared.only_first, compared.only_second) == (0, 0)  # of the first samples
+    assert compared.p_value == pytest.approx(2 / 2**8)
+
+
+@pytest.mark.parametrize("said", ["NA", "DATE: NA", "NOT LISTED", "None"])
+def test_an_agent_that_says_na_to_everything_gets_the_baseline(said: str) -> None:
+    asks = ("When does it expire? If NA, respond with 'DATE: NA'.", "Which company?")
+    golds = ("NA", "Aug 19, 2028", "EISAI", "0", "none but one")
+    items = [Item(f"{asked}{gold}", "b", asked, gold, is_na=gold == "NA") for asked in asks for gold in golds]
+    lines = []
+    for item in items:
+        found = score(item, said)
+        lines.append(Scored(item.id, 0, said, found.verdict, found.rule, found.judged, "answered"))
+    table = tabulate(items, lines)
+    assert table.accuracy == table.always_na and table.accuracy is not None and table.accuracy.value == 0.2
+    assert table.real is not None and table.real.value == 0.0

@@ -22,9 +22,23 @@ def asked(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Asked:
 
 def test_what_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     want = asked(monkeypatch, "--on", "medbrowsecomp=a.csv", "--on", "xbench=b=c.csv", "--first", "20")
-    assert want == Asked((("medbrowsecomp", Path("a.csv")), ("xbench", Path("b=c.csv"))), first=20)
+    assert want == Asked((("medbrowsecomp", Path("a.csv")), ("xbench", Path("b=c.csv"))), first={"": 20})
     want = asked(monkeypatch, "--on", "heldout", "--agent", "sft", "--agent", "rl", "--tools", "all", "--tools", "none")
     assert want == Asked((("heldout", None),), ("sft", "rl"), ("all", "none"))
+
+
+def test_the_first_questions_of_one_benchmark_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    on = ("--on", "medbrowsecomp=a.csv", "--on", "xbench=b.csv")
+    assert asked(monkeypatch, *on, "--first", "xbench=20").first == {"xbench": 20}
+    assert asked(monkeypatch, *on, "--first", "9", "--first", "xbench=20").first == {"": 9, "xbench": 20}
+    assert asked(monkeypatch, "--compare", "--first", "heldout=3").first == {"heldout": 3}
+
+
+def test_a_benchmark_s_own_number_comes_before_that_of_all() -> None:
+    both = Asked((), first={"": 9, "xbench": 20})
+    assert [both.first_of(name) for name in ("gaia", "xbench")] == [9, 20]
+    one = Asked((), first={"xbench": 20})
+    assert [one.first_of(name) for name in ("gaia", "xbench")] == [None, 20]
 
 
 def test_several_samples_are_drawn_at_the_training_temperature(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,6 +59,11 @@ def test_the_paper_s_comparison(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (["--agent", "rl"], "--agent is of benchmarks: say which with --on NAME=FILE"),
         (["--first", "2"], "--first is of benchmarks"),
+        (["--on", "gaia=x", "--first", "xbench=2"], "--first xbench: that benchmark is not played"),
+        (["--on", "gaia=x", "--first", "gaia=2", "--first", "gaia=3"], "--first: gaia is there twice"),
+        (["--on", "gaia=x", "--first", "2", "--first", "3"], "--first: a number for all benchmarks is there twice"),
+        (["--on", "gaia=x", "--on", "gaia=./x"], "--on: gaia is there twice"),
+        (["--on", "heldout", "--on", "heldout=data"], "--on: heldout is there twice"),
         (["--on", "heldout", "--samples", "2", "--temperature", "0"], "greedy samples are all the same"),
     ],
 )
@@ -56,7 +75,10 @@ def test_what_cannot_be_meant_is_refused(
     assert said in shown and shown.count("\n") == 1
 
 
-@pytest.mark.parametrize("arguments", [["--first", "0"], ["--samples", "x"], ["--temperature", "-1"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["--first", "0"], ["--first", "heldout="], ["--first", "heldout=x"], ["--samples", "x"], ["--temperature", "-1"]],
+)
 def test_numbers_that_are_none_are_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         cli.main(["eval", "quickstart", "--on", "heldout", *arguments])
