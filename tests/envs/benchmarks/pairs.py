@@ -1,4 +1,4 @@
-"""Answer pairs labelled by hand, before the matcher was seen, and how its verdicts compare with their labels."""
+"""Answer pairs, labelled by one reader without sight of the matcher, and how its verdicts compare with the labels."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
