@@ -16,7 +16,7 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
-from launch import pipeline
+from launch import pipeline, stages
 from launch.sweeps.jobs import finished_stages
 from launch.sweeps.process import last_line, run_process
 from launch.sweeps.sweep import run_sweep
@@ -198,7 +198,7 @@ def test_killed_trials_and_a_killed_sweep_go_on_where_they_were(tmp_path: Path) 
 
     # Killed and put together from a part, a trial is what the run would have been by itself.
     trial_config = json.loads((tmp_path / "out" / "jobs" / "b-seed3.json").read_text())["config"]
-    whole = pipeline.run(parse(trial_config | {"run_dir": str(tmp_path / "whole")}, "test"), pipeline.QUICKSTART)
+    whole = pipeline.run(parse(trial_config | {"run_dir": str(tmp_path / "whole")}, "test"), stages.QUICKSTART)
     for stage in ("eval_base", "eval_sft", "eval_rl"):
         assert finished_stages(b)[stage]["greedy"] == whole.stages[stage]["greedy"]
     want, got = (load_file(run / "checkpoints" / "rl" / "model.safetensors") for run in (whole.path, b))
