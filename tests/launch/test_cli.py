@@ -56,6 +56,7 @@ class FromRay(ConfigError):
     [
         (FromRay(ConfigError("need 10 GPUs")), 2, "medrl: need 10 GPUs\n"),
         (Stalled("engine-0 gave no reply in 180 s"), 1, "medrl: engine-0 gave no reply in 180 s\n"),
+        (Stalled("the server said \x1b[2Jdone\x9b"), 1, "medrl: the server said [2Jdone\n"),
         (KeyboardInterrupt(), 130, "medrl: interrupted; the same command goes on where this one stopped\n"),
     ],
 )
