@@ -98,4 +98,11 @@ def _serve(options: argparse.Namespace) -> None:
     of_run = [] if chosen.run is None else [*dashboard.routes(chosen.run), *review.routes(chosen.run)]
     with opened(chosen) as (agent, pool):
         routes = [*of_run, *ask.routes(agent)]
-        serve(routes, options.port, f"{agent.name}, for other programs as /v1", "/ask", watched(pool))
+        serve(
+            routes,
+            options.port,
+            f"{agent.name}, page and OpenAI-compatible address",
+            "/ask",
+            "/v1",
+            beside=watched(pool),
+        )

@@ -1,10 +1,15 @@
+import re
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 import pytest
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from launch.web.server import application
+from launch.web.server import application, serve
 
 
 async def answer(request: Request) -> PlainTextResponse:
@@ -43,3 +48,28 @@ def test_the_header_lists_the_pages_that_are_there() -> None:
     client = TestClient(application(routes), base_url="http://127.0.0.1:1234")
     assert client.get("/api/pages").json() == [{"path": "/", "name": "Dashboard"}, {"path": "/ask", "name": "Ask"}]
     assert client.get("/static/nav.js").headers["Content-Type"].startswith("text/javascript")
+
+
+@pytest.mark.parametrize("there", [["/ask"], ["/review", "/ask"]])
+def test_without_a_dashboard_the_first_page_is_the_start(there: list[str]) -> None:
+    client = TestClient(application([Route(path, answer) for path in there]), base_url="http://127.0.0.1:1234")
+    assert client.get("/").url.path == there[0]
+    assert [page["path"] for page in client.get("/api/pages").json()] == there
+
+
+class Seen(Exception):
+    """Ends the server."""
+
+
+def test_who_reads_the_address_can_connect(capsys: pytest.CaptureFixture[str]) -> None:
+    @asynccontextmanager
+    async def reader() -> AsyncIterator[None]:
+        printed = capsys.readouterr().out
+        addresses = re.findall(r"http://127\.0\.0\.1:(\d+)(\S*)", printed)
+        assert [path for _, path in addresses] == ["/ask", "/v1"] and printed.startswith("an agent: ")
+        socket.create_connection(("127.0.0.1", int(addresses[0][0])), timeout=10).close()  # the server is not up yet
+        raise Seen
+        yield
+
+    with pytest.raises(Seen):
+        serve([Route("/ask", answer)], 0, "an agent", "/ask", "/v1", beside=reader())
