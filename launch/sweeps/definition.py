@@ -17,6 +17,7 @@ from medrl.config import Config
 from medrl.errors import ConfigError
 from medrl.records import fault
 from medrl.sections.base import Positive, Section
+from medrl.sections.machines import MOST_TAG
 from medrl.seeds import derive_seed
 
 FOLDER = Path(__file__).parent
@@ -145,6 +146,8 @@ def settings_of(file: SweepFile) -> list[Setting]:
         raise ConfigError(f"{file.name}: two settings would be called {twice[0]}; name them, under `cases`")
     if wrong := [name for name in names if not re.match(_NAME, name)]:
         raise ConfigError(f"{file.name}: setting {wrong[0]!r}: use letters, digits, dots, dashes in names")
+    if long := [name for name in names if len(name) > MOST_TAG]:
+        raise ConfigError(f"{file.name}: setting {long[0]}: more than {MOST_TAG} letters; name settings, under `cases`")
     if file.baseline is None:
         return found
     if file.baseline not in names:
