@@ -75,7 +75,7 @@ def _ask(options: argparse.Namespace) -> None:
     with opened(choose(options.model, options.checkpoint, options.recipe, options.settings)) as (agent, pool):
         if options.json:
             report = asyncio.run(_play(agent, pool, asked, lambda event: None))
-            print(json.dumps(as_json(report), ensure_ascii=False, indent=2))
+            print(json.dumps(as_json(report), indent=2))  # escaped: it may quote anything
         else:
             asyncio.run(_play(agent, pool, asked, Console(sys.stdout, asked.samples).tell))
 
