@@ -20,7 +20,6 @@ from medrl.sections.base import Positive, Section
 from medrl.sections.machines import MOST_TAG
 from medrl.seeds import derive_seed
 
-FOLDER = Path(__file__).parent
 Values = Mapping[str, Any]
 """Dotted keys of the configuration and their values."""
 
@@ -99,21 +98,6 @@ class Setting:
 
     name: str
     values: Values
-
-
-def sweep_names() -> list[str]:
-    """The sweeps that come with medrl."""
-    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
-
-
-def find_sweep(name: str) -> Path:
-    """A shipped sweep's file, or the file at the path `name`. Raises ConfigError listing the sweeps there are."""
-    if name in sweep_names():
-        return FOLDER / f"{name}.yaml"
-    path = Path(name).expanduser()
-    if path.is_file():
-        return path
-    raise ConfigError(f"no sweep {name!r}: give one of {', '.join(sweep_names())}, or the path of a YAML file")
 
 
 def read_sweep(path: Path) -> SweepFile:

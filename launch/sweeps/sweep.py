@@ -15,12 +15,13 @@ from actors.placement import cluster_nodes
 from actors.seats import gpus
 from actors.session import connected
 from launch.rundir import difference, hold
-from launch.sweeps.definition import SweepFile, find_sweep, read_sweep, settings_of
+from launch.sweeps.definition import SweepFile, read_sweep, settings_of
 from launch.sweeps.jobs import Job, jobs_of
 from launch.sweeps.outcomes import Outcome, read_outcome, require_measured
 from launch.sweeps.pages import headline, write_reports
 from launch.sweeps.plan import render_plan, trials_at_once
 from launch.sweeps.results import Results, compare
+from launch.sweeps.shipped import find_sweep
 from launch.sweeps.standing import Standing
 from launch.sweeps.trials import Trial, trials_of
 from launch.sweeps.tuning import TRIAL, Places, run_waves

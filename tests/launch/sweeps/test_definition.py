@@ -5,8 +5,9 @@ import pytest
 import yaml
 
 from launch import cli
-from launch.sweeps.definition import FOLDER, read_sweep, settings_of, sweep_names
+from launch.sweeps.definition import read_sweep, settings_of
 from launch.sweeps.jobs import FINETUNED, jobs_of
+from launch.sweeps.shipped import FOLDER, sweep_names
 from launch.sweeps.sweep import plan_sweep
 from launch.sweeps.trials import trials_of
 from medrl.errors import ConfigError
