@@ -9,7 +9,6 @@ import time
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import urljoin
 
 from tests.pages import ROOT, Block
 
@@ -41,7 +40,7 @@ def run(block: Block, folder: Path, timeout_s: float) -> str:
 def visit(block: Block, folder: Path, timeout_s: float) -> str:
     """Start the one command, which serves; fetch the page at the address that it prints, and interrupt it. The page.
 
-    A path behind "server" goes in place of the address's own. The command gets a port of its own, as any may be taken.
+    The command gets a port of its own, as any may be taken.
     """
     command = f"exec {block.text.strip()} --port 0"
     output = folder / "server.log"
@@ -56,8 +55,7 @@ def visit(block: Block, folder: Path, timeout_s: float) -> str:
             start_new_session=True,
         )
     try:
-        path = block.remark.removeprefix("server").strip()
-        page = _until(timeout_s, server, output, lambda: _fetched(output, path))
+        page = _until(timeout_s, server, output, lambda: _fetched(output))
         server.send_signal(signal.SIGINT)
         server.wait(timeout=120)
     finally:
@@ -68,12 +66,12 @@ def visit(block: Block, folder: Path, timeout_s: float) -> str:
     return page
 
 
-def _fetched(output: Path, path: str) -> str | None:
+def _fetched(output: Path) -> str | None:
     """The page, once there is an address: who reads it can connect."""
     address = _ADDRESS.search(output.read_text())
     if address is None:
         return None
-    with urllib.request.urlopen(urljoin(address[0], path), timeout=60) as answer:
+    with urllib.request.urlopen(address[0], timeout=60) as answer:
         return str(answer.read().decode())
 
 
