@@ -22,7 +22,7 @@ from actors.learner import LearnerGroup
 from envs.toolbox import open_toolbox
 from envs.tools.base import Tool, ToolResult
 from kisa.dataset import load_dataset
-from launch import pipeline
+from launch import pipeline, stages
 from launch.checkpoints import Checkpoints
 from launch.players import start_players
 from launch.tracking import Tracker
@@ -107,7 +107,7 @@ def main() -> None:
     steps = parser.parse_args().steps
     with tempfile.TemporaryDirectory() as name:
         config = settings(Path(name), steps)
-        run = pipeline.run(config, pipeline.FINETUNE)
+        run = pipeline.run(config, stages.FINETUNE)
         model, knowledge = run.path / "checkpoints" / "sft", Path(run.stages["knowledge"]["folder"])
         rates = [measure(config, each, model, knowledge, Path(name)) for each in ("sync", "async")]
     print(f"ratio {rates[1] / rates[0]:.2f}")

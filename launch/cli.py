@@ -8,6 +8,7 @@ from importlib.metadata import version
 
 from launch.commands import ask, corpora, dashboard, exchange, planning, report, review, stages, sweep
 from medrl.errors import InfrastructureError, UserError, cause_of
+from medrl.printable import printable
 
 #: In the order in which `medrl --help` lists them.
 _GROUPS = (stages, sweep, planning, report, dashboard, ask, review, exchange, corpora)
@@ -72,7 +73,7 @@ def keep_to_loopback() -> None:
 
 
 def _complain(message: str, code: int) -> int:
-    print(f"medrl: {message}", file=sys.stderr)
+    print(f"medrl: {printable(message)}", file=sys.stderr)  # it may quote a server or a document
     return code
 
 

@@ -1,6 +1,4 @@
-"""The stages of a run, in order, each from files to files:
-
-    knowledge -> data (-> quality) -> eval_base -> sft -> eval_sft -> grpo -> eval_rl -> report
+"""The stages of a run (`launch.stages`), each from files to files.
 
 A stage that was finished before is not done again, so an interrupted run goes on where it stopped. The commands
 `medrl synthesize | sft | train | eval | quickstart` ask for different stages of the same pipeline.
@@ -37,6 +35,7 @@ from launch.recovery import with_learner
 from launch.report import write_report
 from launch.rundir import RunDirectory
 from launch.sft import finetune
+from launch.stages import SYNTHESIZE
 from launch.summary import headline, reminder, write_summary
 from launch.tracking import Tracker
 from launch.train import Trainer
@@ -46,13 +45,6 @@ from medrl.experts import described, settled
 from medrl.records import write_json, write_text
 
 T = TypeVar("T")
-
-_DATA = ("knowledge", "data")
-SYNTHESIZE = (*_DATA, "quality")
-FINETUNE = (*_DATA, "sft")
-TRAIN = (*FINETUNE, "grpo")
-EVALUATE = (*TRAIN, "eval_base", "eval_sft", "eval_rl", "report")
-QUICKSTART = (*_DATA, "eval_base", "sft", "eval_sft", "grpo", "eval_rl", "report")
 
 
 def run(config: Config, stages: Sequence[str]) -> RunDirectory:

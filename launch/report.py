@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from launch.charts import interval_chart, line_chart, stacked_chart
+from launch.durations import duration
 from launch.episode_page import choose_pairs, render_pair, tally
 from launch.page import render_page
 from launch.run_files import Line, column, keys_below, read_metrics, read_questions, read_rollouts, read_summary
@@ -124,23 +125,15 @@ def _curves(lines: Sequence[Line]) -> str:
 def _cost(summary: Mapping[str, Any]) -> str:
     stages = summary["wall_s"]
     rows = "".join(
-        f'<tr><th scope="row">{escape(stage)}</th><td>{_duration(time_s)}</td></tr>' for stage, time_s in stages.items()
+        f'<tr><th scope="row">{escape(stage)}</th><td>{duration(time_s)}</td></tr>' for stage, time_s in stages.items()
     )
-    together = _duration(sum(stages.values()))
+    together = duration(sum(stages.values()))
     return (
         '<div class="scroll"><table><thead><tr><th scope="col">stage</th><th scope="col">wall time</th></tr></thead>'
         f'<tbody>{rows}<tr class="difference"><th scope="row">together</th><td>{together}</td></tr>'
         f"</tbody></table></div><p>Peak memory: {summary['peak_rss_gb']:.1f} GB "
         '<span class="quiet">(all processes; memory that several share is counted once)</span></p>'
     )
-
-
-def _duration(seconds: float) -> str:
-    whole = round(seconds)
-    if whole < 60:
-        return f"{seconds:.1f} s"
-    hours, rest = divmod(whole, 3600)
-    return f"{hours} h {rest // 60:02d} min" if hours else f"{rest // 60} min {rest % 60:02d} s"
 
 
 def _episodes(run_path: Path, before: Mapping[str, Any], after: Mapping[str, Any]) -> str:

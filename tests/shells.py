@@ -6,11 +6,9 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import urljoin
 
 from tests.pages import ROOT, Block
 
@@ -42,7 +40,7 @@ def run(block: Block, folder: Path, timeout_s: float) -> str:
 def visit(block: Block, folder: Path, timeout_s: float) -> str:
     """Start the one command, which serves; fetch the page at the address that it prints, and interrupt it. The page.
 
-    A path behind "server" goes in place of the address's own. The command gets a port of its own, as any may be taken.
+    The command gets a port of its own, as any may be taken.
     """
     command = f"exec {block.text.strip()} --port 0"
     output = folder / "server.log"
@@ -57,8 +55,7 @@ def visit(block: Block, folder: Path, timeout_s: float) -> str:
             start_new_session=True,
         )
     try:
-        path = block.remark.removeprefix("server").strip()
-        page = _until(timeout_s, server, output, lambda: _fetched(output, path))
+        page = _until(timeout_s, server, output, lambda: _fetched(output))
         server.send_signal(signal.SIGINT)
         server.wait(timeout=120)
     finally:
@@ -69,18 +66,13 @@ def visit(block: Block, folder: Path, timeout_s: float) -> str:
     return page
 
 
-def _fetched(output: Path, path: str) -> str | None:
-    """The page, once there is an address and somebody listens there. An address is printed a moment before that."""
+def _fetched(output: Path) -> str | None:
+    """The page, once there is an address: who reads it can connect."""
     address = _ADDRESS.search(output.read_text())
     if address is None:
         return None
-    try:
-        with urllib.request.urlopen(urljoin(address[0], path), timeout=60) as answer:
-            return str(answer.read().decode())
-    except urllib.error.HTTPError:
-        raise
-    except urllib.error.URLError:
-        return None
+    with urllib.request.urlopen(address[0], timeout=60) as answer:
+        return str(answer.read().decode())
 
 
 def _until(timeout_s: float, server: subprocess.Popen[bytes], output: Path, look: Callable[[], str | None]) -> str:

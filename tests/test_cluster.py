@@ -9,7 +9,7 @@ import ray
 from ray._private.state import actors as actor_table
 from ray.cluster_utils import Cluster
 
-from launch import pipeline
+from launch import pipeline, stages
 from launch.players import Players
 from medrl.config import parse
 from tests.test_end_to_end import config
@@ -48,7 +48,7 @@ def test_a_run_on_three_nodes(cluster: Cluster, tmp_path: Path, monkeypatch: pyt
         return await played(self, *arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Players, "play", play)
-    run = pipeline.run(parse(values, "test"), pipeline.TRAIN).path
+    run = pipeline.run(parse(values, "test"), stages.TRAIN).path
     assert len({where[f"rollout-{rank}"] for rank in range(3)}) > 1
     assert len({where["engine-0"], where["engine-1"]}) == 2
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]

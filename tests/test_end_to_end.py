@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from envs.tools.selector import CLASSES, Selector
-from launch import pipeline
+from launch import pipeline, stages
 from launch.trajectories import LearntEpisode
 from medrl.config import Config, parse
 from medrl.metrics import GLOSSARY
@@ -75,7 +75,7 @@ def config(folder: Path, diseases: int = DISEASES) -> Config:
 @pytest.mark.timeout(600)
 def test_every_stage_leaves_what_the_next_one_needs(tmp_path: Path) -> None:
     settings = config(tmp_path)
-    run = pipeline.run(settings, pipeline.QUICKSTART).path
+    run = pipeline.run(settings, stages.QUICKSTART).path
 
     summary = json.loads((run / "summary.json").read_text())
     assert summary["base"]["n"] == summary["rl"]["n"] == 3
@@ -86,7 +86,7 @@ def test_every_stage_leaves_what_the_next_one_needs(tmp_path: Path) -> None:
         "rl_steps": 2,
         "rl_trajectories": 16,
     }
-    assert summary["peak_rss_gb"] > 0.5 and set(summary["wall_s"]) == set(pipeline.QUICKSTART) - {"report"}
+    assert summary["peak_rss_gb"] > 0.5 and set(summary["wall_s"]) == set(stages.QUICKSTART) - {"report"}
 
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     losses = [line["sft/loss"] for line in lines if line["stage"] == "sft"]
@@ -128,5 +128,5 @@ def test_every_stage_leaves_what_the_next_one_needs(tmp_path: Path) -> None:
     assert (run / "report.html").stat().st_size > 10_000 and (run / "checkpoints" / "rl" / "config.json").exists()
 
     before = (run / "metrics.jsonl").read_bytes()
-    pipeline.run(settings, pipeline.QUICKSTART)  # finished work is not done again
+    pipeline.run(settings, stages.QUICKSTART)  # finished work is not done again
     assert (run / "metrics.jsonl").read_bytes() == before

@@ -37,7 +37,7 @@ def test_the_page_leads_from_a_dump_to_an_agent(tmp_path: Path) -> None:
     for block in blocks(PAGE):
         if block.title:
             block.write(tmp_path)
-        elif block.kind == "bash" and block.remark.startswith("server"):
+        elif block.kind == "bash" and block.remark == "server":
             printed[block.text.strip()] = visit(block, tmp_path, LONGEST_S)
         elif block.kind == "bash":
             printed[block.text.strip()] = run(block, tmp_path, LONGEST_S)
@@ -74,7 +74,7 @@ def check(folder: Path, printed: dict[str, str]) -> None:
     assert {summary[part]["n"] for part in ("base", "sft", "rl")} == {min(asked, 20)}
     assert "rl-sft" in output["medrl eval"] and "report.html" in output["medrl report"]
     assert (run_path / "report.html").stat().st_size > 10_000
-    assert "<html" in output["medrl dashboard"] and "<html" in output["medrl serve"]
+    assert "<html" in output["medrl dashboard"] and "Ask the agent" in output["medrl serve"]
     assert "not medical advice" in output["medrl ask"].lower() or "no medical advice" in output["medrl ask"].lower()
 
 

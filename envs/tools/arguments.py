@@ -9,7 +9,7 @@ from jsonschema.exceptions import ValidationError, best_match
 
 from envs.tools.base import Tool, ToolResult
 
-_EXAMPLES = {"string": "...", "array": ["...", "..."]}
+_EXAMPLES: dict[str, Any] = {"string": "...", "array": ["...", "..."], "boolean": True, "object": {}, "null": None}
 
 
 def check_arguments(tool: Tool, arguments: Mapping[str, Any]) -> ToolResult | None:
@@ -47,7 +47,10 @@ def _example(part: Mapping[str, Any]) -> Any:
     if "enum" in part:
         return part["enum"][0]
     kinds = part["type"]
-    return _EXAMPLES[kinds if isinstance(kinds, str) else kinds[0]]
+    kind = kinds if isinstance(kinds, str) else kinds[0]
+    if kind in ("integer", "number"):
+        return part.get("minimum", 1)
+    return _EXAMPLES[kind]
 
 
 def _explain(error: ValidationError) -> str:
@@ -66,6 +69,8 @@ def _explain(error: ValidationError) -> str:
             return f"{where} must be {' or '.join(map(json.dumps, error.validator_value))}"
         case "minimum":
             return f"{where} is below {error.validator_value}"
+        case "maximum":
+            return f"{where} is above {error.validator_value}"
         case "pattern" | "minItems":
             return f"{where} is empty"
         case "maxLength" | "maxItems":

@@ -56,6 +56,11 @@ class Asked:
     max_turn_tokens: int | None = None
     is_greedy_first: bool = True
 
+    @property
+    def is_as_held_out(self) -> bool:
+        """Whether it is played as an evaluation plays held-out questions, but for the temperature."""
+        return self.is_greedy_first and not self.context and self.max_turn_tokens is None
+
 
 class Agent:
     """A model with its tools, asked as often as one likes; episodes of all questions run side by side."""
@@ -91,7 +96,7 @@ class Agent:
         """
         begun = time.monotonic()
         results = await self.play(asked, on_event)
-        calibration = self._calibration if asked.is_greedy_first else None
+        calibration = self._calibration if asked.is_as_held_out else None
         seconds = time.monotonic() - begun
         report = make_report(asked.text, results, calibration, self.temperature(asked), seconds)
         on_event(report)

@@ -2,10 +2,10 @@
 
 import shutil
 import textwrap
-import unicodedata
 from typing import TextIO
 
 from launch.ask.events import Acted, Began, Ended, Event, Failed, Observed, Report, Said
+from medrl.printable import printable
 
 _LABEL = 9
 _STYLES = {"quiet": "2", "bold": "1", "good": "32", "warn": "33"}
@@ -125,8 +125,3 @@ class Console:
 
     def _styled(self, text: str, style: str) -> str:
         return f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if self._live and style and text else text
-
-
-def printable(text: str) -> str:
-    """Without control and format characters, with which a document could write over the terminal; lines stay."""
-    return "".join(char for char in text if char == "\n" or unicodedata.category(char)[0] != "C")

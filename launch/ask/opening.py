@@ -20,6 +20,7 @@ from launch.ask.calibration import Calibration, read_calibration
 from launch.model import check_model_folder, resolve_model
 from launch.preflight import knowledge_checks
 from launch.recipe import load_recipe
+from launch.rundir import difference
 from medrl.chat import ChatCodec
 from medrl.config import Config, load
 from medrl.errors import ConfigError
@@ -86,7 +87,7 @@ def opened(chosen: Chosen) -> Iterator[tuple[Agent, InferencePool]]:
     hpo.locate(config.knowledge.ontology)
     for look in knowledge_checks(config):
         look()
-    calibration = _calibration(chosen)
+    calibration = calibration_of(chosen)
     _say("opening the documents")
     knowledge = aside(build_knowledge, config.knowledge)
     with placement.session(config):
@@ -114,10 +115,14 @@ def playing_alone(config: Config) -> Config:
     )
 
 
-def _calibration(chosen: Chosen) -> Calibration | None:
+def calibration_of(chosen: Chosen) -> Calibration | None:
+    """None too where held-out questions were played with other settings than now. Raises ConfigError, DataError."""
     if chosen.run is None:
         return None
-    return read_calibration(chosen.run, chosen.checkpoint, chosen.config.grpo.temperature)
+    played = load(chosen.run / "config.yaml", (f"run_dir={chosen.run}",))
+    if difference(played, chosen.config) is not None:
+        return None
+    return read_calibration(chosen.run, chosen.checkpoint, played.grpo.temperature)
 
 
 def _say(what: str) -> None:

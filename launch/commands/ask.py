@@ -75,7 +75,7 @@ def _ask(options: argparse.Namespace) -> None:
     with opened(choose(options.model, options.checkpoint, options.recipe, options.settings)) as (agent, pool):
         if options.json:
             report = asyncio.run(_play(agent, pool, asked, lambda event: None))
-            print(json.dumps(as_json(report), ensure_ascii=False, indent=2))
+            print(json.dumps(as_json(report), indent=2))  # escaped: it may quote anything
         else:
             asyncio.run(_play(agent, pool, asked, Console(sys.stdout, asked.samples).tell))
 
@@ -98,4 +98,11 @@ def _serve(options: argparse.Namespace) -> None:
     of_run = [] if chosen.run is None else [*dashboard.routes(chosen.run), *review.routes(chosen.run)]
     with opened(chosen) as (agent, pool):
         routes = [*of_run, *ask.routes(agent)]
-        serve(routes, options.port, f"{agent.name}, for other programs as /v1", "/ask", watched(pool))
+        serve(
+            routes,
+            options.port,
+            f"{agent.name}, page and OpenAI-compatible address",
+            "/ask",
+            "/v1",
+            beside=watched(pool),
+        )

@@ -23,4 +23,4 @@ def _run(options: argparse.Namespace) -> None:
     from launch.web.dashboard import routes
     from launch.web.server import serve
 
-    serve(routes(run), options.port, f"dashboard of {run}")
+    serve(routes(run), options.port, f"dashboard of {run}", "/")

@@ -77,13 +77,13 @@ def _room_on_disk(config: "Config") -> Iterator[None]:
 
 def run_stages(command: str, config: "Config") -> None:
     """Do the stages that `command` asks for."""
-    from launch import pipeline
+    from launch import pipeline, stages
 
-    stages = {
-        "quickstart": pipeline.QUICKSTART,
-        "synthesize": pipeline.SYNTHESIZE,
-        "sft": pipeline.FINETUNE,
-        "train": pipeline.TRAIN,
-        "eval": pipeline.EVALUATE,
+    wanted = {
+        "quickstart": stages.QUICKSTART,
+        "synthesize": stages.SYNTHESIZE,
+        "sft": stages.FINETUNE,
+        "train": stages.TRAIN,
+        "eval": stages.EVALUATE,
     }
-    pipeline.run(config, stages[command])
+    pipeline.run(config, wanted[command])

@@ -3,6 +3,8 @@
 import argparse
 from typing import TYPE_CHECKING
 
+from launch.sweeps.shipped import sweep_names
+
 if TYPE_CHECKING:
     from launch.commands.settings import Commands
 
@@ -15,6 +17,7 @@ def add(commands: "Commands") -> None:
         description="Run a recipe with each of several settings and seeds, and report which differences are resolved. "
         "Interrupted, the same command goes on: finished trials are not run again, others go on from their "
         "checkpoints. Exit code 1 if a trial failed for good.",
+        epilog=f"Sweeps that come with medrl: {', '.join(sweep_names())}.",
     )
     sweep.set_defaults(run=_sweep)
     sweep.add_argument("file", metavar="SWEEP", help="a sweep's name, or a YAML file")

@@ -17,9 +17,9 @@ from medrl.config import Config
 from medrl.errors import ConfigError
 from medrl.records import fault
 from medrl.sections.base import Positive, Section
+from medrl.sections.machines import MOST_TAG
 from medrl.seeds import derive_seed
 
-FOLDER = Path(__file__).parent
 Values = Mapping[str, Any]
 """Dotted keys of the configuration and their values."""
 
@@ -100,21 +100,6 @@ class Setting:
     values: Values
 
 
-def sweep_names() -> list[str]:
-    """The sweeps that come with medrl."""
-    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
-
-
-def find_sweep(name: str) -> Path:
-    """A shipped sweep's file, or the file at the path `name`. Raises ConfigError listing the sweeps there are."""
-    if name in sweep_names():
-        return FOLDER / f"{name}.yaml"
-    path = Path(name).expanduser()
-    if path.is_file():
-        return path
-    raise ConfigError(f"no sweep {name!r}: give one of {', '.join(sweep_names())}, or the path of a YAML file")
-
-
 def read_sweep(path: Path) -> SweepFile:
     """The file's keys, checked, the recipe's path among them. Raises ConfigError, one line."""
     try:
@@ -145,6 +130,8 @@ def settings_of(file: SweepFile) -> list[Setting]:
         raise ConfigError(f"{file.name}: two settings would be called {twice[0]}; name them, under `cases`")
     if wrong := [name for name in names if not re.match(_NAME, name)]:
         raise ConfigError(f"{file.name}: setting {wrong[0]!r}: use letters, digits, dots, dashes in names")
+    if long := [name for name in names if len(name) > MOST_TAG]:
+        raise ConfigError(f"{file.name}: setting {long[0]}: more than {MOST_TAG} letters; name settings, under `cases`")
     if file.baseline is None:
         return found
     if file.baseline not in names:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from launch.pipeline import QUICKSTART
+from launch.stages import QUICKSTART
 from launch.sweeps.definition import SweepFile
 from launch.sweeps.trials import Trial, common_config
 from medrl.config import Config, parse

@@ -6,11 +6,11 @@ from html import escape
 from pathlib import Path
 
 from launch.charts import Band, band_chart, interval_chart, standalone
+from launch.durations import duration
 from launch.page import render_page
 from launch.sweeps.jobs import Job, finished_stages
 from launch.sweeps.outcomes import Outcome, is_pass_rate
 from launch.sweeps.results import Difference, Outcomes, Results, Row
-from launch.sweeps.standing import duration
 from medrl.records import write_text
 from medrl.replication import Estimate
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from actors.placement import described_nodes
-from actors.seats import gpus
+from actors.seats import Node, gpus
 from launch.architectures import planned_shape
 from launch.footprint import ModelShape, disk_bytes, host_memory
 from launch.preflight import memory_limit
@@ -21,12 +21,8 @@ def trials_at_once(file: SweepFile, configs: Sequence[Config]) -> int:
     more than this machine's memory holds."""
     first = configs[0]
     if first.device == "cuda":
-        wanted, nodes = gpus(first), described_nodes(first)
-        if wanted > (most := max(node.gpus for node in nodes)):
-            raise ConfigError(
-                f"a trial needs {wanted} GPUs and stays on one node, which has {most:g}: lower pool.engines, "
-                "pool.tensor_parallel or learner.ranks"
-            )
+        nodes = described_nodes(first)
+        wanted = trial_gpus(configs, nodes)
         return min(file.at_once or sum(int(node.gpus // wanted) for node in nodes), len(configs))
     (machine,) = described_nodes(first)
     needed, there = trial_memory(configs), memory_limit()
@@ -37,6 +33,17 @@ def trials_at_once(file: SweepFile, configs: Sequence[Config]) -> int:
             f"{there / 1e9:.1f} GB: lower at_once, or see `medrl plan`"
         )
     return at_once
+
+
+def trial_gpus(configs: Iterable[Config], nodes: Iterable[Node]) -> int:
+    """GPUs of the trial that needs most. Raises ConfigError if no node has as many."""
+    wanted = max(map(gpus, configs))
+    if wanted > (most := max(node.gpus for node in nodes)):
+        raise ConfigError(
+            f"a trial needs {wanted} GPUs and stays on one node, which has {most:g}: lower pool.engines, "
+            "pool.tensor_parallel or learner.ranks"
+        )
+    return wanted
 
 
 def trial_memory(configs: Iterable[Config]) -> float:
@@ -135,7 +142,7 @@ def _fine_tuning(job: Job, *, whole: bool = False) -> int:
 def _machine(configs: Sequence[Config], at_once: int) -> Iterable[tuple[str, str]]:
     nodes = described_nodes(configs[0])
     if configs[0].device == "cuda":
-        yield "at once", f"{at_once} trials on {len(nodes)} nodes, {gpus(configs[0])} GPUs each"
+        yield "at once", f"{at_once} trials on {len(nodes)} nodes, {trial_gpus(configs, nodes)} GPUs each"
         return
     (machine,) = nodes
     needed = trial_memory(configs)

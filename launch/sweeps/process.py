@@ -15,8 +15,12 @@ from pathlib import Path
 from typing import IO, Any
 
 from medrl.errors import InfrastructureError
+from medrl.printable import printable
 
 LOG = "log.txt"
+MOST_LETTERS = 400
+"""Of a log's last line, as it is shown."""
+_ESCAPE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")  # colours, cursor movements
 _USER_ERROR = 2  # exit code: the same again would end the same
 
 
@@ -80,6 +84,8 @@ def _free_place(folder: Path, number: int) -> tuple[int, IO[str]]:
 
 
 def last_line(log: Path) -> str:
-    """Of a log file: what it ended with."""
-    lines = re.split(r"[\r\n]", log.read_text(encoding="utf-8", errors="replace")) if log.exists() else []
-    return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing").removeprefix("medrl: ")
+    """Of a log file: what it ended with. It may quote anything, so it is made printable, and cut at MOST_LETTERS."""
+    text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+    lines = (printable(" ".join(_ESCAPE.sub("", line).split())) for line in reversed(re.split(r"[\r\n]", text)))
+    last = next(filter(None, lines), "it said nothing").removeprefix("medrl: ")
+    return last if len(last) <= MOST_LETTERS else last[: MOST_LETTERS - 1] + "…"

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 
+from launch.durations import duration
 from launch.sweeps.jobs import Job
 
 
@@ -63,12 +64,3 @@ class Standing:
             f"sweep {self.sweep}: {what} | {done} of {len(self.trials)} trials done, {running} running, "
             f"{failed} failed{shared}{left}"
         )
-
-
-def duration(seconds: float) -> str:
-    """As a person says it."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    hours, rest = divmod(whole, 3600)
-    return f"{hours} h {rest // 60:02d} min" if hours else f"{rest // 60} min {rest % 60:02d} s"

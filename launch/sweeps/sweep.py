@@ -12,15 +12,15 @@ import math
 from collections.abc import Sequence
 
 from actors.placement import cluster_nodes
-from actors.seats import gpus
 from actors.session import connected
 from launch.rundir import difference, hold
-from launch.sweeps.definition import SweepFile, find_sweep, read_sweep, settings_of
+from launch.sweeps.definition import SweepFile, read_sweep, settings_of
 from launch.sweeps.jobs import Job, jobs_of
 from launch.sweeps.outcomes import Outcome, read_outcome, require_measured
 from launch.sweeps.pages import headline, write_reports
-from launch.sweeps.plan import render_plan, trials_at_once
+from launch.sweeps.plan import render_plan, trial_gpus, trials_at_once
 from launch.sweeps.results import Results, compare
+from launch.sweeps.shipped import find_sweep
 from launch.sweeps.standing import Standing
 from launch.sweeps.trials import Trial, trials_of
 from launch.sweeps.tuning import TRIAL, Places, run_waves
@@ -60,7 +60,7 @@ def _run(file: SweepFile, trials: Sequence[Trial], waves: Sequence[Sequence[Job]
     if all(job.done for job in waves[-1]):
         return standing
     with connected():
-        places = _places(trials[0].config, at_once)
+        places = _places([trial.config for trial in trials], at_once)
         run_waves(waves, file.run_path, places, file.retries, standing, command)
     return standing
 
@@ -83,11 +83,11 @@ def _report(file: SweepFile, trials: Sequence[Trial], waves: Sequence[Sequence[J
     return results
 
 
-def _places(config: Config, at_once: int) -> Places:
+def _places(configs: Sequence[Config], at_once: int) -> Places:
     nodes = cluster_nodes()
     per_node = math.ceil(at_once / len(nodes))
     cpus = math.floor(1000 * min(node.cpus for node in nodes) / per_node) / 1000
-    return Places(at_once, per_node, cpus, gpus(config))
+    return Places(at_once, per_node, cpus, trial_gpus(configs, nodes))
 
 
 def _require_metric(file: SweepFile, trials: Sequence[Trial]) -> None:

@@ -13,6 +13,9 @@ from medrl.records import fault
 CONTEXT_SHARE = 0.5
 """Of the tokens that the model reads, what earlier turns and the question may take together."""
 
+PARAGRAPH = "\n\n"
+"""Between the parts of an answer."""
+
 Count = Annotated[int, Field(ge=1)]
 
 
@@ -101,14 +104,20 @@ def in_context(asked: Asked, earlier: list[ChatMessage], agent: Agent) -> Asked:
     best = asked
     lines: list[str] = []
     for message in reversed(spoken):
-        lead = "Question" if message.role == "user" else "Answer"
-        said = message.text.strip().split("\n\n")[0]  # an answer of ours begins with it; its sources follow
-        lines.insert(0, f"{lead}: {said}")
+        lines.insert(0, _line(message))
         longer = replace(asked, context="Earlier:\n" + "\n".join(lines) + "\nNow: ")
         if agent.takes(longer) > CONTEXT_SHARE:
             break
         best = longer
     return best
+
+
+def _line(earlier: ChatMessage) -> str:
+    """One line whatever it holds, so that no turn can pass for another. An answer of ours begins with the answer; what
+    stands behind it is left out."""
+    if earlier.role == "user":
+        return f"Question: {' '.join(earlier.text.split())}"
+    return f"Answer: {' '.join(earlier.text.strip().split(PARAGRAPH)[0].split())}"
 
 
 def content_of(report: Report) -> str:
@@ -122,4 +131,4 @@ def content_of(report: Report) -> str:
         parts.append("Other answers: " + "; ".join(f"{each.answer} ({each.votes})" for each in report.rivals))
     if report.calibration:
         parts.append(report.calibration)
-    return "\n\n".join([*parts, report.statement])
+    return PARAGRAPH.join([*parts, report.statement])

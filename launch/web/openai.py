@@ -114,7 +114,8 @@ async def _whole(live: Live[Outcome], wanted: ChatRequest) -> Response:
 
 async def _stream(live: Live[Outcome], wanted: ChatRequest) -> AsyncIterator[str]:
     """Chunks; an error on the way is a chunk of its own, and nothing follows it."""
-    head = _head(wanted, "chat.completion.chunk")
+    counted = wanted.stream_options is not None and wanted.stream_options.include_usage
+    head = _head(wanted, "chat.completion.chunk") | ({"usage": None} if counted else {})
 
     def chunk(index: int, delta: Mapping[str, Any], finish: str | None = None, **more: object) -> str:
         choice = {"index": index, "delta": delta, "logprobs": None, "finish_reason": finish, **more}
@@ -130,7 +131,7 @@ async def _stream(live: Live[Outcome], wanted: ChatRequest) -> AsyncIterator[str
         for index, report in enumerate(outcome.reports):
             yield chunk(index, {"content": content_of(report)})
             yield chunk(index, {}, _finish(report), medrl=as_json(report))
-        if wanted.stream_options and wanted.stream_options.include_usage:
+        if counted:
             yield _sent(head | {"choices": [], "usage": _usage(outcome.usage)})
         yield "data: [DONE]\n\n"
     except (InfrastructureError, UserError) as error:

@@ -4,6 +4,8 @@
 /review      ratings           launch/web/review.py
 /ask, /v1    the agent         launch/web/ask.py, where a model is served
 /api/pages   those of the three that are there, for the header that they share (static/nav.js)
+
+Without a dashboard / leads to the first page that there is.
 """
 
 import asyncio
@@ -19,7 +21,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -49,7 +51,11 @@ def application(routes: Sequence[BaseRoute]) -> Starlette:
     async def listed(request: Request) -> Response:
         return JSONResponse(pages)
 
+    async def first(request: Request) -> Response:
+        return RedirectResponse(pages[0]["path"])
+
     shared = [
+        *([Route("/", first)] if pages and "/" not in served else []),
         Route("/api/pages", listed),
         Route("/style.css", _style),
         Mount("/static", StaticFiles(directory=STATIC)),
@@ -67,31 +73,38 @@ def serve(
     routes: Sequence[BaseRoute],
     port: int,
     greeting: str,
-    path: str = "/",
+    *paths: str,
     beside: AbstractAsyncContextManager[object] | None = None,
 ) -> None:
-    """Serve until interrupted; prints `greeting` and the address of the page at `path`. Port 0 takes a free one. Raises
-    ConfigError.
+    """Serve until interrupted; prints `greeting` and the addresses of `paths`, once one can connect. Port 0 takes a
+    free one. Raises ConfigError.
 
     `beside` is entered in the loop that serves, and left at the end; what it raises meanwhile ends the server.
     """
+    settings = uvicorn.Config(application(routes), log_level="warning", access_log=False, timeout_graceful_shutdown=2)
+    with _listening(port) as listener:
+        here = f"http://{HOST}:{listener.getsockname()[1]}"
+        print(f"{greeting}: {'  '.join(here + path for path in paths)}  (Ctrl-C ends it)", flush=True)
+
+        async def run() -> None:
+            async with beside or nullcontext():
+                await uvicorn.Server(settings).serve(sockets=[listener])
+
+        with suppress(KeyboardInterrupt):  # its proper end
+            asyncio.run(run())
+
+
+def _listening(port: int) -> socket.socket:
+    """Who connects before the server runs waits for it, and is not refused."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((HOST, port))
-        listener.listen()  # before the address is told: who asks at once waits, rather than being refused
+        listener.listen()
     except OSError as error:
         listener.close()
         raise ConfigError(f"port {port} cannot be had ({error.strerror}): give another --port, or 0 for any") from error
-    print(f"{greeting}: http://{HOST}:{listener.getsockname()[1]}{path}  (Ctrl-C ends it)", flush=True)
-    settings = uvicorn.Config(application(routes), log_level="warning", access_log=False, timeout_graceful_shutdown=2)
-
-    async def run() -> None:
-        async with beside or nullcontext():
-            await uvicorn.Server(settings).serve(sockets=[listener])
-
-    with suppress(KeyboardInterrupt):  # its proper end
-        asyncio.run(run())
+    return listener
 
 
 async def _style(request: object) -> Response:

@@ -6,6 +6,9 @@ from pydantic import Field, model_validator
 
 from medrl.sections.base import Fraction, Positive, Seconds, Section
 
+MOST_TAG = 64
+"""Letters of a tag; wandb refuses longer ones."""
+
 
 class ModelConfig(Section):
     """The policy to start from."""
@@ -101,7 +104,9 @@ class TrackingConfig(Section):
     wandb: bool = Field(True, description="offline unless WANDB_API_KEY is set")
     project: str = Field("medrl", description="wandb's project")
     group: str | None = Field(None, description="what the run belongs to, in wandb; a sweep sets it")
-    tags: tuple[str, ...] = Field((), description="words to find the run by, in wandb; a sweep sets them")
+    tags: tuple[Annotated[str, Field(min_length=1, max_length=MOST_TAG)], ...] = Field(
+        (), description="words to find the run by, in wandb; a sweep sets them"
+    )
     tables_every: Annotated[int, Field(ge=0)] = Field(
         5, description="GRPO steps from one table of episodes to the next, in wandb; 0: none"
     )

@@ -1,4 +1,5 @@
 import errno
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 
 from launch import cli, recipe
 from launch.commands import stages
+from launch.sweeps.shipped import sweep_names
 from medrl.errors import ConfigError, Stalled
 from tests.launch.sample_run import write_sample_run
 
@@ -56,6 +58,7 @@ class FromRay(ConfigError):
     [
         (FromRay(ConfigError("need 10 GPUs")), 2, "medrl: need 10 GPUs\n"),
         (Stalled("engine-0 gave no reply in 180 s"), 1, "medrl: engine-0 gave no reply in 180 s\n"),
+        (Stalled("the server said \x1b[2Jdone\x9b"), 1, "medrl: the server said [2Jdone\n"),
         (KeyboardInterrupt(), 130, "medrl: interrupted; the same command goes on where this one stopped\n"),
     ],
 )
@@ -99,3 +102,10 @@ def test_help_loads_nothing_heavy() -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "examples:" in done.stdout
+
+
+def test_help_of_sweep_lists_those_that_come_with_it(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["sweep", "--help"])
+    listed = re.split(r"[,.\s]+", capsys.readouterr().out.rpartition("come with medrl:")[2].strip(" .\n"))
+    assert listed == sweep_names() and "reward_weights" in listed

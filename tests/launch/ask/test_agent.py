@@ -174,6 +174,8 @@ CALIBRATION = Calibration(3, 1.0, {3: (8, 10), 2: (3, 6)})
         ((FBN1,), {"samples": 2}, None),
         ((FBN1,), {"temperature": 0.5}, None),
         ((FBN1,), {"is_greedy_first": False}, None),
+        ((FBN1,), {"context": "Earlier:\nQuestion: Which disease?\nNow: "}, None),  # held-out questions stand alone
+        ((FBN1,), {"max_turn_tokens": 100}, None),
         ((FBN1, (DOWN,), FBN1), {}, None),
     ],
 )

@@ -33,6 +33,12 @@ def test_json_is_the_report_alone(opened: None, capsys: pytest.CaptureFixture[st
     assert (report["answer"], report["votes"], report["samples"], report["statement"]) == ("FBN1", 3, 3, STATEMENT)
 
 
+def test_json_holds_no_control_characters(opened: None, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["ask", "Which gene\x9b2J \u202e?", "--model", "run", "--json"]) == 0
+    out = capsys.readouterr().out
+    assert out.isascii() and json.loads(out)["question"] == "Which gene\x9b2J \u202e?"
+
+
 def test_steps_then_the_answer_then_the_statement(opened: None, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["ask", "Which gene?", "--model", "run"]) == 0
     text = " ".join(capsys.readouterr().out.split())

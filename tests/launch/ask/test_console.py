@@ -4,8 +4,8 @@ import io
 import pytest
 
 from launch.ask.agent import Asked
-from launch.ask.console import Console, printable
-from launch.ask.events import STATEMENT
+from launch.ask.console import Console
+from launch.ask.events import STATEMENT, Acted
 from tests.launch.ask.fakes import BRCA2, DOWN, FBN1, SEARCH, SILENT, scripted
 
 
@@ -60,4 +60,6 @@ def test_what_went_wrong_is_said(samples: tuple[tuple[str, ...], ...], said: str
 
 
 def test_a_document_cannot_write_over_the_terminal() -> None:
-    assert printable("a\x1b[2Jb\rc\x9b1md\u202ee\nf") == "a[2Jbc1mde\nf"
+    out = io.StringIO()
+    Console(out, 1).tell(Acted(0, 0, "a\x1b[2Jb\rc\x9b1md\u202ee\nf", None, "FBN1\x1b]0;title\x07", "…"))
+    assert out.getvalue().split() == ["thinks", "a[2Jbc1mde", "f", "answers", "FBN1]0;title"]

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from actors.seats import Node, seats
-from launch.ask.opening import choose, playing_alone
+from launch.ask.opening import calibration_of, choose, playing_alone
 from medrl.config import Config, parse
 from medrl.errors import ConfigError
 from medrl.records import write_text
+from tests.launch.ask.test_calibration import evaluated
 from tests.tiny import save_tiny
 
 
@@ -49,10 +50,25 @@ def test_a_run_without_it_says_what_there_is(
         choose(run_of(tmp_path, *there), wanted, recipe)
 
 
+@pytest.mark.parametrize(
+    ("settings", "there"),
+    [
+        ([], True),
+        (["pool.max_sequences=3", "env.timeout_s=9"], True),
+        (["grpo.temperature=0.4"], False),
+        (["env.max_turns=2"], False),
+    ],
+)
+def test_held_out_questions_say_nothing_of_other_settings(tmp_path: Path, settings: list[str], there: bool) -> None:
+    run = evaluated(run_of(tmp_path, "rl"))
+    assert (calibration_of(choose(run, None, None, settings)) is not None) == there
+
+
 def test_a_model_s_folder_needs_a_recipe_and_has_no_checkpoints(tmp_path: Path) -> None:
     model = save_tiny(tmp_path / "mine")
     chosen = choose(model, None, "quickstart")
     assert (chosen.name, chosen.model, chosen.run, chosen.config.name) == ("mine", model, None, "quickstart")
+    assert calibration_of(chosen) is None
     with pytest.raises(ConfigError, match="give --recipe too"):
         choose(model, None, None)
     with pytest.raises(ConfigError, match="leave --checkpoint out"):

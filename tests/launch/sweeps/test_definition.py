@@ -5,8 +5,10 @@ import pytest
 import yaml
 
 from launch import cli
-from launch.sweeps.definition import FOLDER, read_sweep, settings_of, sweep_names
+from launch.sweeps.definition import read_sweep, settings_of
 from launch.sweeps.jobs import FINETUNED, jobs_of
+from launch.sweeps.plan import trials_at_once
+from launch.sweeps.shipped import FOLDER, sweep_names
 from launch.sweeps.sweep import plan_sweep
 from launch.sweeps.trials import trials_of
 from medrl.errors import ConfigError
@@ -51,6 +53,7 @@ def names(path: Path) -> list[str]:
         ({"grid": {"grpo.group_size": [1]}}, "setting group_size-1: settings: grpo.group_size=1: every advantage"),
         ({"recipe": "nope"}, "no recipe 'nope'"),
         ({"grid": None, "cases": {"a b": {}}}, "setting 'a b': use letters"),
+        ({"grid": None, "cases": {"a" * 65: {}}}, "more than 64 letters; name settings, under `cases`"),
         ({"grid": {"grpo.lr": [0.1, 0.1]}}, "two settings would be called lr-0.1"),
     ],
 )
@@ -124,3 +127,14 @@ def test_what_varies_grpo_alone_fine_tunes_once_a_seed(name: str) -> None:
     parts, trials = jobs_of(file, trials_of(file))
     assert [job.stages for job in parts] == [FINETUNED] * len(file.seeds)
     assert all(job.own == ("grpo", "eval_rl", "report") for job in trials)
+
+
+def test_every_trial_gets_the_gpus_of_the_one_that_needs_most(tmp_path: Path) -> None:
+    settings = {"device": "cuda", "cluster.gpus_per_node": 8, "cluster.nodes": 2, "learner.ranks": 2}
+    grid = {"pool.tensor_parallel": [1, 2]}
+    path = write(tmp_path, settings=settings, grid=grid, seeds=[0, 1, 2, 3])
+    file = read_sweep(path).model_copy(update={"at_once": None})
+    assert trials_at_once(file, [trial.config for trial in trials_of(file)]) == 2 * (8 // 4)
+    path = write(tmp_path, settings=settings, grid={"pool.tensor_parallel": [1, 8]})
+    with pytest.raises(ConfigError, match="a trial needs 10 GPUs and stays on one node, which has 8"):
+        plan_sweep(str(path))

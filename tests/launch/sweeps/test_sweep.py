@@ -16,7 +16,7 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
-from launch import pipeline
+from launch import pipeline, stages
 from launch.sweeps.jobs import finished_stages
 from launch.sweeps.process import last_line, run_process
 from launch.sweeps.sweep import run_sweep
@@ -117,6 +117,21 @@ def test_a_job_gets_cores_of_its_own_and_none_of_ray_s_environment(
         run_process({"job": described(tmp_path, "import os; os.kill(os.getpid(), 9)")})
 
 
+@pytest.mark.parametrize(
+    ("log", "said"),
+    [
+        ("", "it said nothing"),
+        ("one\nmedrl: out of range\n\n", "out of range"),
+        ("sft 40%\r\x1b[31msft\t100%\x1b[0m\r\n \x1b[0m\n", "sft 100%"),
+        ("at \x1b]0;title\x07the end\u202e\x9b2J", "at ]0;titlethe end2J"),
+        ("x" * 5000, "x" * 399 + "…"),
+    ],
+)
+def test_the_last_line_of_a_log_is_fit_to_be_shown(tmp_path: Path, log: str, said: str) -> None:
+    (tmp_path / "log.txt").write_text(log, newline="")
+    assert last_line(tmp_path / "log.txt") == said
+
+
 def start_trial(job: Path, work: str) -> "subprocess.Popen[bytes]":
     code = (
         f"import launch.sweeps.trial as trial, time, sys\ntrial.run_job = lambda path: {work}\nsys.exit(trial.main())"
@@ -198,7 +213,7 @@ def test_killed_trials_and_a_killed_sweep_go_on_where_they_were(tmp_path: Path) 
 
     # Killed and put together from a part, a trial is what the run would have been by itself.
     trial_config = json.loads((tmp_path / "out" / "jobs" / "b-seed3.json").read_text())["config"]
-    whole = pipeline.run(parse(trial_config | {"run_dir": str(tmp_path / "whole")}, "test"), pipeline.QUICKSTART)
+    whole = pipeline.run(parse(trial_config | {"run_dir": str(tmp_path / "whole")}, "test"), stages.QUICKSTART)
     for stage in ("eval_base", "eval_sft", "eval_rl"):
         assert finished_stages(b)[stage]["greedy"] == whole.stages[stage]["greedy"]
     want, got = (load_file(run / "checkpoints" / "rl" / "model.safetensors") for run in (whole.path, b))

@@ -1,8 +1,9 @@
+import re
 import socket
-from typing import Any
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
-import uvicorn
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
@@ -49,14 +50,26 @@ def test_the_header_lists_the_pages_that_are_there() -> None:
     assert client.get("/static/nav.js").headers["Content-Type"].startswith("text/javascript")
 
 
-def test_the_address_can_be_asked_as_soon_as_it_is_told(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def run(server: object, sockets: Any) -> None:
-        place = sockets[0].getsockname()
-        assert f"http://127.0.0.1:{place[1]}/ask " in capsys.readouterr().out
-        socket.create_connection(place, timeout=5).close()  # before the server has done anything
-        sockets[0].close()
+@pytest.mark.parametrize("there", [["/ask"], ["/review", "/ask"]])
+def test_without_a_dashboard_the_first_page_is_the_start(there: list[str]) -> None:
+    client = TestClient(application([Route(path, answer) for path in there]), base_url="http://127.0.0.1:1234")
+    assert client.get("/").url.path == there[0]
+    assert [page["path"] for page in client.get("/api/pages").json()] == there
 
-    monkeypatch.setattr(uvicorn.Server, "run", run)
-    serve([Route("/ask", answer)], 0, "ask", "/ask")
+
+class Seen(Exception):
+    """Ends the server."""
+
+
+def test_who_reads_the_address_can_connect(capsys: pytest.CaptureFixture[str]) -> None:
+    @asynccontextmanager
+    async def reader() -> AsyncIterator[None]:
+        printed = capsys.readouterr().out
+        addresses = re.findall(r"http://127\.0\.0\.1:(\d+)(\S*)", printed)
+        assert [path for _, path in addresses] == ["/ask", "/v1"] and printed.startswith("an agent: ")
+        socket.create_connection(("127.0.0.1", int(addresses[0][0])), timeout=10).close()  # the server is not up yet
+        raise Seen
+        yield
+
+    with pytest.raises(Seen):
+        serve([Route("/ask", answer)], 0, "an agent", "/ask", "/v1", beside=reader())
