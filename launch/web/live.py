@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from typing import Any, Generic, Self, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
@@ -15,6 +15,8 @@ from medrl.errors import DataError
 T = TypeVar("T")
 MOST_BYTES = 200_000
 """Of a request's body."""
+RETRY_AFTER_S = 10
+"""What a client is told that comes while as many are served as may be."""
 
 
 async def read_json(request: Request) -> Any:
@@ -59,6 +61,11 @@ class Live(Generic[T]):
     def close(self) -> None:
         """End it if it has not ended."""
         self._task.cancel()
+
+
+def sent(value: Mapping[str, Any]) -> str:
+    """One server-sent event."""
+    return f"data: {json.dumps(value, ensure_ascii=False)}\n\n"
 
 
 class LiveResponse(StreamingResponse):
