@@ -20,16 +20,20 @@ RETRY_AFTER_S = 10
 
 
 async def read_json(request: Request) -> Any:
-    """The body. Raises DataError if it is larger than MOST_BYTES or no JSON."""
+    """The body. Raises DataError if it is larger than MOST_BYTES, no JSON, or no text: JSON can spell half a letter."""
     body = b""
     async for part in request.stream():
         body += part
         if len(body) > MOST_BYTES:
             raise DataError(f"the request is too long: send at most {MOST_BYTES:,} bytes")
     try:
-        return json.loads(body)
+        value = json.loads(body)
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise DataError("the request holds half a letter, an unpaired surrogate: send whole ones") from error
     except (ValueError, RecursionError) as error:
         raise DataError("the request is not JSON") from error
+    return value
 
 
 class Live(Generic[T]):

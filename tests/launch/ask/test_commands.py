@@ -65,3 +65,9 @@ def test_what_the_user_can_mend_is_one_line(
 def test_a_question_too_long_is_one_line(opened: None, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["ask", "word " * 500, "--model", "run"]) == 2
     assert capsys.readouterr().err.startswith("medrl: the question is too long")
+
+
+def test_bytes_that_are_no_text_are_one_line(opened: None, capsys: pytest.CaptureFixture[str]) -> None:
+    question = b"Which gene causes Sj\xf6gren-Larsson?".decode(errors="surrogateescape")  # as Python reads arguments
+    assert cli.main(["ask", question, "--model", "run"]) == 2
+    assert capsys.readouterr().err == "medrl: the question is not UTF-8: type it again, or mend the terminal's locale\n"
