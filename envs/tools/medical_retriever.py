@@ -196,7 +196,8 @@ def render_hits(
     count: CountTokens,
     strangers: Collection[str] = (),
 ) -> ToolResult:
-    """One line each, "[1] Title (ID): snippet", within `limit` tokens; `strangers`: ids of those marked UNTRUSTED.
+    """One line each, "[1] Title (ID): snippet", within `limit` tokens; `strangers`: ids of those marked UNTRUSTED. One
+    line whatever a document holds, so that none can pass for another.
 
     The best document takes what it needs, the next what is left; those whose heading does not fit are left out.
     """
@@ -204,12 +205,16 @@ def render_hits(
     left = limit
     for number, document in enumerate(documents, start=1):
         mark = UNTRUSTED if document.id in strangers else ""
-        lead = f"[{number}] {mark}{heading(document)}"
+        lead = f"[{number}] {mark}{_one_line(heading(document))}"
         room = left - count(lead) - 2
         if lines and room < 0:
             break
-        said = snippet(document.sections, wanted(query, document.title), lexical.idf, room, count)
+        said = snippet([*map(_one_line, document.sections)], wanted(query, document.title), lexical.idf, room, count)
         lines.append(f"{lead}: {said}" if said else lead)
         left -= count(lines[-1]) + 1
     shown = documents[: len(lines)]
     return ToolResult("\n".join(lines), tuple(each.id for each in shown), facts=facts_of(shown, lines))
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.splitlines())

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+import unicodedata
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -126,6 +127,8 @@ class Agent:
         """Raises DataError if it cannot be asked, one line."""
         if not asked.text.strip():
             raise DataError("there is no question: ask something")
+        if not asked.text.isascii() and any(unicodedata.category(letter) == "Cs" for letter in asked.text):
+            raise DataError("the question is not UTF-8: type it again, or mend the terminal's locale")
         if not 1 <= asked.samples <= MOST_SAMPLES:
             raise DataError(f"{asked.samples} samples: ask for 1 to {MOST_SAMPLES}")
         if (control := self._codec.control_in(asked.context + asked.text)) is not None:

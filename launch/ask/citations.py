@@ -24,10 +24,11 @@ class Citation:
 
     @property
     def label(self) -> str:
-        """Title and id, each once."""
+        """Title and id, each once, and whether somebody else wrote it."""
+        named = f"{self.title} ({self.document})" if self.title else self.document
         if self.document in self.title:
-            return self.title
-        return f"{self.title} ({self.document})" if self.title else self.document
+            named = self.title
+        return f"{named} [untrusted]" if self.is_untrusted else named
 
 
 def cite(rollouts: Sequence[Rollout], answer: str) -> tuple[Citation, ...]:

@@ -90,7 +90,9 @@ class Console:
             why = " and ".join(
                 word for word, holds in (("shows it", each.shows_answer), ("named", each.is_named)) if holds
             )
-            self._line(f"[{number}]", f"{each.document} ({why}, {each.samples} samples): {each.text}")
+            mark = "untrusted, " if each.is_untrusted else ""
+            count = f"{each.samples} sample{'s' * (each.samples != 1)}"
+            self._line(f"[{number}]", f"{each.document} ({mark}{why}, {count}): {each.text}")
         self._print()
         self._paragraph(report.statement, "warn")
 

@@ -128,7 +128,7 @@ def settings_of(file: SweepFile) -> list[Setting]:
     names = [setting.name for setting in found]
     if twice := [name for name in names if names.count(name) > 1]:
         raise ConfigError(f"{file.name}: two settings would be called {twice[0]}; name them, under `cases`")
-    if wrong := [name for name in names if not re.match(_NAME, name)]:
+    if wrong := [name for name in names if not re.fullmatch(_NAME, name)]:
         raise ConfigError(f"{file.name}: setting {wrong[0]!r}: use letters, digits, dots, dashes in names")
     if long := [name for name in names if len(name) > MOST_TAG]:
         raise ConfigError(f"{file.name}: setting {long[0]}: more than {MOST_TAG} letters; name settings, under `cases`")

@@ -1,7 +1,8 @@
 """What one run directory takes over from another that did its first stages.
 
 Files that are only ever replaced are linked, so weights take no room twice; metrics.jsonl, which is appended to, is
-copied. stages.json comes last: until it is there, nothing was taken over, and what lies there is put there again.
+copied, and so is what was learnt from ratings, where both read the same ones. stages.json comes last: until it is
+there, nothing was taken over, and what lies there is put there again.
 """
 
 import os
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from launch.sweeps.jobs import finished_stages
 from medrl.errors import DataError
+from medrl.experts import EXPERT_FILE
 from medrl.records import read_jsonl, write_json, write_jsonl
 from medrl.rewards import Weights, composite
 from medrl.types import Rollout
@@ -31,6 +33,8 @@ def take_over(source: Path, stages: Sequence[str], target: Path, weights: Weight
         if (source / folder).is_dir():
             shutil.rmtree(target / folder, ignore_errors=True)
             shutil.copytree(source / folder, target / folder, copy_function=_link)
+    if "sft" in stages and (source / EXPERT_FILE).exists():  # else a rating given meanwhile would set trials apart
+        shutil.copyfile(source / EXPERT_FILE, target / EXPERT_FILE)
     for path in (source / "trajectories").glob("*.jsonl"):
         write_jsonl(target / "trajectories" / path.name, [_scored(each, weights) for each in read_jsonl(path, Rollout)])
     if (source / "metrics.jsonl").exists():

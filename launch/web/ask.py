@@ -4,7 +4,6 @@ GET  /api/agent   its name, and what the page says of it
 POST /api/ask     {"question", "samples"} -> `data: <event>` for each event of launch/ask/events.py, or an error
 """
 
-import json
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
@@ -15,13 +14,11 @@ from starlette.routing import BaseRoute, Route
 
 from launch.ask.agent import MOST_SAMPLES, SAMPLES, Agent, Asked, Busy
 from launch.ask.events import STATEMENT, Report, as_json
-from launch.web.live import Live, LiveResponse, read_json
+from launch.web.live import RETRY_AFTER_S, Live, LiveResponse, read_json, sent
 from launch.web.openai import routes as openai_routes
 from launch.web.server import page
 from medrl.errors import DataError, InfrastructureError, UserError, cause_of
 from medrl.records import fault
-
-RETRY_AFTER_S = 10
 
 
 def routes(agent: Agent) -> list[BaseRoute]:
@@ -71,11 +68,7 @@ def _asked(body: Any) -> Asked:
 async def _stream(live: Live[Report]) -> AsyncIterator[str]:
     try:
         async for event in live.events():
-            yield _sent(as_json(event))
+            yield sent(as_json(event))
         await live.result()
     except (InfrastructureError, UserError) as error:
-        yield _sent({"type": "error", "error": f"the question could not be played: {cause_of(error)}"})
-
-
-def _sent(value: dict[str, Any]) -> str:
-    return f"data: {json.dumps(value, ensure_ascii=False)}\n\n"
+        yield sent({"type": "error", "error": f"the question could not be played: {cause_of(error)}"})

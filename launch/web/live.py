@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from typing import Any, Generic, Self, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
@@ -15,19 +15,25 @@ from medrl.errors import DataError
 T = TypeVar("T")
 MOST_BYTES = 200_000
 """Of a request's body."""
+RETRY_AFTER_S = 10
+"""What a client is told that comes while as many are served as may be."""
 
 
 async def read_json(request: Request) -> Any:
-    """The body. Raises DataError if it is larger than MOST_BYTES or no JSON."""
+    """The body. Raises DataError if it is larger than MOST_BYTES, no JSON, or no text: JSON can spell half a letter."""
     body = b""
     async for part in request.stream():
         body += part
         if len(body) > MOST_BYTES:
             raise DataError(f"the request is too long: send at most {MOST_BYTES:,} bytes")
     try:
-        return json.loads(body)
+        value = json.loads(body)
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise DataError("the request holds half a letter, an unpaired surrogate: send whole ones") from error
     except (ValueError, RecursionError) as error:
         raise DataError("the request is not JSON") from error
+    return value
 
 
 class Live(Generic[T]):
@@ -59,6 +65,11 @@ class Live(Generic[T]):
     def close(self) -> None:
         """End it if it has not ended."""
         self._task.cancel()
+
+
+def sent(value: Mapping[str, Any]) -> str:
+    """One server-sent event."""
+    return f"data: {json.dumps(value, ensure_ascii=False)}\n\n"
 
 
 class LiveResponse(StreamingResponse):

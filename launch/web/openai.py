@@ -19,11 +19,9 @@ from launch.ask.agent import Agent, Asked, Busy
 from launch.ask.events import Acted, Began, Event, Observed, OnEvent, Report, Usage, as_json
 from launch.ask.report import make_report, usage
 from launch.web.chat import ChatRequest, asked_of, content_of, read_request
-from launch.web.live import Live, LiveResponse, read_json, unless_gone
+from launch.web.live import RETRY_AFTER_S, Live, LiveResponse, read_json, sent, unless_gone
 from medrl.errors import InfrastructureError, UserError, cause_of
 from medrl.types import Rollout
-
-RETRY_AFTER_S = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +117,7 @@ async def _stream(live: Live[Outcome], wanted: ChatRequest) -> AsyncIterator[str
 
     def chunk(index: int, delta: Mapping[str, Any], finish: str | None = None, **more: object) -> str:
         choice = {"index": index, "delta": delta, "logprobs": None, "finish_reason": finish, **more}
-        return _sent(head | {"choices": [choice]})
+        return sent(head | {"choices": [choice]})
 
     try:
         for index in range(wanted.choices):
@@ -132,10 +130,10 @@ async def _stream(live: Live[Outcome], wanted: ChatRequest) -> AsyncIterator[str
             yield chunk(index, {"content": content_of(report)})
             yield chunk(index, {}, _finish(report), medrl=as_json(report))
         if counted:
-            yield _sent(head | {"choices": [], "usage": _usage(outcome.usage)})
+            yield sent(head | {"choices": [], "usage": _usage(outcome.usage)})
         yield "data: [DONE]\n\n"
     except (InfrastructureError, UserError) as error:
-        yield _sent(_error(error))
+        yield sent(_error(error))
 
 
 def _reasoned(event: Event, wanted: ChatRequest) -> list[tuple[int, str]]:
@@ -175,10 +173,6 @@ def _usage(used: Usage) -> dict[str, int]:
         "completion_tokens": used.completion_tokens,
         "total_tokens": used.prompt_tokens + used.completion_tokens,
     }
-
-
-def _sent(value: Mapping[str, Any]) -> str:
-    return f"data: {json.dumps(value, ensure_ascii=False)}\n\n"
 
 
 def _no_model(name: str, agent: Agent) -> Response:

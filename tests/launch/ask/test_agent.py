@@ -96,6 +96,7 @@ def test_an_answer_cites_the_documents_that_show_it_or_that_it_names() -> None:
     assert report.citations[0].label == "Marfan syndrome (OMIM:154700)"
     other, _ = ask(scripted(BRCA2)[0], samples=2)
     assert [(each.document, each.is_untrusted, each.is_named) for each in other.citations] == [("web:1", True, False)]
+    assert other.citations[0].label.endswith("(web:1) [untrusted]")
 
 
 def test_a_failing_engine_is_tried_again_and_told_so() -> None:

@@ -30,8 +30,14 @@ def test_plain_lines_where_there_is_no_terminal() -> None:
     assert "  answers  BRCA2" in lines and "Answer: FBN1" in lines
     assert lines.index("  answers  BRCA2") < lines.index("Answer: FBN1")
     assert "Other answers: BRCA2 (1)" in lines and "Without an answer: 1" in lines
+    assert any(line.startswith("  [1]      OMIM:154700 (shows it and named, 3 samples): ") for line in lines)
     assert text.replace("\n", " ").endswith(f"{STATEMENT} ")
     assert max(map(len, lines)) <= 110
+
+
+def test_a_source_that_somebody_else_wrote_is_marked() -> None:
+    text = " ".join(told(io.StringIO(), BRCA2, SILENT).split())
+    assert "[1] web:1 (untrusted, shows it, 1 sample): " in text
 
 
 def test_a_terminal_shows_the_turn_that_is_being_sampled_and_leaves_none_of_it(

@@ -53,6 +53,7 @@ def names(path: Path) -> list[str]:
         ({"grid": {"grpo.group_size": [1]}}, "setting group_size-1: settings: grpo.group_size=1: every advantage"),
         ({"recipe": "nope"}, "no recipe 'nope'"),
         ({"grid": None, "cases": {"a b": {}}}, "setting 'a b': use letters"),
+        ({"grid": None, "cases": {"a\n": {}}}, "use letters"),
         ({"grid": None, "cases": {"a" * 65: {}}}, "more than 64 letters; name settings, under `cases`"),
         ({"grid": {"grpo.lr": [0.1, 0.1]}}, "two settings would be called lr-0.1"),
     ],

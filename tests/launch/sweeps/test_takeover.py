@@ -2,8 +2,10 @@ from pathlib import Path
 
 import pytest
 
+from launch.sweeps.jobs import DATA
 from launch.sweeps.takeover import take_over
 from medrl.errors import DataError
+from medrl.experts import EXPERT_FILE
 from medrl.records import read_jsonl, write_json
 from medrl.sections.episodes import RewardConfig
 from medrl.types import Rollout
@@ -57,6 +59,15 @@ def test_what_is_under_way_is_left_alone_and_what_broke_off_is_begun_again(sourc
     (target / "data" / "own").write_text("")
     take_over(source, STAGES, target, RewardConfig())
     assert (target / "data" / "own").exists()
+
+
+def test_what_was_learnt_from_ratings_goes_along_with_fine_tuning(source: Path, tmp_path: Path) -> None:
+    """Synthesis is shared by trials of other ratings, too."""
+    (source / EXPERT_FILE).write_text("learnt")
+    take_over(source, STAGES, tmp_path / "tuned", RewardConfig())
+    take_over(source, [stage for stage in STAGES if stage in DATA], tmp_path / "asked", RewardConfig())
+    assert (tmp_path / "tuned" / EXPERT_FILE).read_text() == "learnt"
+    assert not (tmp_path / "asked" / EXPERT_FILE).exists()
 
 
 def test_an_unfinished_source_is_refused(source: Path, tmp_path: Path) -> None:

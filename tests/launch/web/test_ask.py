@@ -81,6 +81,14 @@ def test_what_cannot_be_asked_is_refused_with_one_line(body: Any, said: str) -> 
     assert answer.status_code == 400 and said in answer.json()["error"] and "\n" not in answer.json()["error"]
 
 
+@pytest.mark.parametrize("path", ["/api/ask", "/v1/chat/completions"])
+def test_half_a_letter_is_no_text(path: str) -> None:
+    body = rb'{"question": "\ud800", "model": "small-rl", "messages": [{"role": "user", "content": "\ud83e?"}]}'
+    with serving(scripted(FBN1)[0]) as address:
+        answer = httpx.post(f"{address}{path}", content=body)
+    assert answer.status_code == 400 and "half a letter" in answer.text
+
+
 def test_what_infrastructure_fails_under_is_told_in_the_stream() -> None:
     with serving(scripted((DOWN,))[0]) as address:
         told = events(httpx.post(f"{address}/api/ask", json=QUESTION))
