@@ -8,7 +8,7 @@ begins the file anew. The caller takes one row a file; a second one would be an 
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -32,7 +32,7 @@ _START_S = 600.0
 class FileCounter:
     """One worker of the pool. A file that cannot be counted comes back as the message that says why."""
 
-    def __init__(self, names: "ray.ObjectRef[Sequence[Name]]") -> None:
+    def __init__(self, names: "ray.ObjectRef[Iterable[Name]]") -> None:
         self._extractor = DictionaryExtractor(ray.get(names))
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
@@ -68,7 +68,7 @@ def count_files(files: Sequence[CorpusFile], names: Sequence[Name], workers: int
     with DataContext.current(_context(timeout_s)):
         rows = ray.data.from_items([asdict(file) for file in largest_first], override_num_blocks=len(files))
         counted = rows.map(
-            FileCounter,
+            FileCounter,  # type: ignore[arg-type]  # a class that can be called, which Ray takes and its types do not
             fn_constructor_args=(ray.put(names),),
             # One in flight: a second would wait for a worker while others are idle.
             compute=ActorPoolStrategy(size=min(workers, len(files)), max_tasks_in_flight_per_actor=1),

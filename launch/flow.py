@@ -6,7 +6,7 @@ One asyncio loop, that of the controller; what is admitted and taken when is the
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -119,7 +119,7 @@ class Flow:
         self._on_group(len(outcome.group.rollouts))
         await self._admit()
 
-    def _start(self, work: "asyncio.Coroutine[None, None, None]") -> None:
+    def _start(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._ended)

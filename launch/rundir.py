@@ -136,6 +136,7 @@ _FREE: Any = {
     "pool": True,
     "rollout": True,
     "tracking": True,
+    "run_dir": True,  # the folder itself, however it is spelt; it may have been moved
     "env": {"timeout_s"},
     "learner": {"step_timeout_s", "threads"},
     "reward": {"judge": ASKING, "efficiency_judge": ASKING},

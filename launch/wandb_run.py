@@ -116,7 +116,7 @@ class WandbRun:
     def log_episodes(self, groups: Sequence[RolloutGroup], step: int) -> None:
         """A table of the first groups' episodes."""
         with _taking():
-            table = self._wandb.Table(columns=COLUMNS, data=list(rows(groups, step)))
+            table = self._wandb.Table(columns=list(COLUMNS), data=list(rows(groups, step)))
             self._run.log({EPISODES: table, TRAINER_STEP: step})
 
     def log_files(self, kind: str, files: Iterable[Path]) -> None:

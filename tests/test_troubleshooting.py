@@ -60,4 +60,4 @@ def test_a_message_that_nobody_prints_is_noticed() -> None:
     assert len(list(quoted())) > 50 and len(set(quoted())) == len(list(quoted()))
     assert not is_printed("no recipe …: write one of …")
     assert not is_printed("the cluster has …, need …")
-    assert is_printed("no recipe …: give one of …, or the path of a YAML file")
+    assert is_printed("no recipe …: give one of …, the path of a YAML file, or a run's folder")

@@ -13,7 +13,7 @@ from actors.shared_folders import require_shared
 from envs.tools.selector import Selector
 from launch.benchmarks.agents import Agent
 from launch.benchmarks.episode import Episode
-from launch.players import Players, start_players
+from launch.players import Players, start_players, watched
 from medrl.config import Config
 from medrl.seeds import derive_seed
 
@@ -79,7 +79,7 @@ async def _play(
         outages.extend(f"{episode.name}: {reason}" for reason in outcome.outages)
         on_end()
 
-    async with players.watched():
+    async with watched(players.pool):
         tasks = [asyncio.create_task(one(episode)) for episode in episodes]
         try:
             await asyncio.gather(*tasks)

@@ -72,11 +72,11 @@ def evaluate_on(config: Config, asked: Asked) -> Path:
     base_model = preflight.check(config)
     if config.eval.judge is not None:
         preflight.require_key(config.eval.judge)
+    tools = list({each.name: each for each in map(tool_set, asked.tools)}.values())
+    benchmarks = [_load(config, name, path, asked.first_of(name)) for name, path in asked.on]
     with ExitStack() as stack:
         run_dir = stack.enter_context(RunDirectory(config))
         agents = find_agents(asked.agents, config, run_dir, base_model)
-        tools = list({each.name: each for each in map(tool_set, asked.tools)}.values())
-        benchmarks = [_load(config, name, path, asked.first_of(name)) for name, path in asked.on]
         knowledge = aside(build_knowledge, config.knowledge)
         runs = _open(config, asked, benchmarks, agents, tools, knowledge, run_dir.path / FOLDER, stack)
         failed = _play(config, asked, base_model, knowledge, runs)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TypeVar
+from typing import Any
 
 from envs.benchmarks.table import Costs, Estimate, Table
 from launch.benchmarks.comparison import Row, Sheet, is_resolved
@@ -10,7 +10,6 @@ from launch.benchmarks.grid import NOTHING, Cell, Grid, share
 from medrl.evaluation import wilson
 from medrl.verification import MOST_TOLD_APART, Analysis, Difference
 
-K = TypeVar("K", int, str)
 ALWAYS_NA = "says NA to everything"
 _DASH = Cell(NOTHING)
 
@@ -97,17 +96,18 @@ def by_level(sheet: Sheet) -> Grid | None:
     return _split(sheet, "by level", lambda table: table.by_level)
 
 
-def _split(sheet: Sheet, kind: str, of: Callable[[Table], Mapping[K, Estimate]]) -> Grid | None:
+def _split(sheet: Sheet, kind: str, of: Callable[[Table], Mapping[Any, Estimate]]) -> Grid | None:
     """A row for each agent, a column for each part of the benchmark with the number of questions in it."""
     by_agent = [(row.name, of(row.table)) for row in sheet.rows]
-    counts: dict[K, int] = {}
-    for _, each in by_agent:
-        counts |= {key: max(estimate.n, counts.get(key, 0)) for key, estimate in each.items()}
+    counts: dict[Any, int] = {}
+    for _, parts in by_agent:
+        for key, estimate in parts.items():
+            counts[key] = max(estimate.n, counts.get(key, 0))
     if len(counts) < 2:
         return None
-    keys = sorted(counts)
-    rows = tuple((Cell(name), *(share(each.get(key)) for key in keys)) for name, each in by_agent)
-    return Grid((kind, *(f"{key} (n = {counts[key]:,})" for key in keys)), rows)
+    columns = sorted(counts.items())
+    rows = [(Cell(name), *[share(parts.get(key)) for key, _ in columns]) for name, parts in by_agent]
+    return Grid((kind, *[f"{key} (n = {count:,})" for key, count in columns]), tuple(rows))
 
 
 def calls(sheet: Sheet) -> Grid | None:

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from launch.recipe import find_recipe, load_recipe, recipe_names
+from launch.rundir import RunDirectory
 from medrl.config import Config
 from medrl.errors import ConfigError
 
@@ -35,6 +36,18 @@ def test_a_path_works_and_overrides_win(tmp_path: Path) -> None:
     config = load_recipe(str(path), ["grpo.steps=5", "model.path=~/models/x"])
     assert isinstance(config, Config)
     assert (config.grpo.steps, config.model.path) == (5, "~/models/x")
+
+
+def test_a_run_that_was_moved_is_gone_on_with_where_it_is(tmp_path: Path) -> None:
+    made = load_recipe("quickstart", ["grpo.steps=5", f"run_dir={tmp_path / 'old'}"])
+    RunDirectory(made).close()
+    moved = (tmp_path / "old").rename(tmp_path / "new: {x}")
+    config = load_recipe(str(moved), ["pool.engines=2"])
+    assert (config.run_path, config.grpo.steps, config.pool.engines) == (moved, 5, 2)
+    RunDirectory(config).close()
+    assert not (tmp_path / "old").exists()
+    with pytest.raises(ConfigError, match=r"or a run's folder"):
+        load_recipe(str(tmp_path))
 
 
 def test_an_unknown_recipe_lists_those_there_are() -> None:
