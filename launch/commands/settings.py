@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 
-def add_recipe(command: argparse.ArgumentParser, purpose: str = "a recipe's name, or a YAML file") -> None:
+def add_recipe(command: argparse.ArgumentParser, purpose: str = "a recipe's name, a YAML file, or a run's folder") -> None:
     """The recipe, and settings in place of its own."""
     command.add_argument("recipe", metavar="RECIPE", help=purpose)
     add_settings(command)
