@@ -36,8 +36,8 @@ examples:
   medrl index build pubmed/*.xml.gz --to pubmed.index   a corpus on disk, for knowledge.indexes
   medrl index show pubmed.index "Marfan syndrome"  what it finds, and how each score came about
 
-A RECIPE is a name (quickstart, cpu, medical, qwen2.5-7b, qwen2.5-32b) a YAML file, or the
-folder of a run. Settings after it replace the recipe's: section.key=value.
+A RECIPE is a name (quickstart, cpu, medical, qwen2.5-7b, qwen2.5-32b), a YAML file, or
+the folder of a run. Settings after it replace the recipe's: section.key=value.
 Work that was interrupted goes on where it stopped: give the same command again."""
 
 

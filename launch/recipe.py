@@ -32,8 +32,8 @@ def find_recipe(name: str) -> Path:
 
 
 def load_recipe(name: str, overrides: Sequence[str] = ()) -> Config:
-    """The resolved configuration of a recipe with `a.b=value` overrides. Of a run's folder it is that run's, wherever the
-    folder was when it was made. Raises ConfigError, one line."""
+    """The resolved configuration of a recipe with `a.b=value` overrides. Of a run's folder it is that run's, even
+    if the folder was moved. Raises ConfigError, one line."""
     found = find_recipe(name)
     is_run = name not in recipe_names() and Path(name).expanduser().is_dir()
     here = (f"run_dir={json.dumps(name)}",) if is_run else ()

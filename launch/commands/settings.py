@@ -7,7 +7,10 @@ if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 
-def add_recipe(command: argparse.ArgumentParser, purpose: str = "a recipe's name, a YAML file, or a run's folder") -> None:
+_RECIPE = "a recipe's name, a YAML file, or a run's folder"
+
+
+def add_recipe(command: argparse.ArgumentParser, purpose: str = _RECIPE) -> None:
     """The recipe, and settings in place of its own."""
     command.add_argument("recipe", metavar="RECIPE", help=purpose)
     add_settings(command)
