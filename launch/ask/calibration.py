@@ -30,13 +30,11 @@ class Calibrated:
 
     def words(self, played: int) -> str:
         """For a reader who sees the answers of `played` samples."""
-        compared = (
-            "as here" if played == self.samples else f"so the first {self.samples} of these {played} are compared"
-        )
+        ours = "as here" if played == self.samples else f"so the first {self.samples} of these {played} are compared"
         agreed = "no two of them give" if self.votes == 1 else f"{self.votes} of them give"
         return (
-            "How far to trust that: held-out questions are ones that were made like the training questions and kept out "
-            f"of training. The evaluation played {self.samples} samples of each, {compared}: {agreed} the same answer. "
+            "How far to trust that: held-out questions are ones that were made like the training questions and kept "
+            f"out of training. The evaluation played {self.samples} samples of each, {ours}: {agreed} the same answer. "
             f"Where that was so on held-out questions, this agent was right in {self.right / self.n:.2f} of them "
             f"(95% interval {self.low:.2f} to {self.high:.2f}, n={self.n})."
         )

@@ -92,8 +92,8 @@ def is_asked(options: argparse.Namespace) -> bool:
     for name in ("agent", "tools", "first", "samples", "temperature"):
         if vars(options)[name] is not None:
             raise ConfigError(
-                f"--{name} is of benchmarks: say which with --on NAME=FILE; --on heldout alone plays the run's held-out "
-                "questions"
+                f"--{name} is of benchmarks: say which with --on NAME=FILE; --on heldout alone plays the run's "
+                "held-out questions"
             )
     return False
 
