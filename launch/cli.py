@@ -46,15 +46,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     keep_to_loopback()
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # ours are enough; read when transformers is imported
-    return exit_code_of(lambda: options.run(options))
+    return exit_code_of(lambda: options.run(options), goes_on=options.goes_on)
 
 
-def exit_code_of(work: Callable[[], object]) -> int:
-    """Do it; an error is one line on stderr. 0; 1 infrastructure failed; 2 the user can mend it; 130 interrupted."""
+def exit_code_of(work: Callable[[], object], *, goes_on: bool = True) -> int:
+    """Do it; an error is one line on stderr. 0; 1 infrastructure failed; 2 the user can mend it; 130 interrupted.
+
+    `goes_on`: what it has done is kept, and need not be done again after an interruption."""
     try:
         work()
     except KeyboardInterrupt:
-        return _complain("interrupted; the same command goes on where this one stopped", 130)
+        hint = "; the same command goes on where this one stopped" if goes_on else ""
+        return _complain(f"interrupted{hint}", 130)
     except BrokenPipeError:  # the reader, `head` say, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -82,6 +85,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="medrl", description=_DESCRIPTION, epilog=_EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--version", action="version", version=f"medrl {version('medrl')}")
+    parser.set_defaults(goes_on=False)  # those that do say so
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for group in _GROUPS:
         group.add(commands)

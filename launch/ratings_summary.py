@@ -10,13 +10,12 @@ import numpy as np
 
 from medrl.agreement import Estimate, krippendorff, resampled, spearman
 from medrl.errors import ConfigError, DataError
-from medrl.experts import described, learn
+from medrl.experts import RESAMPLES, described, learn
 from medrl.judge import Preference
 from medrl.preferences import FEATURES, RUBRIC
 from medrl.ratings import CRITERIA, RatedEpisode, Rating, read_ratings, standing
 from medrl.seeds import derive_seed
 
-RESAMPLES = 1000
 _VALUE: Mapping[Preference, float] = {"first": -1.0, "tie": 0.0, "second": 1.0}
 T = TypeVar("T")
 Judge = Callable[[RatedEpisode], float | None]
@@ -32,7 +31,7 @@ def render_summary(file: Path, seed: int) -> str:
         ("ratings", _counts(lines, ratings)),
         ("agreement between raters (Krippendorff's alpha; 1: all agree, 0: as by chance)", _between(ratings, seed)),
         ("agreement with the built-in rubric and the reward", _with_scores(ratings, seed)),
-        ("r_expert, if reward.ratings names this file", _learnt(file, seed)),
+        ("r_expert, if reward.ratings names this file", _learnt(file)),
     ]
     return "\n\n".join(_section(title, rows) for title, rows in parts) + "\n"
 
@@ -121,9 +120,9 @@ def _rubric(episode: RatedEpisode) -> float | None:
     return RUBRIC.rate(episode.vector)
 
 
-def _learnt(file: Path, seed: int) -> list[tuple[str, str]]:
+def _learnt(file: Path) -> list[tuple[str, str]]:
     try:
-        return [("", line) for line in described(learn([file], seed=seed, resamples=RESAMPLES))]
+        return [("", line) for line in described(learn([file]))]
     except ConfigError as error:
         return [("", str(error))]
 

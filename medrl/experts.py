@@ -17,6 +17,8 @@ from medrl.ratings import comparisons, read_ratings, standing
 from medrl.records import fault, write_text
 
 EXPERT_FILE = "expert.json"
+SEED, RESAMPLES = 0, 1000
+"""Of the held-out figures: the same ratings give the same ones whatever run they are printed for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ class Learnt:
 _FILE = TypeAdapter(Learnt)
 
 
-def learn(paths: Sequence[Path], *, seed: int, resamples: int) -> Learnt:
+def learn(paths: Sequence[Path], *, seed: int = SEED, resamples: int = RESAMPLES) -> Learnt:
     """Fit the ratings of these files together. Raises ConfigError if they compare no two episodes, DataError if one
     cannot be read."""
     named = ", ".join(map(str, paths))
@@ -67,8 +69,7 @@ def learn(paths: Sequence[Path], *, seed: int, resamples: int) -> Learnt:
 
 def learnt_for(config: Config) -> Learnt:
     """What `reward.ratings` teaches, not kept. Raises as `learn` does."""
-    paths = [Path(each).expanduser() for each in config.reward.ratings]
-    return learn(paths, seed=config.seed, resamples=config.eval.bootstrap)
+    return learn([Path(each).expanduser() for each in config.reward.ratings])
 
 
 def settled(config: Config) -> Learnt | None:
@@ -89,9 +90,10 @@ def settled(config: Config) -> Learnt | None:
 
 def described(learnt: Learnt) -> list[str]:
     """Lines to print: from how much it was learnt, how well it foretells what it did not see, and its weights."""
+    aside = f"; {learnt.set_aside:,} older ones set aside" if learnt.set_aside else ""
     lines = [
-        f"learnt from {learnt.preferences:,} preferences and {learnt.ratings:,} scores of {learnt.raters} raters on "
-        f"{learnt.questions:,} questions" + (f"; {learnt.set_aside:,} older ones set aside" if learnt.set_aside else "")
+        f"learnt from {learnt.preferences:,} preferences and {learnt.ratings:,} scores of "
+        f"{_counted(learnt.raters, 'rater')} on {_counted(learnt.questions, 'question')}{aside}"
     ]
     if learnt.held_out is None:
         lines.append("held-out accuracy: not known, as fewer than two questions have a verdict that is no tie")
@@ -104,6 +106,10 @@ def described(learnt: Learnt) -> list[str]:
     weights = zip(FEATURES, learnt.expert.weights, PRIOR.tolist(), strict=True)
     lines.append("weights (rubric): " + ", ".join(f"{name} {w:.2f} ({p:.2f})" for name, w, p in weights))
     return lines
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _share(interval: tuple[float, float, float], sign: str = "") -> str:

@@ -1,6 +1,8 @@
 """docs/troubleshooting.md quotes messages: each is still one that the source can print."""
 
 import ast
+import errno
+import os
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -38,9 +40,16 @@ def _text(node: ast.AST) -> list[str]:
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return [node.value]
     if isinstance(node, ast.JoinedStr):
-        parts = (part.value if isinstance(part, ast.Constant) else _GAP for part in node.values)
-        return ["".join(map(str, parts))]
+        return ["".join(map(_part, node.values))]
     return []
+
+
+def _part(part: ast.expr) -> str:
+    if isinstance(part, ast.Constant):
+        return str(part.value)
+    if isinstance(part, ast.FormattedValue) and isinstance(part.value, ast.Attribute) and part.value.attr == "strerror":
+        return os.strerror(errno.ENOENT)  # what the system says of a file that is not there
+    return _GAP
 
 
 def is_printed(message: str) -> bool:

@@ -21,6 +21,7 @@ from medrl.normal import date
 NAME = "medbrowsecomp"
 SHIFT = 3
 COMPANY, PATENT_EXPIRY, STOCK_PRICE = "company", "patent expiry", "stock price"
+_COLUMNS = {"prompt", "gold"}
 #: What a prompt asks for last: words of it, task, hops. The first that is found counts, as later tasks hold earlier.
 _TASKS = (
     ("opening stock price", STOCK_PRICE, 5),
@@ -34,16 +35,30 @@ _TASKS = (
 def load_medbrowsecomp(path: Path) -> ItemSet:
     """The items, in the file's order. Raises DataError."""
     header, *rows = read_rows(path)
-    if not {"prompt", "gold"} <= set(header):
+    if not _COLUMNS.issubset(header):
         try:
-            header, *rows = [[decode(cell) for cell in row] for row in (header, *rows)]
+            header = _decoded_header(header)
+            if not _COLUMNS.issubset(header):
+                raise DataError(
+                    f"{path}: its columns are {', '.join(header)}; give MedBrowseComp's CSV with prompt and gold"
+                )
+            rows = [[decode(cell) for cell in row] for row in rows]
         except ValueError as error:
             raise DataError(f"{path}: neither plain nor encoded as published ({error}): download it anew") from error
-    if not {"prompt", "gold"} <= set(header):
-        raise DataError(f"{path}: its columns are {', '.join(header)}; give MedBrowseComp's CSV with prompt and gold")
     return ItemSet(
         NAME, tuple(_item(number, dict(zip(header, row, strict=True))) for number, row in enumerate(rows, 1))
     )
+
+
+def _decoded_header(header: list[str]) -> list[str]:
+    """What it says; itself where it is plain text. Raises ValueError where it is neither."""
+    try:
+        decoded = [decode(cell) for cell in header]
+    except ValueError:
+        if all(cell.isprintable() for cell in header):
+            return header
+        raise
+    return decoded if all(cell.isprintable() for cell in decoded) else header
 
 
 def decode(cell: str) -> str:

@@ -63,6 +63,28 @@ class Asked:
         return self.is_greedy_first and not self.context and self.max_turn_tokens is None
 
 
+def check_words(asked: Asked, codec: ChatCodec) -> None:
+    """Raises DataError, one line, if it cannot be asked whatever its length."""
+    if not asked.text.strip():
+        raise DataError("there is no question: ask something")
+    if not asked.text.isascii() and any(unicodedata.category(letter) == "Cs" for letter in asked.text):
+        raise DataError("the question is not UTF-8: type it again, or mend the terminal's locale")
+    if not 1 <= asked.samples <= MOST_SAMPLES:
+        raise DataError(f"{asked.samples} samples: ask for 1 to {MOST_SAMPLES}")
+    if (control := codec.control_in(asked.context + asked.text)) is not None:
+        raise DataError(f"the question spells {control}, which marks turns for this model: leave it out")
+
+
+def check_length(taken: int, config: Config) -> None:
+    """`taken`: tokens of the question and what stands before it. Raises DataError if they leave no room for a turn."""
+    room, needed = config.model.max_length - taken, config.env.max_turn_tokens
+    if room < needed:
+        raise DataError(
+            f"the question is too long: with the agent's instructions it takes {taken:,} of the "
+            f"{config.model.max_length:,} tokens that the model reads, and a turn needs {needed}; shorten it"
+        )
+
+
 class Agent:
     """A model with its tools, asked as often as one likes; episodes of all questions run side by side."""
 
@@ -125,21 +147,8 @@ class Agent:
 
     def check(self, asked: Asked) -> None:
         """Raises DataError if it cannot be asked, one line."""
-        if not asked.text.strip():
-            raise DataError("there is no question: ask something")
-        if not asked.text.isascii() and any(unicodedata.category(letter) == "Cs" for letter in asked.text):
-            raise DataError("the question is not UTF-8: type it again, or mend the terminal's locale")
-        if not 1 <= asked.samples <= MOST_SAMPLES:
-            raise DataError(f"{asked.samples} samples: ask for 1 to {MOST_SAMPLES}")
-        if (control := self._codec.control_in(asked.context + asked.text)) is not None:
-            raise DataError(f"the question spells {control}, which marks turns for this model: leave it out")
-        env = self._env(asked, 0)
-        room, needed = self._config.model.max_length - len(env.token_ids), self._config.env.max_turn_tokens
-        if room < needed:
-            raise DataError(
-                f"the question is too long: with the agent's instructions it takes {len(env.token_ids):,} of the "
-                f"{self._config.model.max_length:,} tokens that the model reads, and a turn needs {needed}; shorten it"
-            )
+        check_words(asked, self._codec)
+        check_length(len(self._env(asked, 0).token_ids), self._config)
 
     def takes(self, asked: Asked) -> float:
         """Share of all tokens that the model reads which the question takes, with the agent's instructions."""

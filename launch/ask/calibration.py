@@ -28,12 +28,15 @@ class Calibrated:
     low: float
     high: float
 
-    @property
-    def words(self) -> str:
-        """A sentence."""
+    def words(self, played: int) -> str:
+        """For a reader who sees the answers of `played` samples."""
+        ours = "as here" if played == self.samples else f"so the first {self.samples} of these {played} are compared"
+        agreed = "no two of them give" if self.votes == 1 else f"{self.votes} of them give"
         return (
-            f"When {self.votes} of {self.samples} samples agreed on held-out questions of its own making, this agent "
-            f"was right in {self.right / self.n:.2f} of them [{self.low:.2f}, {self.high:.2f}], n={self.n}."
+            "How far to trust that: held-out questions are ones that were made like the training questions and kept "
+            f"out of training. The evaluation played {self.samples} samples of each, {ours}: {agreed} the same answer. "
+            f"Where that was so on held-out questions, this agent was right in {self.right / self.n:.2f} of them "
+            f"(95% interval {self.low:.2f} to {self.high:.2f}, n={self.n})."
         )
 
 

@@ -101,7 +101,7 @@ class Report:
     confidence    the same in words
     silent        samples that gave no answer
     failed        why others could not be played
-    calibration   what held-out questions say, as a sentence; "" where they say nothing
+    calibration   what held-out questions say, in words; "" where they say nothing
     was_cut       no answer, as the model reads no more tokens
     """
 

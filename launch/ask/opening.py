@@ -10,20 +10,21 @@ from transformers import AutoTokenizer
 
 from actors import placement
 from actors.pool import InferencePool
-from envs.toolbox import open_toolbox, open_vocabulary
+from envs.toolbox import SIGNATURES, open_toolbox, open_vocabulary
 from envs.tools.selector import Advisor, Selector
 from kisa.knowledge import build_knowledge
 from kisa.sources import hpo
 from launch.aside import aside
-from launch.ask.agent import Agent
+from launch.ask.agent import Agent, Asked, check_length, check_words
 from launch.ask.calibration import Calibration, read_calibration
 from launch.model import check_model_folder, resolve_model
 from launch.preflight import knowledge_checks
 from launch.recipe import load_recipe
 from launch.rundir import difference
-from medrl.chat import ChatCodec
+from medrl.chat import ChatCodec, system_prompt
 from medrl.config import Config, load
 from medrl.errors import ConfigError
+from medrl.types import Message
 
 CHECKPOINTS = ("rl", "sft", "base")
 
@@ -74,6 +75,15 @@ def _of_run(run: Path, checkpoint: str | None, settings: tuple[str, ...]) -> Cho
     else:
         raise ConfigError(f"{run} has no checkpoint {checkpoint!r}; it has {', '.join([*there, 'base'])}")
     return Chosen(f"{config.name}-{checkpoint}", config, model, run, checkpoint)
+
+
+def check_ahead(chosen: Chosen, asked: Asked) -> None:
+    """Raises DataError for a question that the agent would refuse: before anything starts, which takes a while. A hint
+    of its advisor's may make the question longer; the agent itself looks at that."""
+    codec = ChatCodec(AutoTokenizer.from_pretrained(chosen.model))
+    check_words(asked, codec)
+    opening = (Message("system", system_prompt(SIGNATURES)), Message("user", asked.context + asked.text.strip()))
+    check_length(len(codec.prompt(opening)), chosen.config)
 
 
 @contextmanager

@@ -43,7 +43,7 @@ def make_report(
         failed=tuple(str(each) for each in results if isinstance(each, InfrastructureError)),
         citations=cite([rollouts[member] for member in leader.members], leader.answer) if leader else (),
         calibrated=calibrated,
-        calibration=calibrated.words if calibrated else "",
+        calibration=calibrated.words(len(results)) if calibrated else "",
         usage=usage(rollouts),
         seconds=seconds,
         was_cut=leader is None and any(each.ending is Ending.TOKEN_LIMIT for each in rollouts),

@@ -67,12 +67,14 @@ def _ask(options: argparse.Namespace) -> None:
     from launch.ask.agent import Asked
     from launch.ask.console import Console
     from launch.ask.events import as_json
-    from launch.ask.opening import choose, opened
+    from launch.ask.opening import check_ahead, choose, opened
 
     if not options.question.strip():
         raise DataError("there is no question: ask something")
     asked = Asked(options.question, options.samples)
-    with opened(choose(options.model, options.checkpoint, options.recipe, options.settings)) as (agent, pool):
+    chosen = choose(options.model, options.checkpoint, options.recipe, options.settings)
+    check_ahead(chosen, asked)
+    with opened(chosen) as (agent, pool):
         if options.json:
             report = asyncio.run(_play(agent, pool, asked, lambda event: None))
             print(json.dumps(as_json(report), indent=2))  # escaped: it may quote anything

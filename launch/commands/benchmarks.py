@@ -91,7 +91,10 @@ def is_asked(options: argparse.Namespace) -> bool:
         return True
     for name in ("agent", "tools", "first", "samples", "temperature"):
         if vars(options)[name] is not None:
-            raise ConfigError(f"--{name} is of benchmarks: say which with --on NAME=FILE")
+            raise ConfigError(
+                f"--{name} is of benchmarks: say which with --on NAME=FILE; --on heldout alone plays the run's "
+                "held-out questions"
+            )
     return False
 
 

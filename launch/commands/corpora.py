@@ -20,7 +20,7 @@ def add(commands: "Commands") -> None:
         "knowledge.frequencies takes. Files go to workers one by one, so split one that is very large. RAY_ADDRESS: "
         "count on that cluster. Interrupted, the same command goes on after the files that were finished.",
     )
-    count.set_defaults(run=_count)
+    count.set_defaults(run=_count, goes_on=True)
     count.add_argument(
         "files", nargs="+", type=Path, metavar="FILE", help=".xml (PubMed), .txt (PubTator) or .jsonl, plain or .gz"
     )

@@ -12,7 +12,12 @@ if TYPE_CHECKING:
 
 def add(commands: "Commands") -> None:
     """Declare it."""
-    dashboard = commands.add_parser("dashboard", help="a live page of a run, during it and after it, on this machine")
+    dashboard = commands.add_parser(
+        "dashboard",
+        help="a live page of a run, during it and after it, on this machine",
+        description="Serve a live page of a run, during it and after it, on this machine alone: what it does now, its "
+        "figures and its episodes. It reads the run and changes nothing in it. Ctrl-C ends it.",
+    )
     dashboard.set_defaults(run=_run)
     add_recipe(dashboard, "a run directory, or a recipe")
     dashboard.add_argument("--port", type=port, default=8321, metavar="N", help="0 takes a free one (default: 8321)")

@@ -13,7 +13,12 @@ if TYPE_CHECKING:
 
 def add(commands: "Commands") -> None:
     """Declare it."""
-    report = commands.add_parser("report", help="write report.html of a run again")
+    report = commands.add_parser(
+        "report",
+        help="write report.html of a run again",
+        description="Write report.html of a run again, from the files that the run left, and print its path. Nothing "
+        "is played or trained.",
+    )
     report.set_defaults(run=_run)
     add_recipe(report, "a run directory, or a recipe")
 

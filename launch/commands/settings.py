@@ -19,7 +19,11 @@ def add_recipe(command: argparse.ArgumentParser, purpose: str = _RECIPE) -> None
 def add_settings(command: argparse.ArgumentParser) -> None:
     """Settings in place of the recipe's."""
     command.add_argument(
-        "settings", nargs="*", metavar="section.key=value", help="settings in place of the recipe's, e.g. grpo.steps=40"
+        "settings",
+        nargs="*",
+        default=[],  # without it argparse says that they are required
+        metavar="section.key=value",
+        help="settings in place of the recipe's, e.g. grpo.steps=40",
     )
 
 

@@ -24,8 +24,9 @@ _STAGED = {
 
 def add(commands: "Commands") -> None:
     """Declare them."""
-    quickstart = commands.add_parser("quickstart", help="everything, small, on a CPU, and a report at the end")
-    quickstart.set_defaults(recipe="quickstart", run=_run)
+    purpose = "everything, small, on a CPU, and a report at the end"
+    quickstart = commands.add_parser("quickstart", help=purpose, description=purpose)
+    quickstart.set_defaults(recipe="quickstart", run=_run, goes_on=True)
     add_settings(quickstart)
     for name, purpose in _STAGED.items():
         is_eval = name == "eval"
@@ -36,7 +37,7 @@ def add(commands: "Commands") -> None:
             epilog=benchmarks.EXAMPLES if is_eval else None,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        command.set_defaults(run=_run_eval if is_eval else _run)
+        command.set_defaults(run=_run_eval if is_eval else _run, goes_on=True)
         add_recipe(command)
         if is_eval:
             benchmarks.add_benchmarks(command)

@@ -19,7 +19,7 @@ def add(commands: "Commands") -> None:
         "checkpoints. Exit code 1 if a trial failed for good.",
         epilog=f"Sweeps that come with medrl: {', '.join(sweep_names())}.",
     )
-    sweep.set_defaults(run=_sweep)
+    sweep.set_defaults(run=_sweep, goes_on=True)
     sweep.add_argument("file", metavar="SWEEP", help="a sweep's name, or a YAML file")
     sweep.add_argument("--plan", action="store_true", help="print trials, shared parts, work and memory; start nothing")
 

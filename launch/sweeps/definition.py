@@ -1,5 +1,6 @@
 """A sweep's file: what is varied, what stays, how often. Read, checked, and found by name or by path."""
 
+import difflib
 import itertools
 import re
 from collections.abc import Mapping
@@ -118,7 +119,10 @@ def read_sweep(path: Path) -> SweepFile:
 def _explain(error: ValidationError) -> str:
     first = error.errors()[0]
     if first["type"] == "extra_forbidden":
-        return f"unknown key {'.'.join(map(str, first['loc']))}; there are {', '.join(SweepFile.model_fields)}"
+        key = ".".join(map(str, first["loc"]))
+        near = difflib.get_close_matches(key, SweepFile.model_fields, n=1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        return f"unknown key {key}; {hint}there are {', '.join(SweepFile.model_fields)}"
     return fault(error).replace("Value error, ", "")
 
 

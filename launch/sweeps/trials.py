@@ -59,4 +59,14 @@ def _config(file: SweepFile, setting: Setting, seed: int) -> Config:
     try:
         return run_config(file, setting.values, seed, name, (setting.name, f"seed{seed}"))
     except ConfigError as error:
+        _require_common(file, seed, str(error))
         raise ConfigError(f"{file.name}, setting {setting.name}: {error}") from error
+
+
+def _require_common(file: SweepFile, seed: int, fault: str) -> None:
+    """Raises ConfigError if what all trials have in common has the same fault: then no setting is to blame."""
+    try:
+        common_config(file, seed)
+    except ConfigError as error:
+        if str(error) == fault:
+            raise ConfigError(f"{file.name}: {error}") from error

@@ -51,6 +51,7 @@ class ChatRequest(BaseModel):
     messages      the last one, the user's, is the question. Earlier questions and answers stand before it, as many of
                   the latest as fit; system messages are ignored: the agent was trained with instructions of its own
     temperature   of the samples but the first, which is greedy; that of training by default. 0: one greedy sample
+    tools, functions, response_format   refused, as the agent has tools of its own and answers in plain text
     samples       (ours) whose agreement is told, 5 by default
     n             above 1: so many samples, each a choice, drawn at `temperature`; none is greedy, and nothing
                   is said of their agreement
@@ -66,6 +67,9 @@ class ChatRequest(BaseModel):
     max_tokens: Count | None = None
     max_completion_tokens: Count | None = None
     seed: int | None = None
+    tools: list[Any] | None = None
+    functions: list[Any] | None = None
+    response_format: dict[str, Any] | None = None
     samples: Annotated[int, Field(ge=1, le=MOST_SAMPLES)] | None = None
 
     @property
@@ -83,6 +87,13 @@ def read_request(body: Any) -> ChatRequest:
 
 def asked_of(request: ChatRequest, agent: Agent) -> Asked:
     """What the agent is to play. Raises DataError."""
+    for name, given in (("tools", request.tools), ("functions", request.functions)):
+        if given:
+            raise DataError(f"{name}: the agent has tools of its own and calls no others; leave {name} out")
+    if request.response_format is not None and request.response_format.get("type") != "text":
+        raise DataError(
+            "response_format: the agent has tools of its own and answers in plain text, in no other form; leave it out"
+        )
     if not request.messages or request.messages[-1].role != "user":
         raise DataError("messages: the last one must be the user's, it is the question")
     if request.choices > 1 and request.temperature == 0.0:

@@ -23,6 +23,8 @@ from launch.web.live import RETRY_AFTER_S, Live, LiveResponse, read_json, sent, 
 from medrl.errors import InfrastructureError, UserError, cause_of
 from medrl.types import Rollout
 
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -66,6 +68,8 @@ def routes(agent: Agent) -> list[BaseRoute]:
         Route("/v1/models", listed),
         Route("/v1/models/{name:path}", one),
         Route("/v1/chat/completions", complete, methods=["POST"]),
+        Route("/v1", _no_path, methods=_METHODS),
+        Route("/v1/{rest:path}", _no_path, methods=_METHODS),
     ]
 
 
@@ -178,6 +182,13 @@ def _usage(used: Usage) -> dict[str, int]:
 def _no_model(name: str, agent: Agent) -> Response:
     message = f"there is no model {name!r}; this server has {agent.name}"
     return JSONResponse(_told(message, "invalid_request_error", "model_not_found", "model"), 404)
+
+
+async def _no_path(request: Request) -> Response:
+    message = (
+        f"there is no {request.method} {request.url.path}; this server has GET /v1/models and POST /v1/chat/completions"
+    )
+    return JSONResponse(_told(message, "invalid_request_error", "unknown_url"), 404)
 
 
 def _refused(error: Exception) -> Response:

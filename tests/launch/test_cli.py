@@ -1,3 +1,4 @@
+import argparse
 import errno
 import re
 import subprocess
@@ -68,6 +69,48 @@ def test_exit_codes(
     monkeypatch.setattr(stages, "run_stages", raising(error))
     assert cli.main(["quickstart"]) == code
     assert capsys.readouterr().err == said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "is_kept"),
+    [
+        (["train", "quickstart"], True),
+        (["eval", "quickstart"], True),
+        (["sweep", "tiny"], True),
+        (["count", "a.xml"], True),
+        (["plan", "quickstart"], False),
+        (["ask", "Which gene?", "--model", "runs/x"], False),
+        (["export", "qa", "quickstart"], False),
+        (["index", "build", "a.xml", "--to", "b"], False),
+    ],
+)
+def test_only_a_command_that_keeps_its_work_says_that_it_goes_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str], is_kept: bool
+) -> None:
+    def interrupted(options: Any) -> None:
+        raise KeyboardInterrupt
+
+    parsed = cli._parser().parse_args(arguments)
+    parsed.run = interrupted
+    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", lambda *_: parsed)
+    assert cli.main(arguments) == 130
+    assert capsys.readouterr().err == "medrl: interrupted" + (
+        "; the same command goes on where this one stopped\n" if is_kept else "\n"
+    )
+
+
+def test_settings_are_not_required(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["plan"])
+    assert capsys.readouterr().err.endswith("the following arguments are required: RECIPE\n")
+
+
+def test_every_command_is_described(capsys: pytest.CaptureFixture[str]) -> None:
+    for command in ("quickstart", "plan", "report", "dashboard", "ask", "serve", "review", "sweep", "count"):
+        with pytest.raises(SystemExit):
+            cli.main([command, "--help"])
+        usage, described, *_ = capsys.readouterr().out.split("\n\n")
+        assert usage.startswith("usage: ") and not described.startswith(("positional", "options")), command
 
 
 def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -152,6 +152,17 @@ def test_a_run_is_told_before_it_starts(tmp_path: Path) -> None:
         load_recipe("quickstart", [*judge, f"reward.ratings=[{tmp_path}/some]"])
 
 
+def test_a_plan_and_the_summary_say_the_same_of_the_same_ratings(tmp_path: Path) -> None:
+    write_model(tmp_path)
+    file = ratings_of(tmp_path / "some", questions=7, raters=1, flip=0.3)
+    settings = [f"reward.ratings=[{file}]", f"run_dir={tmp_path}/run", "seed=5", "eval.bootstrap=77"]
+    plan = render_plan(load_recipe("quickstart", settings), tmp_path, read_shape(tmp_path))
+    lines = render_summary(file, seed=3).split("if reward.ratings names this file\n")[1].splitlines()
+    assert lines[0] == "  learnt from 7 preferences and 14 scores of 1 rater on 7 questions"
+    assert "difference" in lines[1]
+    assert [line for line in map(str.strip, lines) if line not in plan] == []
+
+
 def test_the_reward_actor_goes_by_what_was_learnt() -> None:
     learnt = LearntExpert((1.0, 0.0, 0.0, 3.0, 0.0, 0.0, 0.0, -4.0))
     config = RewardConfig(ratings=("some",))

@@ -192,7 +192,10 @@ def test_only_the_first(tmp_path: Path) -> None:
     ("name", "text", "said"),
     [
         ("medbrowsecomp", "prompt,gold\n", "no rows"),
-        ("medbrowsecomp", "a,b\nc,d\n", "neither plain nor encoded as published"),
+        ("medbrowsecomp", "a,b\nc,d\n", "its columns are a, b; give MedBrowseComp's CSV with prompt and gold"),
+        ("medbrowsecomp", "name,question\nc,d\n", "its columns are name, question; give"),
+        ("medbrowsecomp", "a\x07,b\nc,d\n", "neither plain nor encoded as published"),
+        ("medbrowsecomp", f"{encoded('prompt')},{encoded('gold')}\nc,d\n", "neither plain nor encoded as published"),
         ("medbrowsecomp", f"{encoded('a')},{encoded('b')}\n{encoded('c')},{encoded('d')}\n", "its columns are a, b"),
         ("medbrowsecomp", "prompt,gold\nq\n", "row 2 has 1 cells, the header 2"),
         ("xbench", "id,prompt\n1,2\n", "no column answer, canary"),

@@ -32,10 +32,14 @@ def test_held_out_questions_are_counted_by_agreement(tmp_path: Path) -> None:
     assert found == Calibration(3, 1.0, {2: (1, 3), 3: (1, 1)})
     told = found.of(["GLA", "GLA", "TTN", "TTN", "TTN"], 1.0, "GLA")
     assert told is not None and (told.right, told.n, told.low, told.high) == (1, 3, *wilson(1, 3))
-    assert told.words == (
-        "When 2 of 3 samples agreed on held-out questions of its own making, this agent was right in 0.33 of them "
-        "[0.06, 0.79], n=3."
+    assert told.words(5) == (
+        "How far to trust that: held-out questions are ones that were made like the training questions and kept out of "
+        "training. The evaluation played 3 samples of each, so the first 3 of these 5 are compared: 2 of them give the "
+        "same answer. Where that was so on held-out questions, this agent was right in 0.33 of them "
+        "(95% interval 0.06 to 0.79, n=3)."
     )
+    assert "played 3 samples of each, as here: 2 of them give" in told.words(3)
+    assert "no two of them give the same answer" in dataclasses.replace(told, votes=1).words(3)
 
 
 def test_without_samples_nothing_is_said(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> None:
         yield scripted(FBN1)[0], Pool()
 
     monkeypatch.setattr(opening, "choose", lambda *chosen: chosen)
+    monkeypatch.setattr(opening, "check_ahead", lambda *_: None)
     monkeypatch.setattr(opening, "opened", fake)
 
 

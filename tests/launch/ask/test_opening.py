@@ -1,11 +1,15 @@
 """Which model is asked; and, slowly, that a real one can be."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from actors.seats import Node, seats
+from launch import cli
+from launch.ask import opening
 from launch.ask.opening import calibration_of, choose, playing_alone
 from medrl.config import Config, parse
 from medrl.errors import ConfigError
@@ -94,3 +98,23 @@ def test_to_ask_takes_the_engines_gpus_alone() -> None:
     with pytest.raises(ConfigError, match="need 8 GPUs"):
         seats(config, one)
     assert set(seats(playing_alone(config), one)) == {"engine-0", "reward", "curriculum"}
+
+
+def test_what_the_agent_would_refuse_is_refused_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = run_of(tmp_path, "rl")
+    started: list[object] = []
+
+    @contextmanager
+    def opened(chosen: object) -> Iterator[None]:
+        started.append(chosen)
+        raise ConfigError("started")
+        yield
+
+    monkeypatch.setattr(opening, "opened", opened)
+    for question, said in (("word " * 20_000, "the question is too long: with"), ("Which \udce4?", "is not UTF-8")):
+        assert cli.main(["ask", question, "--model", str(run)]) == 2
+        assert said in capsys.readouterr().err and not started
+    assert cli.main(["ask", "Which gene?", "--model", str(run), "--set", "model.max_length=16384"]) == 2
+    assert capsys.readouterr().err == "medrl: started\n" and started

@@ -58,7 +58,7 @@ def test_the_paper_s_comparison(monkeypatch: pytest.MonkeyPatch) -> None:
     ("arguments", "said"),
     [
         (["--agent", "rl"], "--agent is of benchmarks: say which with --on NAME=FILE"),
-        (["--first", "2"], "--first is of benchmarks"),
+        (["--first", "2"], "--on NAME=FILE; --on heldout alone plays the run's held-out questions"),
         (["--on", "gaia=x", "--first", "xbench=2"], "--first xbench: that benchmark is not played"),
         (["--on", "gaia=x", "--first", "gaia=2", "--first", "gaia=3"], "--first: gaia is there twice"),
         (["--on", "gaia=x", "--first", "2", "--first", "3"], "--first: a number for all benchmarks is there twice"),

@@ -30,7 +30,8 @@ def names(path: Path) -> list[str]:
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"grids": {}}, "unknown key grids; there are name, recipe"),
+        ({"grids": {}}, "unknown key grids; did you mean grid? there are name, recipe"),
+        ({"zzz": {}}, "unknown key zzz; there are name, recipe"),
         ({"grid": None}, "varied by nothing: give one of grid, random, cases"),
         ({"cases": {"a": {}}}, "varied by grid and cases"),
         ({"samples": 3}, "samples goes with random"),
@@ -49,9 +50,10 @@ def names(path: Path) -> list[str]:
         ({"metric": "base.sampled.pass_at_1"}, "a question is played 0 times"),
         ({"at_once": 2, "settings": {"pool.kv_cache_gb": 900}}, "2 trials at once need about"),
         ({"baseline": "nope"}, "baseline=nope is no setting; there are divide_by_std-off, divide_by_std-on"),
-        ({"settings": {"grpo.stepz": 3}}, "unknown key grpo.stepz; did you mean grpo.steps?"),
+        ({"settings": {"grpo.stepz": 3}}, "medrl: s: settings: unknown key grpo.stepz; did you mean grpo.steps?"),
+        ({"grid": {"grpo.stepz": [3]}}, "s, setting stepz-3: settings: unknown key grpo.stepz"),
         ({"grid": {"grpo.group_size": [1]}}, "setting group_size-1: settings: grpo.group_size=1: every advantage"),
-        ({"recipe": "nope"}, "no recipe 'nope'"),
+        ({"recipe": "nope"}, "medrl: s: no recipe 'nope'"),
         ({"grid": None, "cases": {"a b": {}}}, "setting 'a b': use letters"),
         ({"grid": None, "cases": {"a\n": {}}}, "use letters"),
         ({"grid": None, "cases": {"a" * 65: {}}}, "more than 64 letters; name settings, under `cases`"),

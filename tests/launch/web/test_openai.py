@@ -13,6 +13,7 @@ from tests.launch.ask.fakes import BRCA2, DOWN, FBN1, SILENT, Script, scripted
 from tests.launch.ask.serving import serving
 
 MODEL = "small-rl"
+TOOL: dict[str, object] = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}
 ASKED = [{"role": "user", "content": "Which gene causes pectus carinatum?"}]
 
 
@@ -159,6 +160,9 @@ def test_an_earlier_turn_cannot_pass_for_another(served: tuple[openai.OpenAI, Sc
         ({"n": 0}, "n: "),
         ({"temperature": 3}, "temperature: "),
         ({"max_tokens": 0}, "max_tokens: "),
+        ({"tools": [TOOL]}, "tools: the agent has tools of its own"),
+        ({"functions": [TOOL["function"]]}, "functions: the agent has tools of its own"),
+        ({"response_format": {"type": "json_object"}}, "response_format: the agent has tools of its own"),
     ],
 )
 def test_what_cannot_be_asked_is_an_error_of_the_request(
@@ -171,6 +175,30 @@ def test_what_cannot_be_asked_is_an_error_of_the_request(
         assert isinstance(refused.value.body, dict)
         assert said in refused.value.body["message"] and refused.value.type == "invalid_request_error"
     assert not script.requests
+
+
+def test_text_without_tools_is_what_it_answers(served: tuple[openai.OpenAI, Script]) -> None:
+    client, _ = served
+    done = client.chat.completions.create(
+        model=MODEL, messages=ASKED, tools=[], response_format={"type": "text"}, temperature=0
+    )
+    assert done.choices[0].message.content.startswith("BRCA2")
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "/v1/embeddings"), ("GET", "/v1"), ("GET", "/v1/"), ("GET", "/v1/chat/completions"), ("PUT", "/v1/x/y")],
+)
+def test_other_paths_are_not_found_as_openai_says_it(
+    served: tuple[openai.OpenAI, Script], method: str, path: str
+) -> None:
+    client, _ = served
+    answer = httpx.request(method, str(client.base_url).removesuffix("/v1/") + path)
+    error = answer.json()["error"]
+    assert answer.status_code == 404 and (error["type"], error["code"]) == ("invalid_request_error", "unknown_url")
+    assert error["message"] == (
+        f"there is no {method} {path}; this server has GET /v1/models and POST /v1/chat/completions"
+    )
 
 
 def test_another_model_is_not_found(served: tuple[openai.OpenAI, Script]) -> None:
