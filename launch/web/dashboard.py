@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from launch.web.episodes import Entry, EpisodeIndex, Moved
+from launch.web.episodes import Entry, EpisodeIndex, Moved, is_step, latest_first
 from launch.web.groups import Result, Wanted, choices, list_groups, members, result_of
 from launch.web.metrics_tail import MetricsTail
 from launch.web.part_figures import part_figures
@@ -109,7 +109,7 @@ class Dashboard:
                     "there": there,
                     "episodes": sum(len(part.entries) for part in self._index.parts()),
                 },
-                "parts": [part.name for part in self._index.parts()],
+                "parts": sorted((part.name for part in self._index.parts()), key=latest_first),
                 "problems": [asdict(problem) for problem in problems[:50]],
                 "num_problems": len(problems),
             }
@@ -192,9 +192,15 @@ class Dashboard:
         part, question_id = request.query_params.get("part", ""), request.query_params.get("question", "")
         entries = list(members(self._index, part, question_id))
         if not entries:
-            read, there = self._index.progress()
-            raise HTTPException(404, f"no episodes of {question_id} in {part}, of {read:,} bytes of {there:,} indexed")
+            raise HTTPException(404, self._missing(part, question_id))
         return entries
+
+    def _missing(self, part: str, question_id: str) -> str:
+        read, there = self._index.progress()
+        more = "" if read >= there else ". The episodes are still being read: it may come"
+        if all(each.name != part for each in self._index.parts()):
+            return f"This run has no part {part}{more}."
+        return f"No episode in {part} is about a question {question_id}{more}."
 
     def _episode(self, entry: Entry) -> Rollout:
         try:
@@ -217,6 +223,9 @@ def _number(request: Request, name: str, kind: Callable[[str], Number]) -> Numbe
 
 
 def _advantages(entries: Sequence[Entry], settings: GRPOConfig) -> list[float | None]:
+    """None for an evaluation's: nothing is learnt from it."""
+    if not is_step(entries[0].part):
+        return [None] * len(entries)
     return advantages([entry.reward for entry in entries], settings)
 
 

@@ -22,6 +22,7 @@ from medrl.types import Ending, Reward, Rollout
 _ROLLOUT = TypeAdapter(Rollout)
 _FIRST = ("base", "sft", "sft-sampled")
 _LAST = ("rl", "rl-sampled")
+_STEP = re.compile(r"grpo-(\d+)")
 _MISTAKES = ("mistake", "malformed")
 
 
@@ -177,11 +178,23 @@ def part_order(part: str) -> tuple[int, int, int, str]:
     """As the run goes: evaluations before training, steps by number, evaluations after it, benchmarks."""
     if part in _FIRST:
         return 0, _FIRST.index(part), 0, part
-    if step := re.fullmatch(r"grpo-(\d+)", part):
+    if step := _STEP.fullmatch(part):
         return 1, int(step[1]), 0, part
     if part in _LAST:
         return 2, _LAST.index(part), 0, part
     return 3, 0, 0, part
+
+
+def latest_first(part: str) -> tuple[int, int, int, str]:
+    """The order for whoever looks on: the latest step, those before it, evaluations from the last to the first,
+    benchmarks."""
+    kind, place, step, name = part_order(part)
+    return {1: 0, 2: 1, 0: 2, 3: 3}[kind], place if kind == 2 else -place, -step, name
+
+
+def is_step(part: str) -> bool:
+    """Whether its episodes were played to be learnt from."""
+    return _STEP.fullmatch(part) is not None
 
 
 def _part_name(path: Path) -> str:

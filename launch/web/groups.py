@@ -8,7 +8,7 @@ from functools import partial
 from statistics import fmean
 from typing import Any
 
-from launch.web.episodes import Entry, EpisodeIndex, Moved
+from launch.web.episodes import Entry, EpisodeIndex, Moved, latest_first
 from launch.web.questions import Questions
 from launch.web.search import Hit, find, words_of
 
@@ -55,10 +55,9 @@ class Listing:
 def list_groups(
     index: EpisodeIndex, questions: Questions, wanted: Wanted, start: int, limit: int, budget_s: float = SEARCH_S
 ) -> Listing:
-    """At most `limit` groups from the `start`-th that fits. A search for text stops after `budget_s` and says where."""
-    fitting = [
-        (group, kept) for group in grouped(index.entries(wanted.part)) if (kept := _kept(group, wanted, questions))
-    ]
+    """At most `limit` groups from the `start`-th that fits, those of the latest step first. A search for text stops after `budget_s` and says where."""
+    groups = sorted(grouped(index.entries(wanted.part)), key=lambda group: latest_first(group[0].part))
+    fitting = [(group, kept) for group in groups if (kept := _kept(group, wanted, questions))]
     words, deadline = words_of(wanted.text), time.monotonic() + budget_s
     rows: list[dict[str, Any]] = []
     for place in range(start, len(fitting)):

@@ -8,6 +8,7 @@ import { element } from "./elements.js";
 const part = Object.fromEntries(
   ["agent", "statement", "form", "question", "samples", "send", "stop", "status", "shown", "history", "questions"].map(
     (id) => [id, document.getElementById(id)]));
+const LONG = 300; // letters of a question that are shown; what is longer is folded away
 let running = null; // the AbortController of the question under way
 
 class Asked {
@@ -18,11 +19,12 @@ class Asked {
     this.result = element("div");
     this.steps = element("div");
     this.root = element("section", { class: "asked", "aria-label": "Asked" },
-      element("h2", { text: question }),
+      element("h2", { text: shortened(question) }),
+      question.length > LONG ? element("details", {}, element("summary", { text: "The whole question" }), element("p", { class: "whole", text: question })) : null,
       element("p", { class: "quiet" }, element("a", { href: link(question), text: "Link to this question" })),
       this.result, element("h3", { text: "How the agent got there" }), this.steps);
     this.note = element("span", { text: "under way" });
-    this.button = element("button", { type: "button", text: question }, this.note);
+    this.button = element("button", { type: "button", text: shortened(question) }, this.note);
     this.button.addEventListener("click", () => show(this));
   }
 
@@ -65,7 +67,12 @@ class Asked {
 async function submit(event) {
   event.preventDefault();
   const question = part.question.value.trim();
-  if (running || !question) return;
+  if (running) return;
+  if (!question) {
+    say("Write a question first.");
+    part.question.focus();
+    return;
+  }
   const samples = part.samples.valueAsNumber;
   const asked = new Asked(question, samples);
   part.questions.prepend(element("li", {}, asked.button));
@@ -81,7 +88,7 @@ async function submit(event) {
     const stopped = error.name === "AbortError";
     asked.note.textContent = stopped ? "stopped" : "failed";
     asked.result.replaceChildren(element("p", { class: "bad", text: stopped ? "Stopped." : `No answer: ${error.message}` }));
-    say(stopped ? "Stopped." : "The question failed.");
+    say(stopped ? "Stopped." : `The question failed: ${error.message}`);
   } finally {
     running = null;
     busy(false);
@@ -103,6 +110,10 @@ function show(asked) {
   part.shown.replaceChildren(asked.root);
   part.questions.querySelectorAll("[aria-current]").forEach((each) => each.removeAttribute("aria-current"));
   asked.button.setAttribute("aria-current", "true");
+}
+
+function shortened(question) {
+  return question.length > LONG ? `${[...question].slice(0, LONG).join("").trimEnd()}…` : question; // by whole letters
 }
 
 function link(question) {

@@ -118,6 +118,31 @@ def test_no_answer_and_no_engine_are_said_so() -> None:
         expect(page.locator(".asked .bad")).to_contain_text("could not be played: engine-0 has died")
 
 
+def test_a_question_that_is_too_long_is_cut_and_the_reason_stands_first() -> None:
+    question = "Which gene is it? " * 900
+    with asking(FBN1) as (page, _, script):
+        ask(page, question)
+        expect(page.get_by_role("status")).to_contain_text("The question failed: the question is too long")
+        for shown in (page.locator(".asked > h2"), page.locator("#history button")):
+            text = shown.inner_text().split("\n")[0]
+            assert text.endswith("…") and question.startswith(text[:-1]) and 250 < len(text) <= 301
+        reason = page.locator(".asked > div > .bad")
+        expect(reason).to_contain_text("shorten it")
+        expect(reason).to_be_in_viewport()
+        page.get_by_text("The whole question").click()
+        expect(page.locator(".asked .whole")).to_have_text(question.strip())
+        assert not script.requests
+
+
+@pytest.mark.parametrize("blank", ["", " \n "])
+def test_a_blank_question_is_told_what_is_missing(blank: str) -> None:
+    with asking(FBN1) as (page, _, script):
+        ask(page, blank)
+        expect(page.get_by_role("status")).to_have_text("Write a question first.")
+        expect(page.get_by_label("Question", exact=True)).to_be_focused()
+        assert not script.requests and page.locator(".asked").count() == 0
+
+
 @pytest.mark.parametrize("samples", ["", "0", "65"])
 def test_a_number_of_samples_that_is_none_asks_nothing(samples: str) -> None:
     with asking(FBN1) as (page, _, script):

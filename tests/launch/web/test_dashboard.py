@@ -36,7 +36,7 @@ def get(client: TestClient, path: str) -> Any:
 def test_live_brings_what_is_new(client: TestClient, run: Path) -> None:
     first = get(client, "/api/live?generation=0&since=0")
     assert first["metrics"]["lines"] == read_metrics(run)
-    assert first["parts"] == ["sft", "grpo-0000", "grpo-0001", "grpo-0002", "rl"]
+    assert first["parts"] == ["grpo-0002", "grpo-0001", "grpo-0000", "rl", "sft"]
     assert first["indexed"]["episodes"] == 24 + 3 * 24 + 24
     assert first["standing"]["step"] == 20 and first["standing"]["total"] == 40
     assert not first["working"] and first["problems"] == [] and first["health"] is None
@@ -133,8 +133,8 @@ def test_without_a_tokenizer_tokens_come_as_numbers(run: Path, monkeypatch: pyte
     [
         ("/api/groups?hops=two", 400, "hops=two: not a number"),
         ("/api/groups?result=good", 400, "correct, wrong, mixed"),
-        ("/api/group?part=grpo-0001&question=none", 404, "no episodes of none in grpo-0001"),
-        ("/api/group?part=../../etc&question=x", 404, "no episodes"),
+        ("/api/group?part=grpo-0001&question=none", 404, "No episode in grpo-0001 is about a question none."),
+        ("/api/group?part=../../etc&question=x", 404, "This run has no part ../../etc."),
         ("/api/tokens?part=grpo-0001&question=q008&sample=9", 404, "no sample 9"),
     ],
 )

@@ -152,8 +152,9 @@ def test_a_group_is_shown_side_by_side_and_what_a_tool_wrote_stays_text(at: str)
         expect(articles.nth(3)).to_contain_text('<script>alert("x")</script>')
         expect(articles.nth(3)).to_contain_text("Sources: omim:0")
         assert page.locator("main script, main img").count() == 0
-        tops = [article.locator(".turn").nth(1).bounding_box() for article in (articles.nth(0), articles.nth(3))]
-        assert tops[0] and tops[1] and tops[0]["y"] == pytest.approx(tops[1]["y"], abs=1)  # turn beside turn
+        turns = [article.locator(".turn").nth(1).bounding_box() for article in articles.all()]
+        assert all(turns) and len({round(each["y"]) for each in turns if each}) == 2  # turn beside turn, in two rows
+        assert all(each["x"] + each["width"] <= 1280 for each in turns if each)  # no card is cut off
         page.get_by_role("link", name="Sample 2").click()
         expect(page.locator("article.chosen")).to_contain_text("Sample 2")
         address = page.url
@@ -161,6 +162,42 @@ def test_a_group_is_shown_side_by_side_and_what_a_tool_wrote_stays_text(at: str)
         page.goto(address)
         expect(page.locator("article.chosen")).to_contain_text("Sample 2")
         expect(page.locator(".list a[aria-current]")).to_have_count(1)
+
+
+def test_the_latest_step_comes_first_and_evaluations_have_no_advantage(at: str) -> None:
+    with browsing() as page:
+        page.goto(f"{at}/?tab=groups")
+        expect(page.locator(".list a").first).to_be_visible()
+        shown = [name for name, _ in itertools.groupby(name.split()[0] for name in items(page))]
+        assert shown == ["grpo-0002", "grpo-0001", "grpo-0000", "rl", "sft"][: len(shown)] and len(shown) > 3
+        page.locator(".list a").first.click()
+        expect(page.locator(".side article").first).to_contain_text("Advantage")
+        page.get_by_label("Step or part").select_option("rl")
+        expect(page.get_by_text("The group below is not in the list")).to_be_visible()
+        page.locator(".list a").first.click()
+        expect(page.locator("h2 + p")).to_contain_text("rl · ")
+        expect(page.get_by_text("The group below is not in the list")).to_have_count(0)
+        expect(page.locator(".side article").first).to_contain_text("tokens sampled")
+        assert "Advantage" not in page.locator(".side").inner_text()
+        page.get_by_role("button", name="Tokens").click()
+        expect(page.locator("main")).to_contain_text("neither ratio nor advantage")
+        assert page.locator(".under-good, .under-bad").count() == 0
+        page.get_by_label("Search the episodes").fill("nowhere to be found")
+        expect(page.locator(".list [role=status]")).to_have_text("No group fits: all 24 are searched.")
+        expect(page.get_by_text("The group below is not in the list")).to_be_visible()
+        page.get_by_label("Search the episodes").fill("")
+        expect(page.get_by_text("The group below is not in the list")).to_have_count(0)
+
+
+def test_an_address_that_leads_nowhere_is_told_in_plain_words(at: str) -> None:
+    with browsing() as page:
+        for name in ("nope", "constructor"):
+            page.goto(f"{at}/?tab={name}")
+            expect(page.get_by_role("alert")).to_have_text(f"There is no view {name}: choose one above.")
+        page.get_by_role("link", name="Overview", exact=True).click()
+        expect(page.locator("figure[data-chart='Fine-tuning loss'] svg text").last).to_have_text("update")
+        expect(page.locator("figure[data-chart='Reward'] > svg text").last).to_have_text("step")
+        expect(page.get_by_role("alert")).to_have_count(0)
 
 
 def test_tokens_show_mask_ratio_and_advantage(at: str, run: Path) -> None:

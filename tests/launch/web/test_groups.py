@@ -34,7 +34,7 @@ def index(run: Path) -> EpisodeIndex:
 def parsed(run: Path) -> dict[tuple[str, str], list[Rollout]]:
     """The groups, by a plain reading of all files."""
     groups: dict[tuple[str, str], list[Rollout]] = {}
-    for part in ("sft", "grpo-0000", "grpo-0001", "grpo-0002", "rl"):
+    for part in ("grpo-0002", "grpo-0001", "grpo-0000", "rl", "sft"):
         for episode in read_jsonl(run / "trajectories" / f"{part}.jsonl", Rollout):
             groups.setdefault((part, episode.question_id), []).append(episode)
     return groups

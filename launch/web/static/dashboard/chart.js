@@ -4,7 +4,7 @@
 import { h, svg } from "./dom.js";
 import { number } from "./format.js";
 
-const WIDTH = 350, HEIGHT = 184, LEFT = 48, RIGHT = 8, TOP = 8, BOTTOM = 22;
+const WIDTH = 350, HEIGHT = 196, LEFT = 48, RIGHT = 8, TOP = 8, BOTTOM = 34;
 const DASHES = ["", "6 3", "2 3", "8 3 2 3"];
 const MOST_POINTS = 600, MOST_COLUMNS = 150;
 
@@ -13,8 +13,8 @@ export class Chart {
   #at = null;
   #frame = null;
 
-  constructor(title, { help = "", stacked = false, zero = false, log = false, smooth = 0 } = {}) {
-    Object.assign(this, { title, stacked, zero, log, smooth });
+  constructor(title, { help = "", stacked = false, zero = false, log = false, smooth = 0, along = "step" } = {}) {
+    Object.assign(this, { title, stacked, zero, log, smooth, along });
     this.readout = h("span", { class: "quiet" });
     this.picture = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, tabindex: "0", role: "img",
       pointermove: (event) => this.#point(event), pointerleave: () => this.#read(null), blur: () => this.#read(null),
@@ -44,7 +44,7 @@ export class Chart {
     this.mark = svg("g", {});
     this.picture.append(this.mark);
     this.picture.setAttribute("aria-label", `${this.title}: ${this.#series.map(({ name, points }) =>
-      `${name} ${number(points.at(-1)[1])} at step ${points.at(-1)[0]}`).join("; ")}`);
+      `${name} ${number(points.at(-1)[1])} at ${this.along} ${points.at(-1)[0]}`).join("; ")}`);
     if (this.#series.length > 1) {
       this.legend.append(...this.#series.map(({ name }, at) => h("span", {},
         svg("svg", { class: "key", viewBox: "0 0 22 10" }, this.stacked
@@ -104,7 +104,7 @@ export class Chart {
     const last = this.#frame.steps.at(-1);
     const values = this.#series.map(({ name, points }) => [name, points.find(([x]) => x === (step ?? last))?.[1]]);
     const alone = values.length === 1;
-    this.readout.textContent = step === null && !alone ? "" : `step ${step ?? last}: ` +
+    this.readout.textContent = step === null && !alone ? "" : `${this.along} ${step ?? last}: ` +
       values.map(([name, value]) => (alone ? number(value) : `${name} ${number(value)}`)).join(", ");
     const at = step === null ? null : this.#frame.x(step).toFixed(1);
     this.mark.replaceChildren(...(at === null ? [] :
@@ -113,7 +113,8 @@ export class Chart {
 }
 
 class Frame {
-  constructor(steps, values, { stacked, zero, log }) {
+  constructor(steps, values, { stacked, zero, log, along }) {
+    this.along = along;
     this.steps = [...new Set(steps)].sort((a, b) => a - b);
     this.log = log;
     [this.first, this.last] = [this.steps[0], this.steps.at(-1)];
@@ -150,8 +151,9 @@ class Frame {
     });
     const every = Math.ceil(this.steps.length / 8);
     const along = this.steps.filter((_, at) => at % every === 0).map((step) =>
-      svg("text", { x: this.x(step), y: HEIGHT - 6, "text-anchor": "middle" }, String(step)));
-    return [...across, ...along];
+      svg("text", { x: this.x(step), y: HEIGHT - BOTTOM + 16, "text-anchor": "middle" }, String(step)));
+    const name = svg("text", { x: (LEFT + WIDTH - RIGHT) / 2, y: HEIGHT - 4, "text-anchor": "middle" }, this.along);
+    return [...across, ...along, name];
   }
 }
 

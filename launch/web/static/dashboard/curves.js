@@ -2,6 +2,7 @@
 
 import { h } from "./dom.js";
 import { meaning } from "./glossary.js";
+import { counted } from "./metrics.js";
 import { Panel } from "./panel.js";
 import * as url from "./url.js";
 
@@ -45,7 +46,8 @@ export class Curves {
         if (!wanted.every((word) => text.includes(word))) continue;
         const family = key.split("/")[0];
         if (!families.has(family)) families.set(family, []);
-        families.get(family).push({ title: key, help, ...options, series: [{ name: key, points: metrics.points(stage, key) }] });
+        families.get(family).push({ title: key, help, along: counted(stage), ...options,
+          series: [{ name: key, points: metrics.points(stage, key) }] });
       }
     }
     const place = (family) => (FAMILIES.includes(family) ? FAMILIES.indexOf(family) : FAMILIES.length);

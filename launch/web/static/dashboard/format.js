@@ -1,5 +1,10 @@
 // Figures as people read them.
 
+// `text` on one line: its spaces do not break.
+export function tied(text) {
+  return text.replaceAll(" ", "\u00a0");
+}
+
 export function number(value, digits = 4) {
   if (value === null || value === undefined) return "–";
   if (value === 0) return "0";

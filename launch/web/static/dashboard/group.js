@@ -2,7 +2,7 @@
 
 import { ask } from "./api.js";
 import { h, option } from "./dom.js";
-import { number, seconds, share, signed } from "./format.js";
+import { number, seconds, share, signed, tied } from "./format.js";
 import { marked } from "./groups.js";
 import { split } from "./split.js";
 import { OVERLAYS, legend, tokens } from "./tokens.js";
@@ -16,22 +16,31 @@ export class Group {
 
   constructor(app) {
     this.app = app;
-    this.element = h("section", { "aria-label": "Group" },
-      h("p", { class: "note" }, "Choose a group from the list, or press j."));
+    this.element = h("section", { "aria-label": "Group" }, none());
+  }
+
+  // Whether a group is open; not where it is still asked for, or could not be had.
+  get isOpen() {
+    return this.element.querySelector(".side") !== null;
   }
 
   async navigate() {
     const part = url.get("in") || url.get("part"), question = url.get("group"), view = url.get("view", "steps");
     const wanted = url.get("overlay"), words = url.get("q");
     const shown = JSON.stringify([part, question, view, wanted, words, url.get("sample")]);
-    if (!part || !question || shown === this.#shown) return;
+    if (shown === this.#shown) return;
     this.#shown = shown;
     this.#asked?.abort();
+    if (!part || !question) {
+      this.element.replaceChildren(none());
+      return;
+    }
     const asked = (this.#asked = new AbortController());
     try {
       const group = await ask("group", { part, question }, asked.signal);
       const lists = view === "tokens" ? await this.#tokens(group, asked.signal) : null;
-      const overlay = wanted || (lists?.some((list) => list.recorded) ? "ratio" : "advantage");
+      const overlay = wanted || (lists?.some((list) => list.recorded) ? "ratio"
+        : lists?.some((list) => list.advantage !== null) ? "advantage" : "sampler");
       if (this.#shown === shown) this.#show(group, view, overlay, lists);
     } catch (error) {
       if (error.name === "AbortError") return;
@@ -47,7 +56,7 @@ export class Group {
   #show(group, view, overlay, lists) {
     const { part, question_id: id, question, episodes, left_out: leftOut } = group;
     const turns = Math.max(...episodes.map(({ steps }) => steps.length));
-    const side = h("div", { class: "side", tabindex: "0", "aria-label": "Episodes, side by side" });
+    const side = h("div", { class: "side", role: "group", "aria-label": "Episodes, side by side" });
     const least = (lists ?? []).flatMap((list) => list.version).reduce((a, b) => (b === null || a < b ? a : b), Infinity);
     side.append(...episodes.map((episode, at) => this.#episode(episode, turns,
       lists && tokens(lists[at], overlay, this.app.about.settings?.clip, least))));
@@ -66,8 +75,7 @@ export class Group {
         "out, as grpo.learn_from is mixed.") : null,
       this.#switch(view, overlay),
       ...(lists ? [notes(lists), legend(overlay, lists, this.app.about.settings?.clip)] : []), side].filter(Boolean));
-    const chosen = side.querySelector(".chosen");
-    if (chosen) side.scrollLeft = chosen.offsetLeft - side.offsetLeft;
+    side.querySelector(".chosen")?.scrollIntoView({ block: "nearest" });
   }
 
   #switch(view, overlay) {
@@ -94,11 +102,12 @@ export class Group {
       h("div", {}, "Answer: ", h("b", {}, answer ?? "none")),
       reward ? h("div", { title: "task, expert and efficiency penalty, each 0 to 1" },
         weights ? split(reward, weights) : null, h("b", {}, reward.total.toFixed(2)),
-        h("small", {}, ` task ${number(reward.task, 3)}, expert ${number(reward.expert, 3)}, ` +
-          `penalty ${number(reward.efficiency, 3)}`)) : null,
-      h("div", {}, "Advantage ", h("b", { class: advantage > 0 ? "good" : advantage < 0 ? "bad" : "" }, signed(advantage))),
-      h("div", { class: "quiet" }, `${ending.replaceAll("_", " ")} · ${calls} calls · ${number(acted)} of ${number(total)} ` +
-        `tokens sampled · ${seconds(episode.duration_s)}`));
+        h("small", {}, ` ${["task", "expert"].map((term) => tied(`${term} ${number(reward[term], 3)}`)).join(", ")}, ` +
+          tied(`penalty ${number(reward.efficiency, 3)}`))) : null,
+      advantage === null ? null : h("div", {}, "Advantage ",
+        h("b", { class: advantage > 0 ? "good" : advantage < 0 ? "bad" : "" }, signed(advantage))),
+      h("div", { class: "quiet" }, facts([ending.replaceAll("_", " "), `${calls} calls`,
+        `${number(acted)} of ${number(total)} tokens sampled`, seconds(episode.duration_s)])));
     const article = h("article", { class: chosen ? "chosen" : "", "data-sample": sample }, head);
     if (listed) {
       article.append(listed);
@@ -112,10 +121,21 @@ export class Group {
   }
 }
 
+function none() {
+  return h("p", { class: "note" }, "Choose a group from the list, or press j.");
+}
+
+// Beside each other; a line breaks between them alone.
+function facts(each) {
+  return each.filter(Boolean).map(tied).join(" · ");
+}
+
 function notes(lists) {
   const told = new Set(lists.flatMap((list) => list.notes));
   const unrecorded = lists.filter((list) => !list.recorded).length;
-  if (unrecorded === lists.length) {
+  if (lists.every((list) => !list.recorded && list.advantage === null)) {
+    told.add("Nothing was learnt from these episodes, so there is neither ratio nor advantage.");
+  } else if (unrecorded === lists.length) {
     told.add("The learner's log-probs were not recorded for these episodes, so there is no ratio: advantages are those " +
       "of the rewards, log-probs those of the sampler.");
   } else if (unrecorded) {
@@ -126,7 +146,7 @@ function notes(lists) {
 
 function turn({ text, call, observation, status, sources, latency_s: latency, cached, choice, corruption }, at) {
   const thought = /<think>([\s\S]*?)<\/think>/.exec(text)?.[1].trim() ?? "";
-  const facts = [sources.length ? `Sources: ${sources.join(", ")}` : null, call ? `took ${seconds(latency)}` : null, cached ? "answer known" : null,
+  const told = [sources.length ? `Sources: ${sources.join(", ")}` : null, call ? `took ${seconds(latency)}` : null, cached ? "answered from the cache" : null,
     choice === null ? null : `choice P = ${number(choice, 2)}`, corruption ? `spoilt: ${corruption}` : null];
   return h("div", { class: "turn" },
     thought ? part("thought", `Turn ${at + 1}: thought`, thought) : null,
@@ -134,7 +154,7 @@ function turn({ text, call, observation, status, sources, latency_s: latency, ca
       : status !== "answer" || !thought ? part("thought", `Turn ${at + 1} as written`, text)
         : part("call", "Answer", /<answer>([\s\S]*?)<\/answer>/.exec(text)?.[1].trim() ?? text),
     observation ? part("observation", status === "ok" ? "Observation" : "Observation, a mistake", observation) : null,
-    h("p", { class: "quiet" }, facts.filter(Boolean).join(" · ")));
+    h("p", { class: "quiet" }, told.filter(Boolean).join(" · ")));
 }
 
 function part(kind, name, text) {

@@ -33,9 +33,10 @@ export class Groups {
     this.list = h("ol", {});
     this.more = h("button", { type: "button", hidden: true, click: () => this.#ask(this.#next) }, "More");
     this.group = new Group(app);
+    this.stranger = h("p", { class: "note", role: "status" });
     this.element = h("div", {}, this.form, h("div", { class: "browse" },
       h("section", { class: "list", "aria-label": "Groups" }, this.count, this.list, this.more,
-        h("p", { class: "quiet" }, "j and k: next and previous group")), this.group.element));
+        h("p", { class: "quiet" }, "j and k: next and previous group")), h("div", {}, this.stranger, this.group.element)));
     this.keys = (event) => this.#key(event);
     document.addEventListener("keydown", this.keys);
   }
@@ -55,7 +56,12 @@ export class Groups {
       this.#timer = setTimeout(() => this.#ask(0), WAIT_MS);
     }
     this.#mark();
-    this.group.navigate();
+    this.#open();
+  }
+
+  async #open() {
+    await this.group.navigate();
+    this.#mark();
   }
 
   update() {
@@ -66,7 +72,7 @@ export class Groups {
       this.#read = indexed.read;
       this.#ask(0, this.#rows.length);
     }
-    this.group.navigate();
+    this.#open();
   }
 
   #filter(name) {
@@ -94,8 +100,8 @@ export class Groups {
         if (rows.length >= Math.max(least, before + 50)) break;
       }
       for (const name of ["ending", "tool", "hops", "specialty"]) fill(this.controls[name], this.choices[name], "any");
-      this.#show(rows, filters);
       this.element.removeAttribute("aria-busy");
+      this.#show(rows, filters);
     } catch (error) {
       if (error.name === "AbortError") return;
       this.element.removeAttribute("aria-busy");
@@ -107,7 +113,9 @@ export class Groups {
     this.#rows = rows;
     const searched = filters.q ? ` found; ${(this.#next ?? this.#total).toLocaleString("en")} of ` +
       `${this.#total.toLocaleString("en")} groups searched` : ` of ${this.#total.toLocaleString("en")} groups`;
-    this.count.textContent = `${rows.length.toLocaleString("en")}${searched}`;
+    const none = this.#next === null && !rows.length;
+    this.count.textContent = none ? `No group fits${filters.q ? `: all ${this.#total.toLocaleString("en")} are searched` : ""}.`
+      : `${rows.length.toLocaleString("en")}${searched}`;
     this.more.hidden = this.#next === null;
     this.list.replaceChildren(...rows.map((row) => item(row)));
     this.#mark();
@@ -119,6 +127,10 @@ export class Groups {
       if (link.dataset.key === chosen) link.setAttribute("aria-current", "true");
       else link.removeAttribute("aria-current");
     }
+    const isStrange = this.#next === null && this.#filters === JSON.stringify(wanted()) && this.group.isOpen &&
+      !this.element.hasAttribute("aria-busy") && !this.list.querySelector("[aria-current]");
+    const told = isStrange ? "The group below is not in the list: it does not fit what is asked for." : "";
+    if (this.stranger.textContent !== told) this.stranger.textContent = told;
   }
 
   #key(event) {

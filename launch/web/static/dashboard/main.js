@@ -24,8 +24,7 @@ const app = { metrics: new Metrics(), live: null, about: null, complain };
 let view = null, shown = null;
 
 function tab() {
-  const named = url.get("tab", "overview");
-  return named in TABS ? named : "overview";
+  return url.get("tab", "overview");
 }
 
 function navigate() {
@@ -38,11 +37,16 @@ function navigate() {
     } }, title)));
   if (!app.live) return;
   if (shown === tab()) {
-    view.navigate?.();
+    view?.navigate?.();
     return;
   }
   view?.close?.();
+  view = null;
   shown = tab();
+  if (!Object.hasOwn(TABS, shown)) {
+    find("view").replaceChildren(h("p", { class: "note", role: "alert" }, `There is no view ${shown}: choose one above.`));
+    return;
+  }
   view = new TABS[shown][1](app);
   find("view").replaceChildren(view.element);
   view.update(true);
@@ -66,8 +70,8 @@ async function poll() {
       fresh = app.metrics.take(app.live.metrics) || fresh;
     } while (app.live.metrics.more);
     head(app.live);
-    if (view) view.update(fresh);
-    else navigate();
+    if (shown === null) navigate();
+    else view?.update(fresh);
   } catch (error) {
     if (error instanceof TypeError && !navigator.onLine) complain(error);
     else complain(new Error(`The dashboard does not answer as it should (${error.message}); asking again.`));

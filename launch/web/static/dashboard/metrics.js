@@ -1,5 +1,10 @@
 // The lines of metrics.jsonl that have come so far, by stage.
 
+// What a stage counts in `step`.
+export function counted(stage) {
+  return stage === "sft" ? "update" : "step";
+}
+
 export class Metrics {
   #stages = new Map();
   #generation = 0;

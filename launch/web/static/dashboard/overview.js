@@ -2,6 +2,7 @@
 
 import { h, table } from "./dom.js";
 import { number, seconds, share } from "./format.js";
+import { counted } from "./metrics.js";
 import { Panel } from "./panel.js";
 
 const MODELS = { base: "Base", sft: "SFT", rl: "SFT + RL" };
@@ -40,7 +41,7 @@ export class Overview {
 
   #draw() {
     const { metrics } = this.app;
-    const chart = (title, keys, options = {}, stage = "grpo") => ({ title, ...options,
+    const chart = (title, keys, options = {}, stage = "grpo") => ({ title, along: counted(stage), ...options,
       series: Object.entries(keys).map(([name, key]) => ({ name, points: metrics.points(stage, key) })) });
     this.#panel.show([
       chart("Pass rate and answers", { "pass rate": "rollout/pass_rate", answered: "rollout/answered" }, { zero: true }),

@@ -7,7 +7,7 @@ export class Panel {
   #charts = new Map();
   element = h("div", { class: "charts" });
 
-  // `wanted`: [{title, series, help, stacked, zero, log, smooth}]
+  // `wanted`: [{title, series, help, stacked, zero, log, smooth, along}]
   show(wanted) {
     const titles = new Set(wanted.map(({ title }) => title));
     for (const [title, chart] of this.#charts) {

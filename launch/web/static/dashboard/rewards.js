@@ -52,7 +52,7 @@ export class Rewards {
       ["part", "episodes", "pass rate", "mixed groups", "total", "task", "expert", "penalty", "split"],
       Object.entries(parts).map(([name, { episodes, groups, mixed, pass_rate: passed, reward }]) => [
         h("th", { scope: "row" }, h("a", { href: url.link({ tab: "groups", part: name }) }, name)),
-        number(episodes), share(passed), `${mixed} of ${groups}`,
+        number(episodes), share(passed), episodes > groups ? `${mixed} of ${groups}` : null, // one episode is never mixed
         ...["total", "task", "expert", "efficiency"].map((term) => (reward ? reward[term].toFixed(3) : "–")),
         h("td", {}, reward && weights ? split(reward, weights) : "–")])));
   }

@@ -44,7 +44,7 @@ export function tokens(list, overlay, clip, least) {
       (list.advantage > 0 ? ratio > clip[1] : list.advantage < 0 && ratio < clip[0]);
     const words = [`token ${id}`, `sampler ${number(list.sampler[at], 3)}`,
       list.learner ? `learner ${number(list.learner[at], 3)}` : null, ratio === null ? null : `ratio ${ratio.toFixed(4)}`,
-      `advantage ${signed(list.advantage)}`, `version ${list.version[at]}`];
+      list.advantage === null ? null : `advantage ${signed(list.advantage)}`, `version ${list.version[at]}`];
     const kinds = ["t act", ground(overlay, list, at, least), under, clipped ? "clipped" : ""];
     return h("span", { class: kinds.filter(Boolean).join(" "), title: words.filter(Boolean).join(", ") },
       text.replaceAll("\n", "↵\n"));
@@ -59,8 +59,8 @@ function summary(list, acted, clip) {
   if (!acted) return `no action tokens of ${number(list.ids.length)}`;
   const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
   const sampled = list.sampler.filter((value) => value !== null);
-  const words = [`${number(acted)} action tokens of ${number(list.ids.length)}`, `advantage ${signed(list.advantage)}`,
-    `mean log-prob ${number(mean(sampled), 3)}`];
+  const words = [`${number(acted)} action tokens of ${number(list.ids.length)}`,
+    ...(list.advantage === null ? [] : [`advantage ${signed(list.advantage)}`]), `mean log-prob ${number(mean(sampled), 3)}`];
   const ratios = list.ratio?.filter((value) => value !== null);
   if (ratios?.length) {
     const low = Math.min(...ratios), high = Math.max(...ratios);
@@ -89,5 +89,6 @@ export function legend(overlay, lists, clip) {
     version: () => versions.slice(0, 12).map((each) => swatch(`v${(each - versions[0]) % 6}`, String(each))),
   }[overlay]();
   return h("p", { class: "swatches" }, h("span", {}, h("span", { class: "t" }, "abc"), " prompt, tools"), shown,
-    swatch("under-good", "advantage above 0"), swatch("under-bad", "below 0"));
+    lists.every((list) => list.advantage === null) ? null
+      : [swatch("under-good", "advantage above 0"), swatch("under-bad", "below 0")]);
 }

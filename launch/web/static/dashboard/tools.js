@@ -7,7 +7,7 @@ import { Parts } from "./parts.js";
 import * as url from "./url.js";
 
 const FIGURES = { calls: "Calls", error_rate: "Share refused as mistakes", latency_p95: "Latency, 95th percentile, s",
-  cache_hit: "Share of answers known" };
+  cache_hit: "Share answered from the cache" };
 
 export class Tools {
   #panel = new Panel();
@@ -21,7 +21,8 @@ export class Tools {
     this.element = h("div", {}, h("h2", {}, "Over the steps"), this.#panel.element, h("h2", {}, "From the episodes"),
       h("form", {}, h("label", {}, "Part", this.part)),
       h("p", { class: "note" }, "Every name that the policy called, also those that are no tool: all of their calls are " +
-        "mistakes. Latency is that of the call as the episode saw it."), this.#table);
+        "mistakes. Latency is that of the call as the episode saw it. A call is answered from the cache where the same call " +
+        "had been made before: its answer was known, and the tool was not asked again."), this.#table);
   }
 
   navigate() {
@@ -47,7 +48,7 @@ export class Tools {
     this.part.replaceChildren(option("", "all", part), ...Object.keys(figures.parts).map((name) => option(name, name, part)));
     const tools = Object.entries((part ? figures.parts[part] : figures.all)?.tools ?? {});
     tools.sort(([, a], [, b]) => b.calls - a.calls);
-    this.#table.replaceChildren(table(["tool", "calls", "mistakes", "answers known", "latency, median", "latency, p95"],
+    this.#table.replaceChildren(table(["tool", "calls", "mistakes", "from the cache", "latency, median", "latency, p95"],
       tools.map(([name, each]) => [
         h("th", { scope: "row" }, h("a", { href: url.link({ tab: "groups", part, tool: name }) }, name)), number(each.calls),
         share(each.error_rate), share(each.cache_hit), seconds(each.latency_p50), seconds(each.latency_p95)])));
