@@ -55,8 +55,8 @@ class Listing:
 def list_groups(
     index: EpisodeIndex, questions: Questions, wanted: Wanted, start: int, limit: int, budget_s: float = SEARCH_S
 ) -> Listing:
-    """At most `limit` groups from the `start`-th that fits, the latest step's first. A search for text stops after `budget_s` and
-    says where."""
+    """At most `limit` groups from the `start`-th that fits, the latest step's first. A search for text stops after
+    `budget_s` and says where."""
     groups = sorted(grouped(index.entries(wanted.part)), key=lambda group: latest_first(group[0].part))
     fitting = [(group, kept) for group in groups if (kept := _kept(group, wanted, questions))]
     words, deadline = words_of(wanted.text), time.monotonic() + budget_s
