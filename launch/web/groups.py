@@ -55,7 +55,7 @@ class Listing:
 def list_groups(
     index: EpisodeIndex, questions: Questions, wanted: Wanted, start: int, limit: int, budget_s: float = SEARCH_S
 ) -> Listing:
-    """At most `limit` groups from the `start`-th that fits, those of the latest step first. A search for text stops after
+    """At most `limit` groups from the `start`-th that fits, the latest step's first. A search for text stops after
     `budget_s` and says where."""
     groups = sorted(grouped(index.entries(wanted.part)), key=lambda group: latest_first(group[0].part))
     fitting = [(group, kept) for group in groups if (kept := _kept(group, wanted, questions))]

@@ -119,6 +119,11 @@ def test_no_answer_and_no_engine_are_said_so() -> None:
 
 
 def test_a_question_that_is_too_long_is_cut_and_the_reason_stands_first() -> None:
+    with pytest.raises(AssertionError, match=r"the page complained: \['[^']*400[^']*'\]"):  # of the refusal alone
+        asks_too_long_a_question()
+
+
+def asks_too_long_a_question() -> None:
     question = "Which gene is it? " * 900
     with asking(FBN1) as (page, _, script):
         ask(page, question)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 from starlette.testclient import TestClient
 
 from launch.web.review import routes
@@ -224,6 +224,19 @@ def test_a_clinician_compares_undoes_and_skips_by_keyboard(site: str, run: Path)
         page.reload()
         page.wait_for_selector("article.preferred")
         assert page.get_by_role("button", name="First is better").get_attribute("aria-pressed") == "true"
+
+
+@needs_browser
+def test_the_verdict_covers_no_episode_while_one_reads_how_to_judge(site: str) -> None:
+    with browsing() as page:
+        begin(page, site)
+        page.get_by_text("How to judge").click()
+        verdict = page.locator("#verdict").bounding_box()
+        boxes = [article.bounding_box() for article in page.locator("article").all()]
+        assert verdict and len(boxes) == 2
+        assert all(each and each["y"] + each["height"] <= verdict["y"] for each in boxes)
+        page.get_by_text("How to judge").click()
+        expect(page.get_by_role("button", name="First is better")).to_be_in_viewport()
 
 
 @needs_browser
