@@ -92,7 +92,7 @@ def described(learnt: Learnt) -> list[str]:
     """Lines to print: from how much it was learnt, how well it foretells what it did not see, and its weights."""
     aside = f"; {learnt.set_aside:,} older ones set aside" if learnt.set_aside else ""
     lines = [
-        f"learnt from {learnt.preferences:,} preferences and {learnt.ratings:,} scores of "
+        f"learnt from {_counted(learnt.preferences, 'preference')} and {_counted(learnt.ratings, 'score')} of "
         f"{_counted(learnt.raters, 'rater')} on {_counted(learnt.questions, 'question')}{aside}"
     ]
     if learnt.held_out is None:

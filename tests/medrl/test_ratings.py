@@ -191,7 +191,7 @@ def test_several_files_are_learnt_from_together(tmp_path: Path) -> None:
     assert learnt.held_out is not None and learnt.held_out.learnt == (1.0, 1.0, 1.0)
     assert learnt.expert.weights[0] > PRIOR[0]
     text = "\n".join(described(learnt))
-    assert "learnt from 2 preferences and 1 scores of 2 raters on 2 questions" in text
+    assert "learnt from 2 preferences and 1 score of 2 raters on 2 questions" in text
     assert "foretold: 1.000 [1.000, 1.000], the built-in rubric 1.000" in text
 
 
