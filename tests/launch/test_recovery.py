@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from actors.rendezvous import Learnt
 from launch.checkpoints import Checkpoints, Standing
 from launch.recovery import with_learner
 from launch.sft import finetune
@@ -26,13 +27,13 @@ class Learner:
         self.total = 0.0
         self.updates = 0
 
-    async def update(self, samples: list[TrainSample], objective: str, lr: float) -> dict[str, float]:
+    async def update(self, samples: list[TrainSample], objective: str, lr: float) -> Learnt:
         if self.updates in self.lost_at:
             self.lost_at.remove(self.updates)
             raise LearnerLost("learner-0 died in update: killed")
         self.updates += 1
         self.total += lr * sum(sum(sample.token_ids) for sample in samples)
-        return {"loss": self.total}
+        return Learnt({"loss": self.total}, [])
 
     async def save_checkpoint(self, folder: Path) -> None:
         (folder / "learner").write_text(f"{self.updates} {self.total!r}")
