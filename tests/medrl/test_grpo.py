@@ -9,7 +9,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor
 
 from medrl.corrections import Correction, GeometricRejection, IcePop, TruncatedIS
 from medrl.grpo import (
@@ -23,24 +22,11 @@ from medrl.grpo import (
 )
 from medrl.metrics import GLOSSARY
 from tests import oracles
+from tests.medrl.batches import AGGREGATIONS, CLIP, CORRECTIONS, batch, reference_of
 
-AGGREGATIONS: list[Aggregation] = ["sequence_sum", "token_mean", "sequence_mean", "constant"]
-CLIP = {"clip_low": 0.2, "clip_high": 0.28}
 rewards_and_groups = st.lists(
     st.tuples(st.floats(-2, 2, allow_subnormal=False), st.integers(0, 3)), min_size=1, max_size=16
 )
-
-
-def batch(seed: int, B: int = 6, T: int = 9) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """logp, old_logp, rollout_logp [B, T], advantages [B], mask [B, T] with an action in every row; float64."""
-    generator = torch.Generator().manual_seed(seed)
-    logp = -torch.rand(B, T, generator=generator, dtype=torch.float64) * 3
-    old = logp + 0.4 * torch.randn(B, T, generator=generator, dtype=torch.float64)
-    rollout = old + 0.4 * torch.randn(B, T, generator=generator, dtype=torch.float64)
-    advantages = torch.randn(B, generator=generator, dtype=torch.float64)
-    mask = torch.rand(B, T, generator=generator) < 0.5
-    mask[:, 2] = True
-    return logp.requires_grad_(), old, rollout, advantages, mask
 
 
 @pytest.mark.contract("3 loss variants", "mean and leave-one-out baselines: advantages of an exact oracle")
@@ -98,14 +84,6 @@ def test_advantages_refuse_what_is_no_reward() -> None:
     with pytest.raises(ValueError, match="must be"):
         group_advantages(torch.zeros(2), torch.zeros(3, dtype=torch.int64))
     assert group_advantages(torch.zeros(0), torch.zeros(0, dtype=torch.int64)).shape == (0,)
-
-
-CORRECTIONS: dict[str, tuple[Correction, float, float]] = {  # and the oracle's bounds
-    "token_tis": (TruncatedIS(1.3), 0.0, 1.3),
-    "sequence_tis": (TruncatedIS(1.3, "sequence"), 0.0, 1.3),
-    "icepop": (IcePop(0.7, 1.4), 0.7, 1.4),
-    "geometric": (GeometricRejection(0.8, 1.2), 0.8, 1.2),
-}
 
 
 @pytest.mark.contract("3 loss variants", "aggregation × correction × dual clip: loss of a scalar oracle")
@@ -208,102 +186,6 @@ def test_dual_clip_bounds_what_a_bad_token_can_do() -> None:
     assert out.loss.item() == pytest.approx((3.0 - 1.28 + 1.2) / 3)
     assert logp.grad is not None and logp.grad[:2].tolist() == [[0.0], [0.0]] and logp.grad[2].item() > 0
     assert reduce_stats([out.stats])["actor/dual_clipfrac"] == pytest.approx(1 / 3)
-
-
-def reference_of(logp: Tensor, seed: int) -> Tensor:
-    generator = torch.Generator().manual_seed(1000 + seed)
-    return logp.detach() + 0.7 * torch.randn(logp.shape, generator=generator, dtype=torch.float64)
-
-
-@pytest.mark.contract("3 loss variants", "KL to a reference × aggregation × correction: loss of a scalar oracle")
-@pytest.mark.parametrize("aggregation", AGGREGATIONS)
-@pytest.mark.parametrize("kind", [None, *CORRECTIONS])
-@pytest.mark.parametrize("seed", range(4))
-def test_kl_term_equals_the_oracle(aggregation: Aggregation, kind: str | None, seed: int) -> None:
-    logp, old, rollout, advantages, mask = batch(seed)
-    reference = reference_of(logp, seed)
-    correction, low, high = CORRECTIONS[kind] if kind else (None, 0.0, 0.0)
-    normaliser = 5.0 if aggregation == "constant" else None
-    got = policy_loss(
-        logp, old, advantages, mask, **CLIP, aggregation=aggregation, rollout_logp=rollout, correction=correction,
-        dual_clip=1.5, normaliser=normaliser, ref_logp=reference, kl=0.3,
-    )  # fmt: skip
-    weight = oracles.weights(kind, old.tolist(), rollout.tolist(), mask.tolist(), low, high) if kind else None
-    want = oracles.surrogate(
-        logp.tolist(), old.tolist(), advantages.tolist(), mask.tolist(), 0.2, 0.28, aggregation, weight, 1.5,
-        normaliser, reference.tolist(), 0.3,
-    )  # fmt: skip
-    assert got.loss.item() == pytest.approx(want, rel=1e-12)
-    away = [r - p for r, p in zip(reference[mask].tolist(), logp[mask].tolist(), strict=True)]
-    assert reduce_stats([got.stats])["actor/kl_ref"] == pytest.approx(fmean(math.exp(x) - x - 1 for x in away))
-
-
-@pytest.mark.contract("1 exact gradient", "KL to a reference: gradient by autograd of the plain formula, float64")
-@pytest.mark.parametrize("aggregation", AGGREGATIONS)
-@pytest.mark.parametrize("seed", range(3))
-def test_gradient_of_the_kl_term_is_that_of_the_formula(aggregation: Aggregation, seed: int) -> None:
-    logp, old, _, advantages, mask = batch(seed)
-    reference = reference_of(logp, seed)
-    options: Any = {**CLIP, "aggregation": aggregation, "normaliser": 5.0}
-    policy_loss(logp, old, advantages, mask, **options, ref_logp=reference, kl=0.3).loss.backward()
-    plain = logp.detach().clone().requires_grad_()
-    without = policy_loss(plain, old, advantages, mask, **options).loss
-    odds = reference.exp() / plain.exp()
-    per_token = (odds - odds.log() - 1) * mask
-    rows = per_token.sum(dim=1)
-    lengths = mask.sum(dim=1)
-    term = {
-        "sequence_sum": rows.mean(),
-        "sequence_mean": (rows / lengths).mean(),
-        "token_mean": rows.sum() / lengths.sum(),
-        "constant": (rows / 5.0).mean(),
-    }[aggregation]
-    (without + 0.3 * term).backward()
-    assert logp.grad is not None and plain.grad is not None
-    assert torch.allclose(logp.grad, plain.grad, rtol=1e-10, atol=1e-14)
-    policy_only = logp.detach().clone().requires_grad_()
-    policy_loss(policy_only, old, advantages, mask, **options).loss.backward()
-    assert policy_only.grad is not None and not torch.allclose(logp.grad, policy_only.grad, rtol=1e-3)
-
-
-def test_the_reference_pulls_from_however_far() -> None:
-    """A sampled token that the reference would all but never give is what the term is there for."""
-    logp = torch.tensor([[-0.5, -0.5]], requires_grad=True)
-    mask, nothing = torch.ones(1, 2, dtype=torch.bool), torch.zeros(1)
-    policy_loss(
-        logp, logp.detach(), nothing, mask, **CLIP, aggregation="sequence_sum",
-        ref_logp=torch.tensor([[-3.0, -40.0]]), kl=1.0,
-    ).loss.backward()  # fmt: skip
-    assert logp.grad is not None
-    assert logp.grad[0].tolist() == pytest.approx([1 - math.exp(-2.5), 1.0])
-
-
-def test_without_a_kl_weight_the_reference_is_measured_and_changes_nothing() -> None:
-    logp, old, _, advantages, mask = batch(2)
-    options: Any = {**CLIP, "aggregation": "token_mean"}
-    found = []
-    for others in ({}, {"ref_logp": reference_of(logp, 2)}):
-        own = logp.detach().clone().requires_grad_()
-        out = policy_loss(own, old, advantages, mask, **options, **others)
-        out.loss.backward()
-        found.append((out, own.grad))
-    (plain, plain_grad), (measured, measured_grad) = found
-    assert plain.loss.item() == measured.loss.item() and torch.equal(plain_grad, measured_grad)
-    assert "kl_ref" not in plain.stats and measured.stats["kl_ref"] > 0
-    for bad, named in (({"kl": 0.1}, "needs ref_logp"), ({"kl": -1.0}, "kl=-1.0"), ({"kl": math.nan}, "kl=nan")):
-        with pytest.raises(ValueError, match=named):
-            policy_loss(logp, old, advantages, mask, **options, **bad)
-
-
-def test_a_policy_that_is_its_reference_is_not_pulled() -> None:
-    logp, _, _, _, mask = batch(3)
-    nothing = torch.zeros(6, dtype=torch.float64)
-    out = policy_loss(
-        logp, logp.detach(), nothing, mask, **CLIP, aggregation="sequence_sum", ref_logp=logp.detach(), kl=1.0
-    )
-    out.loss.backward()
-    assert out.loss.item() == 0.0
-    assert logp.grad is not None and not logp.grad.any()
 
 
 @pytest.mark.contract("1 exact gradient", "loss at ratio 1: gradient of E[log π·A]")
