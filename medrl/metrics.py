@@ -54,7 +54,8 @@ GLOSSARY: dict[str, str] = {
     "actor/seconds": "wall time of an update, seconds",
     "actor/tokens_per_second": "tokens over seconds",
     "perf/learner_idle": "share of a step's wall time in which the learner had nothing to learn from",
-    "perf/engine_busy": "share of a step's wall time in which an engine had a request, mean over engines",
+    "perf/engine_busy": "share of a step's wall time in which an engine had a request, mean over engines; "
+    "absent, as the next, after a step so short that no engine has told anew",
     "perf/engine_requests": "requests that an engine had on average over the step, those that waited in it among them",
     "perf/worker_busy": "share of a step's wall time in which a rollout worker had an episode, mean over workers",
     "perf/worker_episodes": "episodes that a worker had on average over the step, those that waited in it among them",
