@@ -20,7 +20,7 @@ from envs.benchmarks.item import Item
 from envs.benchmarks.scored import Scored
 from envs.benchmarks.scorer import score
 from medrl.errors import ConfigError, DataError
-from medrl.records import read_jsonl, to_jsonl, write_json
+from medrl.records import append_lines, read_jsonl, to_jsonl, write_json
 from medrl.types import Rollout
 
 T = TypeVar("T")
@@ -126,20 +126,14 @@ class _Lines(Generic[T]):
     """A file that records are appended to, one a line; half a last line, of a process that was killed, is cut off."""
 
     def __init__(self, path: Path, record: type[T]) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         self._path, self._record = path, record
-        self._file = path.open("a+b")
-        self._file.seek(0)
-        whole = 0
-        for line in self._file:
-            whole += len(line) if line.endswith(b"\n") else 0
-        self._file.truncate(whole)
+        self._file = append_lines(path)
 
     def read(self) -> Iterator[T]:
         return read_jsonl(self._path, self._record)
 
     def append(self, record: T) -> None:
-        self._file.write(to_jsonl([record]).encode())
+        self._file.write(to_jsonl([record]))
         self._file.flush()
         os.fsync(self._file.fileno())
 
