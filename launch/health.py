@@ -1,4 +1,4 @@
-"""How the actors of a run are, while it is at work: health.json, and a line of health.jsonl now and then.
+"""How the actors of a run are, while it is at work: health.json, and now and then a line of health.jsonl.
 
     {"time": unix seconds, "ended": false, "stage": "grpo", "step": 3, "actors": [{"name": "controller", ...}, ...]}
 
@@ -106,10 +106,11 @@ class Health:
 
     @contextmanager
     def listening(self, source: Signs) -> Iterator[None]:
-        """`source` knows of some actors in the block."""
+        """`source` knows of some actors in the block. At its end they are told of once more, however short it was."""
         self._sources.append(source)
         try:
             yield
+            self.write(line=True)
         finally:
             self._sources.remove(source)
 
