@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from medrl.agreement import Estimate, krippendorff, resampled, spearman
+from medrl.agreement import Estimate, krippendorff, resampled, spearman_within
 from medrl.errors import ConfigError, DataError
 from medrl.experts import RESAMPLES, described, learn
 from medrl.judge import Preference
@@ -87,10 +87,11 @@ def _value(rating: Rating) -> float:
 
 
 def _with_scores(ratings: Sequence[Rating], seed: int) -> Iterator[tuple[str, str]]:
-    """Rank correlation of scores; of verdicts other than ties, the share in which the preferred one scores higher."""
+    """Of scores the rank correlation, each rater's for itself; of verdicts other than ties, the share in which the
+    preferred episode scores higher."""
     judges: dict[str, Judge] = {"rubric": _rubric, "reward": lambda episode: episode.reward}
     for name, judge in judges.items():
-        pairs: defaultdict[str, list[tuple[float, float]]] = defaultdict(list)
+        scores: defaultdict[str, list[tuple[str, float, float]]] = defaultdict(list)
         sided: defaultdict[str, list[float]] = defaultdict(list)
         for each in ratings:
             values = [judge(episode) for episode in each.episodes]
@@ -98,16 +99,14 @@ def _with_scores(ratings: Sequence[Rating], seed: int) -> Iterator[tuple[str, st
                 continue
             known = [value for value in values if value is not None]
             if each.score is not None:
-                pairs[each.question_id].append((float(each.score), known[0]))
+                scores[each.question_id].append((each.rater, float(each.score), known[0]))
             elif each.preference in ("first", "second"):
                 margin = (known[0] - known[1]) * -_VALUE[each.preference]
                 sided[each.question_id].append(0.5 + 0.5 * float(np.sign(round(margin, 12))))
-        if pairs:
-            number = sum(map(len, pairs.values()))
-            yield (
-                f"scores and {name}",
-                f"Spearman's ρ {_estimate(_resampled(pairs, spearman, seed))}, {number:,} scores",
-            )
+        if scores:
+            number = sum(map(len, scores.values()))
+            rho = _estimate(_resampled(scores, spearman_within, seed))
+            yield f"scores and {name}", f"Spearman's ρ {rho}, {number:,} scores"
         if sided:
             number = sum(map(len, sided.values()))
             share = _estimate(_resampled(sided, lambda values: float(np.mean(values)), seed))

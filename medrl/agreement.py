@@ -1,6 +1,6 @@
 """Do raters agree, with one another and with a score? Every figure with its 95% bootstrap interval."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from math import fsum
 from typing import TypeVar
@@ -45,6 +45,16 @@ def spearman(pairs: Sequence[tuple[float, float]]) -> float | None:
     a, b = a - a.mean(), b - b.mean()
     spread = float(a @ a) * float(b @ b)
     return float(a @ b) / float(np.sqrt(spread)) if spread > 0.0 else None
+
+
+def spearman_within(scores: Sequence[tuple[str, float, float]]) -> float | None:
+    """Of (rater, score, value): each rater's own correlation, their mean weighted by numbers of scores, so that one
+    rater's severity is not taken for another's taste. None if there is none of any rater."""
+    of_rater: defaultdict[str, list[tuple[float, float]]] = defaultdict(list)
+    for rater, score, value in scores:
+        of_rater[rater].append((score, value))
+    found = [(len(pairs), rho) for pairs in of_rater.values() if (rho := spearman(pairs)) is not None]
+    return fsum(n * rho for n, rho in found) / sum(n for n, _ in found) if found else None
 
 
 def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -9,11 +9,12 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from medrl.errors import ConfigError, DataError
+from medrl.records import keep_whole_lines
 
 T = TypeVar("T")
 
@@ -36,8 +37,10 @@ class Journal(Generic[T]):
             self._file.close()
             raise ConfigError(f"another medrl is at work on {path}: wait for it") from error
         header = json.dumps({"key": key}).encode() + b"\n"
-        self._kept = _whole_lines(self._file, header)
-        self._file.truncate(self._kept)
+        self._file.seek(0)
+        if self._file.readline() != header:
+            self._file.truncate(0)
+        self._kept = keep_whole_lines(self._file)
         if not self._kept:
             self._file.write(header)
             self._file.flush()
@@ -65,14 +68,3 @@ class Journal(Generic[T]):
         self._file.close()
         if done:
             self._path.unlink()
-
-
-def _whole_lines(file: BinaryIO, header: bytes) -> int:
-    """Bytes of the whole lines in the file; 0 if the first is not `header`."""
-    file.seek(0)
-    if file.readline() != header:
-        return 0
-    whole = len(header)
-    for line in file:
-        whole += len(line) if line.endswith(b"\n") else 0
-    return whole

@@ -28,7 +28,7 @@ from pydantic import TypeAdapter, ValidationError
 from medrl.errors import DataError
 from medrl.judge import Preference
 from medrl.preferences import FEATURE_VERSION, FEATURES, Comparison, Vector
-from medrl.records import fault, whole_lines
+from medrl.records import fault, keep_whole_lines, whole_lines
 from medrl.types import Rollout
 
 Kind = Literal["rating", "preference", "undo"]
@@ -122,18 +122,12 @@ def append(path: Path, line: Rating) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a+b") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            size = file.seek(0, os.SEEK_END)
-            file.seek(0)
-            file.truncate(_whole(file.read()) if size else 0)
+            keep_whole_lines(file)
             file.write(_LINE.dump_json(line) + b"\n")
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}; the rating was not kept") from error
-
-
-def _whole(content: bytes) -> int:
-    return content.rfind(b"\n") + 1
 
 
 def read_ratings(path: Path) -> list[Rating]:

@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO, TypeVar
+from typing import Any, BinaryIO, TextIO, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError
@@ -13,6 +13,8 @@ from safetensors import SafetensorError
 from medrl.errors import DataError
 
 T = TypeVar("T")
+_BLOCK = 1 << 16
+"""Bytes read at once."""
 
 
 def write_text(path: Path, text: str) -> None:
@@ -47,8 +49,21 @@ def append_lines(path: Path) -> TextIO:
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists():
         with path.open("r+b") as file:
-            file.truncate(file.read().rfind(b"\n") + 1)
+            keep_whole_lines(file)
     return path.open("a", encoding="utf-8")
+
+
+def keep_whole_lines(file: BinaryIO) -> int:
+    """Cut off a last line that a crash left unfinished. Returns the bytes that stay; reads only from the file's end."""
+    end = file.seek(0, os.SEEK_END)
+    whole = 0
+    while end and not whole:
+        start = max(0, end - _BLOCK)
+        file.seek(start)
+        whole = start + last + 1 if (last := file.read(end - start).rfind(b"\n")) >= 0 else 0
+        end = start
+    file.truncate(whole)
+    return whole
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medrl.agreement import krippendorff, resampled, spearman
+from medrl.agreement import krippendorff, resampled, spearman, spearman_within
 from tests import oracles_preferences as oracle
 
 scores = st.integers(0, 4).map(float)
@@ -36,6 +36,19 @@ def test_rank_correlation_is_the_formula(pairs: list[tuple[float, float]]) -> No
         assert found is None
     else:
         assert found == pytest.approx(oracle.spearman(*zip(*pairs, strict=True)))
+
+
+def test_a_severe_rater_and_a_mild_one_who_rank_alike_agree() -> None:
+    mild, severe = (
+        [("mild", 8.0 + n, 0.1 * n) for n in range(3)],
+        [("severe", 1.0 + n, 1.0 + 0.1 * n) for n in range(3)],
+    )
+    assert spearman_within(mild + severe) == pytest.approx(1.0)
+    assert (spearman([each[1:] for each in mild + severe]) or 0.0) < 0.0  # taken together they would seem to disagree
+    contrary = [("contrary", float(n), -float(n)) for n in range(6)]
+    assert spearman_within(mild + contrary) == pytest.approx((3 * 1.0 + 6 * -1.0) / 9)
+    assert spearman_within([("once", 3.0, 1.0), *mild]) == pytest.approx(1.0)
+    assert spearman_within([("once", 3.0, 1.0)]) is None
 
 
 def test_intervals_resample_questions_not_items() -> None:

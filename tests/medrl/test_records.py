@@ -1,10 +1,14 @@
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from medrl import records
 from medrl.errors import DataError
-from medrl.records import read_jsonl, to_jsonl, write_jsonl
+from medrl.records import append_lines, keep_whole_lines, read_jsonl, to_jsonl, write_jsonl
 
 
 @dataclass
@@ -43,3 +47,21 @@ def test_a_bad_line_is_named(tmp_path: Path, line: bytes, says: str) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="points.jsonl: No such file"):
         list(read_jsonl(tmp_path / "points.jsonl", Point))
+
+
+@given(st.lists(st.sampled_from([b"\n", b"a", b"bcd"]), max_size=40).map(b"".join), st.integers(1, 9))
+def test_of_a_file_whole_lines_stay_however_it_is_read(content: bytes, block: int) -> None:
+    file = io.BytesIO(content)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(records, "_BLOCK", block)
+        kept = keep_whole_lines(file)
+    whole = content[: content.rfind(b"\n") + 1]
+    assert (file.getvalue(), kept) == (whole, len(whole))
+
+
+def test_lines_are_appended_after_the_last_whole_one(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "lines"
+    for text in ("one\n", "two\nthr", "four\n"):
+        with append_lines(path) as lines:
+            lines.write(text)
+    assert path.read_text() == "one\ntwo\nfour\n"
