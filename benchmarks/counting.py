@@ -36,7 +36,7 @@ import psutil
 from envs.corpus import Document
 from kisa.knowledge import build_knowledge
 from launch.aside import aside
-from launch.progress import MemoryMeter
+from launch.memory import MemoryMeter
 from medrl.records import read_jsonl
 from medrl.sections.knowledge import KnowledgeConfig
 

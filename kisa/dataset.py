@@ -36,6 +36,7 @@ from kisa.validity import rules
 from kisa.workshop import Crew, Task, crew
 from medrl.config import Config
 from medrl.errors import DataError
+from medrl.progress import Progress
 from medrl.records import read_jsonl, write_jsonl
 from medrl.sections.endpoint import EndpointConfig
 from medrl.sections.kisa import KisaConfig
@@ -153,7 +154,7 @@ def _fill(
     selection: Selection, kisa: KisaConfig, queues: Queues, workers: Crew, log: RoundLog, finished: Iterator[Round]
 ) -> None:
     """Take questions until there are enough. What `finished` holds is not made again. Raises DataError."""
-    with tqdm(total=selection.total, desc=f"{selection.split} questions", unit="question") as progress:
+    with Progress(f"{selection.split} questions", selection.total, "question") as progress:
         for attempt in range(_ATTEMPTS):
             # A seed gives its longest chain, so the short ones, of which there are many, are asked for at last.
             if attempt == _ATTEMPTS - 4 and kisa.max_hops > kisa.min_hops:
@@ -175,7 +176,7 @@ def _fill(
                         selection.unsolved += 1
                     else:
                         selection.take(made.question, made.rollout)
-                        progress.update()
+                        progress.advance()
     if selection.missing:
         raise DataError(
             f"only {len(selection.questions)} of {selection.total} {selection.split} questions could be made from this "

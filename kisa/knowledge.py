@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
-from tqdm import tqdm
 
 from envs.folders import build_once
 from kisa.build import build_graph
@@ -27,6 +26,7 @@ from kisa.graph import KnowledgeGraph
 from kisa.sources.hpo import content_hash, locate, read_ontology
 from kisa.sources.prevalence import read_prevalence
 from medrl.errors import DataError
+from medrl.progress import Progress
 from medrl.records import write_json, write_jsonl
 from medrl.sections.knowledge import KnowledgeConfig
 from medrl.versions import source_digest
@@ -65,11 +65,11 @@ def build_knowledge(config: KnowledgeConfig, graph: KnowledgeGraph | None = None
 
 
 def _write(folder: Path, graph: KnowledgeGraph | None, config: KnowledgeConfig) -> None:
-    with tqdm(total=6, desc="knowledge", unit="step", leave=False) as progress:
+    with Progress("knowledge", 6, "step", brief=True) as progress:
 
         def step(run: Callable[[], Any]) -> Any:
             result = run()
-            progress.update()
+            progress.advance()
             return result
 
         whole: KnowledgeGraph = step(lambda: graph or load_graph(config))

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tqdm import tqdm
 from transformers import AutoTokenizer
 
 from envs.toolbox import open_toolbox
@@ -30,6 +29,7 @@ from medrl.chat import ChatCodec
 from medrl.config import Config
 from medrl.errors import DataError
 from medrl.matching import answers
+from medrl.progress import tracked
 from medrl.sections.recording import RecordingConfig
 from medrl.seeds import derive_seed
 from medrl.types import Question, Rollout
@@ -69,9 +69,9 @@ def _replayed(
     questions: Sequence[Question], tools: Mapping[str, Tool], policy: Path, config: Config, advisor: Advisor | None
 ) -> frozenset[str]:
     codec = ChatCodec(AutoTokenizer.from_pretrained(policy))
-    with tqdm(questions, desc="held-out questions, solved again", unit="question", leave=False) as bar:
-        played = ((each.id, asyncio.run(demonstrate(each, tools, codec, config, advisor))) for each in bar)
-        return frozenset(question_id for question_id, rollout in played if rollout is not None)
+    each_of = tracked(questions, "held-out questions, solved again", len(questions), "question")
+    played = ((each.id, asyncio.run(demonstrate(each, tools, codec, config, advisor))) for each in each_of)
+    return frozenset(question_id for question_id, rollout in played if rollout is not None)
 
 
 def _remembered(dataset: Dataset, policy: Path, config: Config) -> dict[str, bool]:
@@ -102,7 +102,7 @@ def assess(
     missing: dict[str, str] = {}
     one_shot: dict[str, str] = {}
     retriever.prepare([query for question in questions for query in (question.text, *hop_queries(question))])
-    for question in tqdm(questions, desc="quality", unit="question", leave=False):
+    for question in tracked(questions, "quality", len(questions), "question"):
         found = hops_found(question, retriever)
         hops += found
         if not all(found):

@@ -12,8 +12,6 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from tqdm import tqdm
-
 from kisa.candidates import Wanted
 from kisa.difficulty import Fate, History, calibrate
 from kisa.graph import KnowledgeGraph
@@ -23,6 +21,7 @@ from kisa.wording import STAGE as WORDING
 from kisa.wording import wording_items
 from kisa.workshop import Crew, Made, Task
 from medrl.errors import ConfigError
+from medrl.progress import tracked
 from medrl.records import write_jsonl
 from medrl.sections.kisa import KisaConfig
 from medrl.types import Question
@@ -74,7 +73,7 @@ class Refinement:
         questions = [each.question for each in made]
         outcome = inquire(WORDING, self.config.wording, wording_items(self.graph, questions), self.folder)
         reworded = [replace(each, text=outcome.answers[each.id]) for each in questions if each.id in outcome.answers]
-        playing = tqdm(self.crew.play(reworded), total=len(reworded), desc="episodes", unit="episode")
+        playing = tracked(self.crew.play(reworded), "episodes", len(reworded), "episode", brief=False)
         played = [each for each in playing if each is not None and each.rollout is not None]
         better = {each.question.id: each for each in played}
         return [better.get(each.question.id, each) for each in made]
@@ -87,7 +86,7 @@ class Refinement:
             for question in questions
             if question.hops < self.config.max_hops
         ]
-        made = iter(tqdm(self.crew.make(tasks), total=len(tasks), desc="made harder", unit="question"))
+        made = iter(list(tracked(self.crew.make(tasks), "made harder", len(tasks), "question", brief=False)))
         found = [next(made) if question.hops < self.config.max_hops else None for question in questions]
         fit: list[Made | None] = []
         for before, after in zip(questions, found, strict=True):

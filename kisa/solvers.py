@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Protocol
 
 import torch
-from tqdm import tqdm
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from envs.network.outcomes import Item
 from kisa.inquiry import inquire
 from medrl.chat import without_thought
+from medrl.progress import Progress
 from medrl.sections.endpoint import EndpointConfig
 from medrl.types import Message, Question
 
@@ -77,12 +77,12 @@ class PolicySolver:
         """See `Solver`."""
         given: dict[str, list[str]] = {}
         ordered = sorted(questions, key=lambda each: len(each.text))  # little padding
-        with tqdm(total=len(ordered), desc="policy, closed-book", unit="question", leave=False) as bar:
+        with Progress("policy, closed-book", len(ordered), "question", brief=True) as progress:
             for start in range(0, len(ordered), _BATCH):
                 batch = ordered[start : start + _BATCH]
                 for question, said in zip(batch, self._answer(batch), strict=True):
                     given[question.id] = [said]
-                bar.update(len(batch))
+                progress.advance(len(batch))
         return given
 
     @torch.inference_mode()

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter
-from tqdm import tqdm
 
 from envs.conversation import converse
 from envs.network.endpoint import Endpoint
@@ -34,6 +33,7 @@ from kisa.trajectories import finished, strays, teachers_advisor
 from kisa.workshop import Made
 from medrl.chat import TAGS, ChatCodec, parse_action
 from medrl.config import Config
+from medrl.progress import Progress
 from medrl.seeds import derive_seed
 from medrl.types import Message, Question, Rollout
 
@@ -119,7 +119,7 @@ def play_all(
     left = [question for question in questions if log.get(_key(question)) is None]
     tally = Tally([Item(question.id, (), str) for question in left])
 
-    async def one(question: Question, bar: tqdm, aside: SetAsideLog, client: Endpoint) -> None:
+    async def one(question: Question, progress: Progress, aside: SetAsideLog, client: Endpoint) -> None:
         try:
             rollout = await play(
                 question, tools, codec, config, lambda said, parse: client.ask(said, parse=parse), advisor
@@ -130,19 +130,19 @@ def play_all(
         else:
             log.add(_key(question), _ROLLOUT.dump_json(rollout).decode())
             tally.answered(question.id, "")
-        bar.update()
+        progress.advance()
 
     async def work() -> None:
         waiting = iter(left)
 
-        async def worker(bar: tqdm, aside: SetAsideLog, client: Endpoint) -> None:
+        async def worker(progress: Progress, aside: SetAsideLog, client: Endpoint) -> None:
             for question in waiting:
-                await one(question, bar, aside, client)
+                await one(question, progress, aside, client)
 
-        with SetAsideLog(folder / "set_aside.jsonl") as aside, tqdm(total=len(left), desc=STAGE, unit="episode") as bar:
+        with SetAsideLog(folder / "set_aside.jsonl") as aside, Progress(STAGE, len(left), "episode") as progress:
             async with Endpoint(endpoint, seed=derive_seed(STAGE)) as client, asyncio.TaskGroup() as group:
                 for _ in range(endpoint.concurrency):
-                    group.create_task(worker(bar, aside, client))
+                    group.create_task(worker(progress, aside, client))
 
     try:
         asyncio.run(work())

@@ -14,9 +14,9 @@ from kisa.knowledge import load_graph, write_frequencies
 from kisa.mentions import Name
 from launch.aside import aside
 from launch.corpus_counting import count_files, default_workers
-from launch.progress import Progress
 from medrl.errors import DataError
 from medrl.journal import Journal
+from medrl.progress import Progress
 from medrl.sections.kisa import KisaConfig
 from medrl.sections.knowledge import KnowledgeConfig
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from actors.rollout import Play
 from launch.players import Players
-from launch.progress import Progress
 from launch.trajectories import TrajectoryLog
 from medrl.config import Config
 from medrl.errors import InfrastructureError
+from medrl.progress import Progress
 from medrl.seeds import derive_seed
 from medrl.types import Question, RolloutGroup
 

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tqdm import tqdm
 from transformers import AutoTokenizer
 
 from envs.toolbox import SIGNATURES
@@ -16,6 +15,7 @@ from launch.model import resolve_model
 from medrl.chat import ChatCodec, system_prompt
 from medrl.config import Config
 from medrl.errors import DataError
+from medrl.progress import tracked
 from medrl.records import to_jsonl, write_text
 
 T = TypeVar("T")
@@ -74,7 +74,7 @@ def _codec(config: Config) -> ChatCodec:
 
 
 def _progress(lines: Iterator[T], form: str, total: int | None = None) -> Iterator[T]:
-    yield from tqdm(lines, desc=form, total=total, unit="line", leave=False, delay=1)
+    return tracked(lines, form, total, "line")
 
 
 def _write_parts(file: Path, parts: Mapping[Path, list[Any]]) -> str:

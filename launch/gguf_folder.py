@@ -11,10 +11,10 @@ from typing import Any
 import torch
 from gguf import GGUFReader, ReaderTensor, dequantize
 from safetensors.torch import save_file
-from tqdm import tqdm
 from transformers import AutoTokenizer
 
 from medrl.errors import DataError
+from medrl.progress import tracked
 
 CHATML = (
     "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' }}"
@@ -94,7 +94,7 @@ def llama_config(reader: GGUFReader) -> dict[str, Any]:
 
 
 def _weights(reader: GGUFReader, heads: int, kv_heads: int) -> Iterator[tuple[str, torch.Tensor]]:
-    for tensor in tqdm(reader.tensors, desc="unpack model", unit="tensor"):
+    for tensor in tracked(reader.tensors, "unpack model", len(reader.tensors), "tensor", brief=False):
         values = torch.from_numpy(dequantize(tensor.data, tensor.tensor_type).copy()).float()
         if ".attn_q." in tensor.name:
             values = unpermute(values, heads)

@@ -6,8 +6,6 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from tqdm import tqdm
-
 from envs.corpus import Document
 from envs.folders import build_once
 from envs.retrieval.document_vectors import document_vectors
@@ -20,6 +18,7 @@ from kisa.corpus_files import documents_reader, read_documents
 from kisa.knowledge import build_knowledge
 from kisa.sources.skipped import Skipped
 from medrl.errors import DataError
+from medrl.progress import Progress
 from medrl.sections.knowledge import KnowledgeConfig
 
 _NOT_WRITTEN = {errno.ENOSPC, errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.ENOENT, errno.EEXIST}
@@ -63,11 +62,11 @@ def build(files: Sequence[Path], to: Path, encoder: str | None) -> None:
 
 
 def _stream(files: Sequence[Path], skipped: Sequence[Skipped]) -> Iterator[Document]:
-    with tqdm(desc="indexed", unit="document", unit_scale=True) as bar:
+    with Progress("indexed", None, "document") as progress:
         for path, left_out in zip(files, skipped, strict=True):
             for document in read_documents(path, left_out):
                 yield document
-                bar.update()
+                progress.advance()
 
 
 def show(folder: Path, query: str | None, encoder: str) -> None:

@@ -28,8 +28,8 @@ from launch.aside import aside
 from launch.checkpoints import Checkpoints, Standing
 from launch.eval import evaluate
 from launch.health import Health
+from launch.memory import MemoryMeter
 from launch.players import Players, start_players
-from launch.progress import MemoryMeter
 from launch.quality_page import examples, quality_reminder, render_quality, summary_lines
 from launch.recovery import with_learner
 from launch.report import write_report

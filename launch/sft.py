@@ -7,10 +7,10 @@ from itertools import islice
 from actors.learner import LearnerGroup
 from launch.batches import shuffled_batches
 from launch.checkpoints import Checkpoints, Standing
-from launch.progress import Progress
 from launch.tracking import Tracker
 from medrl.config import Config
 from medrl.packing import TrainSample
+from medrl.progress import Progress
 from medrl.seeds import derive_seed
 from medrl.sft import cosine_lr
 from medrl.types import Rollout

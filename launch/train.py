@@ -22,7 +22,6 @@ from actors.learner import LearnerGroup
 from launch.checkpoints import Checkpoints, Standing
 from launch.flow import Batch, Flow
 from launch.players import Players, watched
-from launch.progress import Progress
 from launch.tracking import Tracker
 from launch.trajectories import LearntEpisode, TrajectoryLog
 from launch.usage import Usage
@@ -30,6 +29,7 @@ from medrl.batch import train_samples
 from medrl.config import Config
 from medrl.metrics import rollout_metrics, staleness_metrics
 from medrl.packing import TrainSample
+from medrl.progress import Progress
 from medrl.sections.learning import GRPOConfig
 from medrl.types import Question
 

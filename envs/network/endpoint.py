@@ -20,13 +20,13 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 import httpx
-from tqdm import tqdm
 
 from envs.network.attempts import Passing, asked_to_wait, attempt, key_in, quoted, read_body, read_reason
 from envs.network.outcomes import Failure, Item, Outcome, SetAside, Tally
 from envs.network.replies import Meaning, Reply, meaning, read_reply, remedy
 from envs.network.retries import backoffs
 from medrl.errors import ConfigError
+from medrl.progress import Progress
 from medrl.sections.endpoint import EndpointConfig
 from medrl.types import Message
 
@@ -117,7 +117,7 @@ class Endpoint:
         """
         tally = Tally(items)
         waiting = iter(items)
-        with tqdm(total=len(items), desc=progress, unit="item", disable=progress is None) as bar:
+        with Progress(progress, len(items), "item") as bar:
             try:
                 async with asyncio.TaskGroup() as group:
                     for _ in range(min(self._config.concurrency, len(items))):
@@ -128,7 +128,11 @@ class Endpoint:
         return tally.outcome()
 
     async def _work(
-        self, waiting: Iterable[Item[T]], tally: Tally[T], keep: Callable[[str, T], None] | None, bar: tqdm
+        self,
+        waiting: Iterable[Item[T]],
+        tally: Tally[T],
+        keep: Callable[[str, T], None] | None,
+        progress: Progress,
     ) -> None:
         """Ask about one item after the other, of those that no other worker has taken."""
         for item in waiting:
@@ -136,12 +140,11 @@ class Endpoint:
                 answer = await self.ask(item.messages, parse=item.parse)
             except SetAside as error:
                 tally.failed(item.id, error)
-                bar.set_postfix({"set aside": tally.num_set_aside}, refresh=False)
             else:
                 if keep is not None:
                     keep(item.id, answer)
                 tally.answered(item.id, answer)
-            bar.update()
+            progress.advance(**{"set aside": tally.num_set_aside})
 
     async def _post(self, messages: Sequence[Message], temperature: float) -> Reply:
         """One attempt. Raises Passing, _Refused, ConfigError or httpx.TransportError."""

@@ -14,11 +14,11 @@ from threading import Lock
 import numpy as np
 import numpy.typing as npt
 import torch
-from tqdm import tqdm
 from transformers import AutoModel, AutoTokenizer
 
 from envs.folders import build_once
 from medrl.errors import ConfigError, DataError
+from medrl.progress import Progress
 from medrl.versions import source_digest
 
 #: Name of the packaged weights in `knowledge.encoder`.
@@ -101,11 +101,10 @@ class Encoder:
         with self._tokenizing:
             token_ids: list[list[int]] = self._tokenizer(cut, truncation=True, max_length=max_tokens)["input_ids"]
         batches = list(_batches([len(ids) for ids in token_ids]))
-        hidden = progress is None or len(texts) < _SILENT
-        with tqdm(total=len(texts), desc=progress, unit="text", disable=hidden) as bar:
+        with Progress(progress if len(texts) >= _SILENT else None, len(texts), "text") as bar:
             for rows, encoded in self._run(batches, token_ids):
                 vectors[rows] = encoded
-                bar.update(len(rows))
+                bar.advance(len(rows))
         return vectors
 
     def _run(self, batches: list[list[int]], token_ids: list[list[int]]) -> Iterator[tuple[list[int], Floats]]:

@@ -27,10 +27,10 @@ from launch.benchmarks.heldout import heldout_analyses
 from launch.benchmarks.judging import judged
 from launch.benchmarks.report import as_lines, write_reports
 from launch.benchmarks.results import Results
-from launch.progress import Progress
 from launch.rundir import RunDirectory
 from medrl.config import Config
 from medrl.errors import ConfigError, InfrastructureError
+from medrl.progress import Progress
 from medrl.sections.endpoint import ASKING, EndpointConfig
 from medrl.verification import Analysis
 
@@ -69,11 +69,11 @@ def evaluate_on(config: Config, asked: Asked) -> Path:
 
     Raises InfrastructureError, after the report, if episodes could not be played or answers not judged.
     """
-    base_model = preflight.check(config)
-    if config.eval.judge is not None:
-        preflight.require_key(config.eval.judge)
     tools = list({each.name: each for each in map(tool_set, asked.tools)}.values())
     benchmarks = [_load(config, name, path, asked.first_of(name)) for name, path in asked.on]
+    if config.eval.judge is not None:
+        preflight.require_key(config.eval.judge)
+    base_model = preflight.check(config)  # at last, as it may unpack a model
     with ExitStack() as stack:
         run_dir = stack.enter_context(RunDirectory(config))
         agents = find_agents(asked.agents, config, run_dir, base_model)

@@ -15,8 +15,8 @@ from envs.benchmarks.scored import Scored
 from envs.network.endpoint import Endpoint
 from envs.network.outcomes import SetAside
 from kisa.inquiry import AnswerLog
-from launch.progress import Progress
 from medrl.matching import Verdict
+from medrl.progress import Progress
 from medrl.sections.endpoint import JudgeConfig
 from medrl.seeds import derive_seed
 from medrl.types import Message

@@ -1,7 +1,6 @@
-"""What a person sees while waiting, and what the run cost in memory."""
+"""What a run cost in memory."""
 
 import itertools
-import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -9,61 +8,9 @@ from types import TracebackType
 from typing import Self
 
 import psutil
-from tqdm import tqdm
 
-LINE_EVERY_S = 10.0
 _STEP = 1.01
 _AT_LEAST_EVERY = 20
-_FORMAT = "{desc}: {n_fmt}/{total_fmt}{unit} [{elapsed}<{remaining}, {rate_fmt}{postfix}]"
-
-
-class Progress:
-    """A counter with an estimate of the time left, on stderr.
-
-    A bar that redraws itself on a terminal; elsewhere (a log file, a CI page) one line every ten seconds.
-    """
-
-    def __init__(self, name: str, total: int, unit: str, done: int = 0) -> None:
-        """`total` in `unit`, a noun in the singular; `done` of it before now, which do not count for the rate."""
-        terminal = sys.stderr.isatty()
-        self._bar = tqdm(
-            desc=name,
-            total=total,
-            initial=done,
-            unit=f" {unit}",
-            file=sys.stderr if terminal else _Lines(),
-            mininterval=0.2 if terminal else LINE_EVERY_S,
-            bar_format=None if terminal else _FORMAT,
-            dynamic_ncols=terminal,
-        )
-
-    def advance(self, count: int = 1, **shown: float) -> None:
-        """`count` more are done; `shown` are figures to show beside, such as the loss."""
-        if shown:
-            self._bar.set_postfix({key: f"{value:.4g}" for key, value in shown.items()}, refresh=False)
-        self._bar.update(count)
-
-    def expect(self, share: float) -> None:
-        """What is done by now is `share` of the whole: set the total by it."""
-        self._bar.total = round(self._bar.n / share)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._bar.close()
-
-
-class _Lines:
-    """Where tqdm would redraw a line, write a new one."""
-
-    def write(self, text: str) -> None:
-        line = text.strip("\r\n ")
-        if line:
-            sys.stderr.write(line + "\n")
-
-    def flush(self) -> None:
-        sys.stderr.flush()
 
 
 class MemoryMeter:
