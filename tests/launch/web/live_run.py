@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -55,23 +55,52 @@ def write_step(run: Path, step: int) -> None:
     episodes = list(groups_of(step))
     write_jsonl(run / "trajectories" / f"grpo-{step:04d}.jsonl", episodes)
     if step % 2 == 0:
-        rng = random.Random(step)
-        learnt = [
-            {
-                "question_id": episode.question_id,
-                "sample": episode.sample,
-                "advantage": 0.25 * (episode.sample - 1.5),
-                "logprobs": [
-                    value + rng.gauss(0, 0.15)
-                    for value, acted in zip(episode.logprobs, episode.action_mask, strict=True)
-                    if acted
-                ],
-            }
-            for episode in episodes
-        ]
-        write_text(
-            run / "trajectories" / f"grpo-{step:04d}.tokens.jsonl", "".join(json.dumps(x) + "\n" for x in learnt)
+        _write_learnt(run, step, episodes)
+
+
+def write_long_group(run: Path, step: int, num_tokens: int, size: int) -> list[Rollout]:
+    """A step of one group, of question q000: prompt, then turns of the policy and of tools, 640 tokens each. A token is
+    a word, as in a model's vocabulary."""
+    words = [
+        f" {word}" for word in "the patient has a finding of which gene heart valve seen in three families".split()
+    ]
+    tokenizer, rng, asked = byte_tokenizer(), random.Random(step), question(0)
+    tokenizer.add_tokens([*words, ".\n"])
+    tokenizer.save(str(run / "checkpoints" / "sft" / "tokenizer.json"))
+    ids = [tokenizer.token_to_id(word) for word in [*words, ".\n"]]
+    mask = [place // 640 % 2 == 1 for place in range(num_tokens)]
+    episodes = [
+        replace(
+            rollout(asked, passed=sample % 2 == 0, calls=3),
+            sample=sample,
+            token_ids=rng.choices(ids, k=num_tokens),
+            action_mask=mask,
+            logprobs=[round(-rng.expovariate(2.0), 6) if acted else 0.0 for acted in mask],
+            versions=[step if acted else -1 for acted in mask],
         )
+        for sample in range(size)
+    ]
+    write_jsonl(run / "trajectories" / f"grpo-{step:04d}.jsonl", episodes)
+    _write_learnt(run, step, episodes)
+    return episodes
+
+
+def _write_learnt(run: Path, step: int, episodes: Sequence[Rollout]) -> None:
+    rng = random.Random(step)
+    learnt = [
+        {
+            "question_id": episode.question_id,
+            "sample": episode.sample,
+            "advantage": 0.25 * (episode.sample - 1.5),
+            "logprobs": [
+                value + rng.gauss(0, 0.15)
+                for value, acted in zip(episode.logprobs, episode.action_mask, strict=True)
+                if acted
+            ],
+        }
+        for episode in episodes
+    ]
+    write_text(run / "trajectories" / f"grpo-{step:04d}.tokens.jsonl", "".join(json.dumps(x) + "\n" for x in learnt))
 
 
 def log_step(run: Path, step: int, passed: float) -> None:

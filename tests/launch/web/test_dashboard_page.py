@@ -17,7 +17,8 @@ from launch.run_files import read_metrics
 from launch.web.dashboard import routes
 from medrl.records import to_jsonl, write_json
 from tests.browser import browsing, needs_browser
-from tests.launch.web.live_run import groups_of, log_step, write_live_run, write_step
+from tests.launch.sample_run import question
+from tests.launch.web.live_run import groups_of, log_step, write_live_run, write_long_group, write_step
 from tests.serving import serving
 
 pytestmark = needs_browser
@@ -202,13 +203,14 @@ def test_an_address_that_leads_nowhere_is_told_in_plain_words(at: str) -> None:
 
 def test_tokens_show_mask_ratio_and_advantage(at: str, run: Path) -> None:
     episodes = [each for each in groups_of(0) if each.question_id == "q002"]
-    with browsing() as page:
+    with browsing(height=3000) as page:  # all in view
         page.goto(f"{at}/?tab=groups&in=grpo-0000&group=q002")
         page.get_by_role("button", name="Tokens").click()
         article = page.locator(".side article").nth(3)
         acted = article.locator(".t.act")
         expect(acted).to_have_count(sum(episodes[3].action_mask))
-        assert article.locator(".t").count() == len(episodes[3].token_ids)
+        others = "".join(article.locator(".t:not(.act)").all_text_contents())
+        assert others == question(2).text + "".join(step.observation for step in episodes[3].steps)
         assert "".join(acted.all_text_contents()) == "".join(step.text for step in episodes[3].steps)
         lines = (run / "trajectories" / "grpo-0000.tokens.jsonl").read_text().splitlines()
         learnt = next(x for x in map(json.loads, lines) if (x["question_id"], x["sample"]) == ("q002", 3))
@@ -226,6 +228,41 @@ def test_tokens_show_mask_ratio_and_advantage(at: str, run: Path) -> None:
         assert "overlay=version" in page.url and "view=tokens" in page.url
         page.goto(f"{at}/?tab=groups&in=grpo-0001&group=q008&view=tokens")
         expect(page.locator("main")).to_contain_text("not recorded for these episodes, so there is no ratio")
+
+
+def test_a_long_episode_has_elements_where_it_is_looked_at(at: str, run: Path) -> None:
+    (episode,) = write_long_group(run, 4, num_tokens=32_000, size=1)
+    learnt = json.loads((run / "trajectories" / "grpo-0004.tokens.jsonl").read_text())["logprobs"]
+    acted = [place for place, on in enumerate(episode.action_mask) if on]
+    wanted = []  # of the last turn
+    for place, learner in zip(acted[-640:], learnt[-640:], strict=True):
+        difference = learner - episode.logprobs[place]
+        size = sum(abs(difference) > bound for bound in (0.02, 0.1, 0.25))
+        colour = f" {'up' if difference > 0 else 'down'}{size}" if size else ""
+        clipped = " clipped" if math.exp(difference) < 0.8 else ""  # a bad episode's, by its lower bound alone
+        wanted.append([f"token {episode.token_ids[place]}", f"t act{colour} under-bad{clipped}"])
+    with browsing() as page:
+        page.goto(f"{at}/?tab=groups&in=grpo-0004&group=q000&view=tokens")
+        runs = page.locator(".side article > div > .tokens > div")
+        expect(runs).to_have_count(49)  # by turns of the policy's and of tools'
+        last = runs.last.locator(".t.act")
+        expect(runs.first.locator(".t.act")).to_have_count(640)
+        expect(last).to_have_count(0)
+        plain = runs.last.text_content()
+        for run_of_policy in runs.all()[::2]:
+            run_of_policy.scroll_into_view_if_needed()
+            expect(run_of_policy.locator(".t.act")).to_have_count(640)
+            assert page.evaluate("document.querySelectorAll('*').length") < 4_000
+        expect(runs.first.locator(".t.act")).to_have_count(0)
+        assert last.evaluate_all("all => all.map((each) => [each.title.split(',')[0], each.className])") == wanted
+        assert runs.last.text_content() == plain
+        last.nth(400).hover()
+        sampler, learner = episode.logprobs[acted[-240]], learnt[-240]
+        expect(page.locator(".t:hover")).to_have_attribute(
+            "title",
+            f"{wanted[400][0]}, sampler {sampler:.3g}, learner {learner:.3g}, "
+            f"ratio {math.exp(learner - sampler):.4f}, advantage −0.375, version 4",
+        )
 
 
 def test_new_steps_appear_while_the_run_writes(at: str, run: Path) -> None:

@@ -1,5 +1,5 @@
 // An episode token by token. Tokens of prompt and tools are pale; those that the policy sampled have a ground, whose
-// colour shows what is asked for. Under them runs the sign of the advantage.
+// colour shows what is asked for. Under them runs the sign of the advantage. A turn begins on a line of its own.
 
 import { h } from "./dom.js";
 import { number, signed } from "./format.js";
@@ -9,6 +9,7 @@ export const OVERLAYS = { ratio: "ratio, learner to sampler", advantage: "advant
 const RATIO_BOUNDS = [0.02, 0.1, 0.25];
 const ADVANTAGE_BOUNDS = [1e-9, 0.25, 0.6];
 const LOGPROB_BOUNDS = [0.1, 0.7, 2.3];
+const PIECE = 256; // tokens that become elements, and text again, together
 
 function level(size, bounds) {
   return bounds.filter((bound) => size > bound).length;
@@ -32,30 +33,59 @@ function ground(kind, list, at, least) {
   return "";
 }
 
-// `least`: the first policy version in the group.
+// `least`: the first policy version in the group. An episode has tens of thousands of tokens, and elements are dear:
+// prompt and tools have one a run of tokens, and what the policy sampled is plain text until it comes near the window.
 export function tokens(list, overlay, clip, least) {
   const under = list.advantage > 1e-9 ? "under-good" : list.advantage < -1e-9 ? "under-bad" : "";
-  const acted = list.mask.filter(Boolean).length;
-  const shown = list.ids.map((id, at) => {
-    const text = list.texts ? list.texts[at] : `${id} `;
-    if (!list.mask[at]) return h("span", { class: "t" }, text);
+  const written = (at) => {
+    const text = list.texts ? list.texts[at] : `${list.ids[at]} `;
+    return list.mask[at] ? text.replaceAll("\n", "↵\n") : text;
+  };
+  const plain = (places) => places.map(written).join("");
+  const token = (at) => {
     const ratio = list.ratio?.[at] ?? null;
     const clipped = clip && ratio !== null && overlay === "ratio" &&
       (list.advantage > 0 ? ratio > clip[1] : list.advantage < 0 && ratio < clip[0]);
-    const words = [`token ${id}`, `sampler ${number(list.sampler[at], 3)}`,
+    const words = [`token ${list.ids[at]}`, `sampler ${number(list.sampler[at], 3)}`,
       list.learner ? `learner ${number(list.learner[at], 3)}` : null, ratio === null ? null : `ratio ${ratio.toFixed(4)}`,
       list.advantage === null ? null : `advantage ${signed(list.advantage)}`, `version ${list.version[at]}`];
     const kinds = ["t act", ground(overlay, list, at, least), under, clipped ? "clipped" : ""];
-    return h("span", { class: kinds.filter(Boolean).join(" "), title: words.filter(Boolean).join(", ") },
-      text.replaceAll("\n", "↵\n"));
-  });
-  const first = list.mask.indexOf(true) < 0 ? shown.length : list.mask.indexOf(true);
-  return h("div", {}, h("p", { class: "quiet" }, summary(list, acted, clip)),
-    h("details", {}, h("summary", {}, `Prompt, ${number(first)} tokens`), h("div", { class: "tokens" }, shown.slice(0, first))),
-    h("div", { class: "tokens" }, shown.slice(first)));
+    return h("span", { class: kinds.filter(Boolean).join(" "), title: words.filter(Boolean).join(", ") }, written(at));
+  };
+  const pieces = new Map();
+  const nearness = new IntersectionObserver((changes) => changes.forEach(({ target, isIntersecting: near }) => {
+    if (near) target.replaceChildren(...pieces.get(target).map(token));
+    else if (target.firstElementChild) target.replaceChildren(plain(pieces.get(target)));
+  }), { rootMargin: "100% 0px" }); // a window's height above it and below
+  const piece = (places) => {
+    const element = h("span", {}, plain(places));
+    pieces.set(element, places);
+    nearness.observe(element);
+    return element;
+  };
+  const block = (run) => (list.mask[run[0]] ? h("div", {}, cut(run).map(piece)) : h("div", { class: "t" }, plain(run)));
+  const runs = split(list.mask), prompt = list.mask[0] ? [] : runs.shift() ?? [];
+  return h("div", {}, h("p", { class: "quiet" }, summary(list, clip)),
+    h("details", {}, h("summary", {}, `Prompt, ${number(prompt.length)} tokens`), h("div", { class: "tokens" }, block(prompt))),
+    h("div", { class: "tokens" }, runs.map(block)));
 }
 
-function summary(list, acted, clip) {
+// The places of tokens, by runs that the policy did or did not sample.
+function split(mask) {
+  const runs = [];
+  mask.forEach((acted, at) => {
+    if (at === 0 || acted !== mask[at - 1]) runs.push([]);
+    runs.at(-1).push(at);
+  });
+  return runs;
+}
+
+function cut(run) {
+  return Array.from({ length: Math.ceil(run.length / PIECE) }, (_, at) => run.slice(at * PIECE, (at + 1) * PIECE));
+}
+
+function summary(list, clip) {
+  const acted = list.mask.filter(Boolean).length;
   if (!acted) return `no action tokens of ${number(list.ids.length)}`;
   const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
   const sampled = list.sampler.filter((value) => value !== null);
