@@ -27,12 +27,14 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """One benchmark: its rows, the first of which the others are compared with."""
+    """One benchmark: its rows, the first of which the others are compared with. `absent`: names of rows that are left
+    out, as they were not played to the end."""
 
     name: str
     items: ItemSet
     rows: tuple[Row, ...]
     samples: int
+    absent: tuple[str, ...]
 
 
 def row_name(agent: str, tools: str) -> str:
@@ -41,16 +43,20 @@ def row_name(agent: str, tools: str) -> str:
 
 
 def sheet(
-    items: ItemSet, samples: int, runs: Sequence[tuple[str, Sequence[Scored], Analysis | None]], seed: int
+    items: ItemSet,
+    samples: int,
+    runs: Sequence[tuple[str, Sequence[Scored], Analysis | None]],
+    seed: int,
+    absent: Sequence[str] = (),
 ) -> Sheet:
-    """`runs`: name, scored episodes and analysis of each row, in order."""
+    """`runs`: name, scored episodes and analysis of each row, in order, at least one."""
     rows: list[Row] = []
     for name, scored, analysis in runs:
         first = runs[0][1]
         both = {each.item_id for each in scored} & {each.item_id for each in first}
         beside = compare(items.items, scored, first, seed=seed) if rows and both else None
         rows.append(Row(name, tabulate(items.items, scored, seed=seed), beside, analysis))
-    return Sheet(items.name, items, tuple(rows), samples)
+    return Sheet(items.name, items, tuple(rows), samples, tuple(absent))
 
 
 def is_resolved(comparison: Comparison) -> bool:

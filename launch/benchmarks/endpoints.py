@@ -1,7 +1,8 @@
 """Episodes of models behind OpenAI-compatible endpoints: the same environment and tools, by chat messages."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from envs.tools.selector import Advisor, Selector
 from launch.benchmarks.episode import Episode
 from medrl.chat import ChatCodec
 from medrl.config import Config
-from medrl.errors import InfrastructureError
+from medrl.errors import ConfigError, InfrastructureError
 from medrl.sections.endpoint import EndpointConfig
 from medrl.seeds import derive_seed
 from medrl.types import Message, Rollout
@@ -36,12 +37,14 @@ class Endpoints:
     ) -> list[str]:
         """Play them all; returns why some could not be played.
 
-        Raises ConfigError if no request ever would be answered, InfrastructureError when the endpoint is down.
+        Raises InfrastructureError when the endpoint is down, or never would answer a request.
         """
         try:
             return asyncio.run(self._play(model.model_copy(update={"temperature": temperature}), episodes, on_end))
         except ExceptionGroup as failed:
             first = failed.exceptions[0]
+            if isinstance(first, _Refusal):
+                raise InfrastructureError(str(first)) from first.__cause__
             raise first from first.__cause__
 
     async def _play(self, model: EndpointConfig, episodes: Sequence[Episode], on_end: Callable[[], None]) -> list[str]:
@@ -55,7 +58,8 @@ class Endpoints:
                 match result:
                     case SetAside():
                         outages.append(f"{episode.name}: {result}")
-                        tally.failed(episode.name, result)
+                        with _of_the_agent():
+                            tally.failed(episode.name, result)
                     case InfrastructureError():
                         outages.append(f"{episode.name}: {result}")
                     case Rollout():
@@ -82,7 +86,8 @@ class Endpoints:
         )
 
         async def reply(said: Sequence[Message], room: int) -> str:
-            return await client.ask(said, parse=lambda text: text.strip() or None)
+            with _of_the_agent():
+                return await client.ask(said, parse=lambda text: text.strip() or None)
 
         await converse(env, self._codec, reply)
         return env.rollout()
@@ -99,3 +104,17 @@ class Endpoints:
     def _advisor(self) -> Advisor:
         vocabulary = open_vocabulary(self._knowledge, self._config.knowledge)
         return Advisor(Selector.load(self._config.tool_choice_path), vocabulary)
+
+
+class _Refusal(Exception):
+    """The endpoint would answer no request: the failure of one agent. Not an InfrastructureError yet, under which the
+    episode would be tried again."""
+
+
+@contextmanager
+def _of_the_agent() -> Iterator[None]:
+    """Tells what the agent's endpoint refuses from what a tool meets, which may ask an endpoint of its own."""
+    try:
+        yield
+    except ConfigError as error:
+        raise _Refusal(str(error)) from error

@@ -1,8 +1,8 @@
 """Episodes of models whose weights are here, on the actors that training uses."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -15,6 +15,7 @@ from launch.benchmarks.agents import Agent
 from launch.benchmarks.episode import Episode
 from launch.players import Players, start_players, watched
 from medrl.config import Config
+from medrl.errors import InfrastructureError
 from medrl.seeds import derive_seed
 
 TOGETHER = 1000
@@ -34,19 +35,29 @@ class Engines:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._stack.close()
+        self._close()
 
-    def start(self, agent: Agent, model: Path) -> Players:
-        """Actors that hold the agent's weights, `model`."""
+    @contextmanager
+    def holding(self, agent: Agent, model: Path) -> Iterator[Players]:
+        """Actors that hold the agent's weights, `model`. Those that an InfrastructureError, in the block or at their
+        start, went through are ended, so that the next agent gets others."""
         own = self._base_model if agent.is_checkpoint else model
-        if self._players is None or self._of != own:
-            self._stack.close()
-            self._players = self._opened(own)
-            self._of = self._holds = own
-        if model != self._holds:
-            self._players.pool.load(model)
-            self._holds = model
-        return self._players
+        try:
+            if self._players is None or self._of != own:
+                self._close()
+                self._players = self._opened(own)
+                self._of = self._holds = own
+            if model != self._holds:
+                self._players.pool.load(model)
+                self._holds = model
+            yield self._players
+        except InfrastructureError:
+            self._close()
+            raise
+
+    def _close(self) -> None:
+        self._players = None
+        self._stack.close()
 
     def _opened(self, model: Path) -> Players:
         config = self._config

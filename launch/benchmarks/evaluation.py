@@ -4,7 +4,8 @@ find agents and questions -> open what was kept -> play what is missing -> score
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Container, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -29,7 +30,8 @@ from launch.benchmarks.report import as_lines, write_reports
 from launch.benchmarks.results import Results
 from launch.rundir import RunDirectory
 from medrl.config import Config
-from medrl.errors import ConfigError, InfrastructureError
+from medrl.errors import ConfigError, InfrastructureError, cause_of
+from medrl.printable import printable
 from medrl.progress import Progress
 from medrl.sections.endpoint import ASKING, EndpointConfig
 from medrl.verification import Analysis
@@ -64,10 +66,11 @@ class Run:
     results: Results
 
 
-def evaluate_on(config: Config, asked: Asked) -> Path:
-    """Do what is asked and is not done yet; prints the tables, returns the page.
+def evaluate_on(config: Config, asked: Asked) -> None:
+    """Do what is asked and is not done yet; prints the tables, and where the page is.
 
-    Raises InfrastructureError, after the report, if episodes could not be played or answers not judged.
+    Raises InfrastructureError, after the report, if an agent could not be played to the end, episodes could not be
+    played or answers not judged.
     """
     tools = list({each.name: each for each in map(tool_set, asked.tools)}.values())
     benchmarks = [_load(config, name, path, asked.first_of(name)) for name, path in asked.on]
@@ -79,10 +82,14 @@ def evaluate_on(config: Config, asked: Asked) -> Path:
         agents = find_agents(asked.agents, config, run_dir, base_model)
         knowledge = aside(build_knowledge, config.knowledge)
         runs = _open(config, asked, benchmarks, agents, tools, knowledge, run_dir.path / FOLDER, stack)
-        failed = _play(config, asked, base_model, knowledge, runs)
-        sheets, unjudged = _tabulate(config, asked, runs, run_dir.path / FOLDER)
-        page = write_reports(run_dir.path / FOLDER, config.name, sheets, heldout_analyses(config))
-    print(f"{as_lines(sheets)}\n\nreport: {page}", flush=True)
+        failed, lost = _play(config, asked, base_model, knowledge, runs)
+        sheets, unjudged = _tabulate(config, asked, runs, lost, run_dir.path / FOLDER)
+        if sheets:
+            page = write_reports(run_dir.path / FOLDER, config.name, sheets, heldout_analyses(config))
+            print(f"{as_lines(sheets)}\n\nreport: {page}", flush=True)
+    if lost:
+        named = "; ".join(f"{name} ({why})" for name, why in lost.items())
+        raise InfrastructureError(f"not played to the end: {named}. The same command goes on with what is missing")
     if failed:
         raise InfrastructureError(
             f"not played, and in no figure: {len(failed)}, the first {failed[0]}. The same command goes on with them"
@@ -91,7 +98,6 @@ def evaluate_on(config: Config, asked: Asked) -> Path:
         raise InfrastructureError(
             f"not judged, and in no figure: {len(unjudged)}, the first {unjudged[0]}. The same command asks again"
         )
-    return page
 
 
 def _load(config: Config, name: str, path: Path | None, first: int | None) -> tuple[ItemSet, str]:
@@ -150,9 +156,13 @@ def _settings(config: Config, tools: ToolSet, knowledge: Path, asked: Asked) -> 
     }
 
 
-def _play(config: Config, asked: Asked, base_model: Path, knowledge: Path, runs: Sequence[Run]) -> list[str]:
-    """Play what is missing, agent by agent; returns why some could not be played."""
+def _play(
+    config: Config, asked: Asked, base_model: Path, knowledge: Path, runs: Sequence[Run]
+) -> tuple[list[str], dict[str, str]]:
+    """Play what is missing, agent by agent; returns why some episodes could not be played, and, by the names of agents
+    that could not be played to the end, why. One agent's failure is not the others'."""
     failed: list[str] = []
+    lost: dict[str, str] = {}
     remote = Endpoints(config, base_model, knowledge)
     with Engines(config, base_model, knowledge) as engines:
         for agent in {run.agent.name: run.agent for run in runs}.values():
@@ -164,30 +174,45 @@ def _play(config: Config, asked: Asked, base_model: Path, knowledge: Path, runs:
             ]
             if not left:
                 continue
-            if isinstance(agent.model, EndpointConfig):
-                playing = partial(remote.play, agent.model, left, asked.temperature)
-            else:  # before the clock of the progress: to start takes longer than many episodes
-                playing = partial(play, engines.start(agent, agent.model), left, asked.temperature, config.seed)
             total = sum(len(run.items.items) * asked.samples for run in of_it)
-            with Progress(f"eval {agent.name}", total, "episode", total - len(left)) as progress:
-                failed += playing(progress.advance)
-    return failed
+            progress = partial(Progress, f"eval {agent.name}", total, "episode", total - len(left))
+            try:
+                if isinstance(agent.model, EndpointConfig):
+                    with progress() as shown:
+                        failed += remote.play(agent.model, left, asked.temperature, shown.advance)
+                else:  # before the clock of the progress: to start takes longer than many episodes
+                    with engines.holding(agent, agent.model) as players, progress() as shown:
+                        failed += play(players, left, asked.temperature, config.seed, shown.advance)
+            except InfrastructureError as error:
+                lost[agent.name] = str(cause_of(error))
+                line = f"eval {agent.name}: could not be played to the end: {lost[agent.name]}"
+                print(printable(line), file=sys.stderr, flush=True)
+    return failed, lost
 
 
-def _tabulate(config: Config, asked: Asked, runs: Sequence[Run], folder: Path) -> tuple[list[Sheet], list[str]]:
-    """A sheet for each benchmark, and why some answers could not be judged."""
+def _tabulate(
+    config: Config, asked: Asked, runs: Sequence[Run], lost: Container[str], folder: Path
+) -> tuple[list[Sheet], list[str]]:
+    """A sheet for each benchmark, and why some answers could not be judged. Left out are rows of which nothing is
+    played, and rows that are not whole of the agents `lost`, by name; a benchmark without a row has no sheet."""
     unjudged: list[str] = []
     lines: dict[str, list[tuple[str, Sequence[Scored], Analysis | None]]] = {}
+    absent: dict[str, list[str]] = {run.items.name: [] for run in runs}
     for run in runs:
-        by_id = {item.id: item for item in run.items.items}
+        name = row_name(run.agent.name, run.tools.name)
         scored = run.results.scored(asked.samples)
+        if run.results.missing(asked.samples) and (not scored or run.agent.name in lost):
+            absent[run.items.name].append(name)
+            continue
         if config.eval.judge is not None:
+            by_id = {item.id: item for item in run.items.items}
             scored, failed = judged(config.eval.judge, folder, [(by_id[each.item_id], each) for each in scored])
             unjudged += failed
         analysis = None
         if run.tools.tools:
             rollouts = run.results.rollouts()
             analysis = analysis_of(run.items.items, rollouts, scored)
-        lines.setdefault(run.items.name, []).append((row_name(run.agent.name, run.tools.name), scored, analysis))
+        lines.setdefault(run.items.name, []).append((name, scored, analysis))
     sets = {run.items.name: run.items for run in runs}
-    return [sheet(sets[name], asked.samples, rows, config.seed) for name, rows in lines.items()], unjudged
+    sheets = [sheet(sets[name], asked.samples, rows, config.seed, absent[name]) for name, rows in lines.items()]
+    return sheets, unjudged

@@ -85,13 +85,14 @@ def html(name: str, sheets: Sequence[Sheet], heldout: Sequence[tuple[str, Analys
 
 
 def described(sheet: Sheet) -> str:
-    """What was asked, in a sentence."""
+    """What was asked, and of whom nothing is shown, in a line."""
     asked, absent = len(sheet.items.items), num_na(sheet)
     said = f"{sheet.name}: {asked:,} questions"
     said += f", {absent:,} of them with NA for an answer" if absent else ""
     said += f"; {sheet.samples} samples of each" if sheet.samples > 1 else ""
     left_out = "; ".join(f"{count:,} left out: {reason}" for reason, count in sheet.items.left_out.items())
-    return f"{said}; {left_out}." if left_out else f"{said}."
+    said = f"{said}; {left_out}." if left_out else f"{said}."
+    return f"{said} Not here, as it was not played to the end: {'; '.join(sheet.absent)}." if sheet.absent else said
 
 
 def _lead(sheet: Sheet) -> str:

@@ -27,7 +27,8 @@ examples:
 
 Every episode is kept below RUN/benchmarks/ as it ends: interrupted at any moment, the same command plays what is
 missing and nothing twice; when nothing is missing it scores the kept answers again. Tables: on stdout, and in report.md
-and report.html there.
+and report.html there. An agent that cannot be played to the end (its endpoint is down or refuses it, its engines fail)
+leaves the others as they are: the tables say that it is missing, and the exit code is 1.
 Prompts and limits are the recipe's. Settings stand directly behind it, such as a judge of answers that no rule calls
 right: `medrl eval quickstart eval.judge.url=http://127.0.0.1:8000/v1 eval.judge.model=qwen3-32b --on …`
 A model that wants a key has it from the environment: OPENAI_API_KEY for api.openai.com, for others the variable that

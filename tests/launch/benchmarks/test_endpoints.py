@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from envs.tools.base import ToolResult
 from launch.benchmarks import endpoints
 from launch.benchmarks.agents import TOOLS, tool_set
 from launch.benchmarks.endpoints import Endpoints
@@ -138,12 +139,29 @@ def test_an_endpoint_that_is_down_ends_the_work_in_one_line(
     assert not results.scored(1) and "\n" not in str(ended.value)
 
 
-def test_a_refused_key_is_a_matter_of_configuration(
+@pytest.mark.parametrize(
+    ("code", "said"), [(401, "HTTP status 401; "), (400, "mend model, max_tokens, temperature or url")]
+)
+def test_an_endpoint_that_refuses_every_request_is_an_outage_of_its_own(
+    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch, code: int, said: str
+) -> None:
+    with playing(tmp_path, model, lambda asked: status(code), monkeypatch) as (server, results, play):
+        with pytest.raises(InfrastructureError, match=said):
+            play()
+        assert len(server.requests) <= 3  # one of each of those that ask at once: it is not tried again
+        assert not results.scored(1)
+
+
+def test_what_a_tool_is_refused_is_no_failure_of_the_agent(
     tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    async def call(tool: FakeTool, arguments: object) -> ToolResult:
+        raise ConfigError("the tool's own model: HTTP status 401")
+
+    monkeypatch.setattr(FakeTool, "call", call)
     with (
-        playing(tmp_path, model, lambda asked: status(401), monkeypatch) as (_, _, play),
-        pytest.raises(ConfigError, match="HTTP status 401"),
+        playing(tmp_path, model, looks_then_answers, monkeypatch) as (_, _, play),
+        pytest.raises(ConfigError, match="the tool's own model: HTTP status 401"),
     ):
         play()
 

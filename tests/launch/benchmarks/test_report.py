@@ -102,6 +102,14 @@ def test_text_and_markdown_hold_the_same_cells() -> None:
     assert "<td>1 <small>[0, 2]</small></td>" in as_html(grid)
 
 
+def test_who_is_missing_is_said_wherever_the_table_stands() -> None:
+    shown = sheet(SET, 1, [("one", played([1]), None)], 0, ["gone, all tools", "gone, no tools"])
+    said = "Not here, as it was not played to the end: gone, all tools; gone, no tools."
+    for text in (as_lines([shown]), markdown("x", [shown], ()), html("x", [shown], ())):
+        assert said in text
+    assert "Not here" not in as_lines([made({"one": played([1])})])
+
+
 def test_names_of_rows() -> None:
     assert row_name("rl", "all") == "SFT + RL, all tools"
     assert row_name("m", "none") == "m, no tools"
