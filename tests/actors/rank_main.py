@@ -1,11 +1,10 @@
-"""Run learner calls in a process of its own, as a Ray actor would, without Ray:  rank_main.py SPEC RANK OUT
+"""Learner calls in a process of its own, as a Ray actor would make them, without Ray.
 
-SPEC is JSON: model, world_size, and cases of {config, calls, padded, split}; OUT gets one JSON file a case, and from
-rank 0 the gradients that AdamW saw at its first step, by parameter name.
+spec.json in a folder has model, world_size, and cases of {config, calls, padded, split}; the folder gets one JSON file
+a case and rank, and from rank 0 the gradients that AdamW saw at its first step, by parameter name.
 """
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -54,24 +53,21 @@ def call(learner: Learner, share: int, shares: int, name: str, arguments: dict[s
     return str(result.path) if name == "export_weights" and result else result
 
 
-def main() -> None:
-    spec, rank, out = json.loads(Path(sys.argv[1]).read_text()), int(sys.argv[2]), Path(sys.argv[3])
+def run(folder: Path, rank: int) -> None:
+    """What `folder`/spec.json says, as that rank."""
+    spec = json.loads((folder / "spec.json").read_text())
     for index, case in enumerate(spec["cases"]):
         config = parse(case["config"], "the test")
         split = case.get("split", 1)
         if split > 1:  # refused on CPU, where there is nothing to win; gloo can do it all the same
             learner = config.learner.model_copy(update={"sequence_parallel": split})
             config = config.model_copy(update={"learner": learner})
-        learner = Learner(config, Path(spec["model"]), Rendezvous(out / "rendezvous", rank, spec["world_size"]))
+        learner = Learner(config, Path(spec["model"]), Rendezvous(folder / "rendezvous", rank, spec["world_size"]))
         if case.get("padded"):
             pad(learner)
         results = [
-            call(learner, rank // split, spec["world_size"] // split, name, arguments, out / f"{index}")
+            call(learner, rank // split, spec["world_size"] // split, name, arguments, folder / f"{index}")
             for name, arguments in case["calls"]
         ]
-        (out / f"{index}-rank{rank}.json").write_text(json.dumps(results))
+        (folder / f"{index}-rank{rank}.json").write_text(json.dumps(results))
     learner.close()
-
-
-if __name__ == "__main__":
-    main()

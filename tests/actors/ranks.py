@@ -1,17 +1,19 @@
-"""Start `rank_main.py` once for each rank, and read what they wrote."""
+"""Processes that are ranks of a learner, as Ray actors would be, without Ray: each runs `rank_main.run`."""
 
 import json
+import multiprocessing
 import os
-import subprocess
-import sys
 from dataclasses import dataclass
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from safetensors.torch import load_file
 
 Case = dict[str, Any]
+_FORKED = multiprocessing.get_context("forkserver")  # torch and deepspeed are imported once, not by every rank
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,28 +28,42 @@ def run_ranks(
     folder: Path, model: Path, cases: list[Case], world_size: int, timeout_s: float = 240
 ) -> list[CaseResult]:
     """All cases, one after the other, in the same `world_size` processes."""
+    _serve()
     folder.mkdir(parents=True, exist_ok=True)
     spec = {"model": str(model), "world_size": world_size, "cases": cases}
     (folder / "spec.json").write_text(json.dumps(spec))
-    root = Path(__file__).parents[2]
-    environment = os.environ | {"PYTHONPATH": str(root), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
-    script = [sys.executable, str(root / "tests/actors/rank_main.py"), str(folder / "spec.json")]
-    processes = []
-    for rank in range(world_size):
-        log = (folder / f"rank{rank}.log").open("w")
-        processes.append(
-            subprocess.Popen([*script, str(rank), str(folder)], env=environment, stdout=log, stderr=log, cwd=root)
-        )
-        log.close()
+    processes = [_FORKED.Process(target=_rank, args=(folder, rank), daemon=True) for rank in range(world_size)]
     try:
+        for process in processes:
+            process.start()
         for rank, process in enumerate(processes):
-            code = process.wait(timeout_s)
-            assert code == 0, f"rank {rank} ended with {code}:\n{(folder / f'rank{rank}.log').read_text()[-3000:]}"
+            process.join(timeout_s)
+            told = (folder / f"rank{rank}.log").read_text()[-3000:]
+            assert process.exitcode == 0, f"rank {rank} ended with {process.exitcode}:\n{told}"
     finally:
         for process in processes:
             process.kill()
-            process.wait()
+            process.join()
     return [_read(folder, index, world_size) for index in range(len(cases))]
+
+
+def _serve() -> None:
+    """Start the process that ranks are forked from, unless it runs."""
+    environment = {"PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+    _FORKED.set_forkserver_preload(["tests.actors.rank_main"])
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        forkserver.ensure_running()
+
+
+def _rank(folder: Path, rank: int) -> None:
+    log = os.open(folder / f"rank{rank}.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    from tests.actors.rank_main import run
+
+    run(folder, rank)
 
 
 def _read(folder: Path, index: int, world_size: int) -> CaseResult:
