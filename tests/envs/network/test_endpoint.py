@@ -151,7 +151,7 @@ def test_a_key_that_can_be_none_is_refused_unseen(broken: str, monkeypatch: pyte
         (says("seven" + " " * 500 + "or so"), Failure.UNREADABLE, "no answer in the reply 'seven'"),
         (says("x" * 190 + KEY), Failure.UNREADABLE, "no answer in the reply '" + "x" * 190 + "[key]'"),
     ],
-    ids=str,
+    ids=lambda value: getattr(value, "__name__", str(value)),
 )
 def test_what_may_pass_is_tried_again_and_then_the_item_set_aside(
     behaviour: Behaviour, failure: Failure, reason: str
