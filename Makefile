@@ -24,9 +24,8 @@ install: $(STAMP)
 quickstart: $(STAMP)
 	@$(BIN)/medrl quickstart
 
-# Two at once, file by file: starting engines and learners leaves a second core idle. More of them want more memory.
 test: $(STAMP)
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest
 
 contract: $(STAMP)
 	$(BIN)/python -m pytest -m contract
