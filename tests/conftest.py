@@ -6,6 +6,7 @@ from _pytest.terminal import TerminalReporter
 from tests import contract
 
 os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # as the command line does, before Ray is imported
+os.environ["RAY_ENABLE_AUTO_CONNECT"] = "0"  # a session is what a test opens, and no call that lacks one may start it
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

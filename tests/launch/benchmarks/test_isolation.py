@@ -126,6 +126,7 @@ def not_started(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
 
     monkeypatch.setattr(engines, "start_players", start_players)
     monkeypatch.setattr(engines.placement, "session", lambda config: nullcontext())
+    monkeypatch.setattr(engines, "require_shared", lambda *folders: None)
 
 
 def test_engines_that_fail_leave_the_endpoints_as_they_are(
