@@ -20,7 +20,7 @@ def test_every_example_is_true(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         if block.title:
             block.write(tmp_path)
         elif block.kind == "bash":
-            run(block, tmp_path, timeout_s=200)
+            run(block, tmp_path, timeout_s=900)
             ran.append("bash")
         elif block.kind == "python":
             code = "\n" * block.line + block.text  # so that a traceback names the page's own line
