@@ -8,6 +8,7 @@ from launch.footprint import RUNTIME_GPU, ModelShape, engine_memory, fullest_nod
 from launch.preflight import knowledge_checks
 from medrl.config import Config
 from medrl.errors import ConfigError, UserError
+from medrl.precision import fast_precision
 
 
 def warnings(config: Config, shape: ModelShape) -> list[str]:
@@ -98,6 +99,11 @@ def _hardware(config: Config, shape: ModelShape) -> Iterator[str]:
     if config.device == "cuda":
         yield from _gpus(config, shape)
     if config.device == "cpu":
+        if config.model.dtype == "bfloat16" and fast_precision("cpu") == "float32":
+            yield (
+                "model.dtype=bfloat16: this processor has no instructions for it, and takes several times as long as with "
+                "float32; use auto"
+            )
         held = engine_memory(config, shape).cached_sequences
         if held < config.pool.max_sequences // 4:
             yield (

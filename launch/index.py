@@ -85,7 +85,8 @@ def show(folder: Path, query: str | None, encoder: str) -> None:
     if not words(query):
         raise DataError(f"{query!r} has no words to look for; name a disease, a gene or a finding")
     knowledge = build_knowledge(config)
-    own = Index.open(build_index(knowledge / "corpus.jsonl", Path(config.cache).expanduser(), encoder))
+    # Only how rare its words are counts here, and to embed it takes minutes.
+    own = Index.open(build_index(knowledge / "corpus.jsonl", Path(config.cache).expanduser(), None))
     embedding = Encoder(encoder_path(encoder))
     vector = embedding.encode([query])[0]
     found = [(index.name, candidate) for candidate in index.find(query, vector, config.candidates)]

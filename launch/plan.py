@@ -62,7 +62,8 @@ def _run(config: Config, model_path: Path, shape: ModelShape) -> Iterable[tuple[
     yield "name", f"{config.name}, seed {config.seed}, on {config.device}"
     yield (
         "model",
-        f"{model_path} ({shape.parameters / 1e6:,.1f}M parameters, {shape.layers} layers, context {shape.context:,})",
+        f"{model_path} ({shape.parameters / 1e6:,.1f}M parameters, {config.model.dtype}, {shape.layers} layers, "
+        f"context {shape.context:,})",
     )
 
 

@@ -148,6 +148,14 @@ _FREE: Any = {
 
 
 def difference(held: Config, asked: Config) -> str | None:
-    """The first section in which the two differ, for the message; None if they are equal but for `_FREE`."""
-    before, after = held.model_dump(exclude=_FREE), asked.model_dump(exclude=_FREE)
-    return next((name for name in before if before[name] != after[name]), None)
+    """The first key in which the two differ, for the message; None if they are equal but for `_FREE`."""
+    return _first_difference(held.model_dump(exclude=_FREE), asked.model_dump(exclude=_FREE))
+
+
+def _first_difference(before: dict[str, Any], after: dict[str, Any]) -> str | None:
+    for name in before | after:
+        one, other = before.get(name), after.get(name)
+        if one != other:
+            inner = _first_difference(one, other) if isinstance(one, dict) and isinstance(other, dict) else None
+            return name if inner is None else f"{name}.{inner}"
+    return None

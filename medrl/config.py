@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from medrl.errors import ConfigError
+from medrl.precision import fast_precision
 from medrl.sections.base import Section
 from medrl.sections.episodes import EnvConfig, EvalConfig, RewardConfig, RolloutConfig
 from medrl.sections.kisa import KisaConfig
@@ -58,6 +59,17 @@ class Config(Section):
     cluster: ClusterConfig = ClusterConfig()
     eval: EvalConfig = EvalConfig()
     tracking: TrackingConfig = TrackingConfig()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _precision(cls, values: Any) -> Any:
+        """Settle `model.dtype: auto`, so that a run's config.yaml says what it was trained in."""
+        if isinstance(values, dict):
+            model = values.get("model", {})
+            if isinstance(model, dict) and model.get("dtype", "auto") == "auto":
+                settled = {"dtype": fast_precision(values.get("device", "cpu"))}
+                return values | {"model": model | settled}
+        return values
 
     @model_validator(mode="after")
     def _deadlines(self) -> "Config":

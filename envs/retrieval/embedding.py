@@ -18,6 +18,7 @@ from transformers import AutoModel, AutoTokenizer
 
 from envs.folders import build_once
 from medrl.errors import ConfigError, DataError
+from medrl.precision import fast_precision
 from medrl.progress import Progress
 from medrl.versions import source_digest
 
@@ -64,9 +65,8 @@ def weights_digest(name: str) -> str:
 
 
 def encoder_dtype() -> torch.dtype:
-    """bfloat16 where the processor multiplies it fast, else float32."""
-    processor = torch.cpu.get_capabilities()
-    return torch.bfloat16 if processor.get("amx_bf16") or processor.get("avx512_bf16") else torch.float32
+    """What the processor multiplies fast."""
+    return torch.bfloat16 if fast_precision("cpu") == "bfloat16" else torch.float32
 
 
 class Encoder:

@@ -14,7 +14,11 @@ class ModelConfig(Section):
     """The policy to start from."""
 
     path: str = Field("smollm2-135m", description="`smollm2-135m` (the packaged default) or a Hugging Face folder")
-    dtype: Literal["bfloat16", "float32"] = Field("bfloat16", description="of the weights, sampled and trained")
+    dtype: Literal["auto", "bfloat16", "float32"] = Field(
+        "auto",
+        description="of the weights, sampled and trained; auto: bfloat16 where it is fast, on GPUs and processors with "
+        "AVX512_BF16 or AMX, else float32",
+    )
     max_length: Positive = Field(1536, description="longest episode, tokens: prompt, actions and observations")
 
 
@@ -23,7 +27,7 @@ class PoolConfig(Section):
 
     engines: Positive = Field(1, description="copies of the policy that decode side by side")
     max_sequences: Positive = Field(80, description="sequences decoded together by one engine")
-    kv_cache_gb: Annotated[float, Field(gt=0)] = Field(1.0, description="per engine on CPU")
+    kv_cache_gb: Annotated[float, Field(gt=0)] = Field(1.5, description="per engine on CPU")
     gpu_memory_utilization: Fraction = Field(0.85, description="share of a GPU's memory that an engine takes")
     tensor_parallel: Positive = Field(1, description="GPUs that share one engine, all on one node")
     enforce_eager: bool = Field(True, description="no compilation: starts in seconds, decodes somewhat slower")

@@ -44,7 +44,7 @@ SHAPE = ModelShape(
 
 
 def config(**sections: object) -> Config:
-    return parse({"name": "t", **sections}, "test")
+    return parse({"name": "t", "model": {"dtype": "bfloat16"}, **sections}, "test")
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def test_work_by_hand(tmp_path: Path) -> None:
 
 def test_a_reference_shows_in_the_learners_memory(tmp_path: Path) -> None:
     shape = replace(SHAPE, parameters=500_000_000)
-    off, on = (render_plan(load_recipe("quickstart", [f"grpo.kl={kl}"]), tmp_path, shape) for kl in (0, 0.05))
+    off, on = (render_plan(load_recipe("quickstart", [f"grpo.kl={kl}", "model.dtype=bfloat16"]), tmp_path, shape) for kl in (0, 0.05))
     assert "reference (grpo.kl)" not in off
     assert row(on, "reference (grpo.kl)") == "1.00 GB"
 
@@ -104,8 +104,16 @@ def test_the_settings_shown_are_a_recipe_again(tmp_path: Path) -> None:
     assert load(again) == load_recipe("quickstart", ["grpo.steps=7"])
 
 
-def test_the_quickstart_has_nothing_silly() -> None:
-    assert warnings(load_recipe("quickstart"), SHAPE) == []
+@pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
+def test_the_quickstart_has_nothing_silly(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("launch.advice.fast_precision", lambda device: dtype)
+    assert warnings(load_recipe("quickstart", [f"model.dtype={dtype}"]), SHAPE) == []
+
+
+def test_bfloat16_on_a_processor_without_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("launch.advice.fast_precision", lambda device: "float32")
+    (warning,) = warnings(load_recipe("quickstart", ["model.dtype=bfloat16"]), SHAPE)
+    assert warning.startswith("model.dtype=bfloat16: this processor has no instructions for it") and "auto" in warning
 
 
 @pytest.mark.parametrize(

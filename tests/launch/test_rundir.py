@@ -57,7 +57,7 @@ def test_a_finished_run_may_be_evaluated_with_other_models_and_another_judge(tmp
     RunDirectory(config(tmp_path)).close()
     model = {"url": "http://127.0.0.1:8000/v1", "model": "m"}
     RunDirectory(config(tmp_path, eval={"models": [model], "judge": model})).close()
-    with pytest.raises(ConfigError, match=r"other settings \(eval\)"):
+    with pytest.raises(ConfigError, match=r"other settings \(eval\.questions\)"):
         RunDirectory(config(tmp_path, eval={"questions": 3}))
 
 
@@ -65,8 +65,8 @@ def test_a_run_may_go_on_with_a_more_patient_judge_and_not_with_another(tmp_path
     judge = {"url": "http://127.0.0.1:8000/v1", "model": "expert"}
     RunDirectory(config(tmp_path, reward={"judge": judge})).close()
     RunDirectory(config(tmp_path, reward={"judge": judge | {"attempts": 2, "key_variable": "OTHER"}})).close()
-    for other in ({"judge": judge | {"model": "layman"}}, {}):
-        with pytest.raises(ConfigError, match=r"other settings \(reward\)"):
+    for other, named in (({"judge": judge | {"model": "layman"}}, "reward.judge.model"), ({}, "reward.judge")):
+        with pytest.raises(ConfigError, match=rf"other settings \({named}\)"):
             RunDirectory(config(tmp_path, reward=other))
 
 
@@ -75,8 +75,9 @@ def test_a_run_may_go_on_with_a_more_patient_network_and_reader_and_not_with_ano
     RunDirectory(config(tmp_path, knowledge={"reader": reader})).close()
     patient = {"reader": reader | {"timeout_s": 300.0}, "network": {"attempts": 9}}
     RunDirectory(config(tmp_path, knowledge=patient)).close()
-    for other in ({"reader": reader | {"model": "other"}}, {"reader": reader | {"temperature": 0.1}}, {}):
-        with pytest.raises(ConfigError, match=r"other settings \(knowledge\)"):
+    for change in ({"model": "other"}, {"temperature": 0.1}, None):
+        other, named = ({"reader": reader | change}, next(iter(change))) if change else ({}, "reader")
+        with pytest.raises(ConfigError, match=rf"other settings \(knowledge\..*{named}\)"):
             RunDirectory(config(tmp_path, knowledge=other))
 
 
