@@ -101,8 +101,8 @@ def _hardware(config: Config, shape: ModelShape) -> Iterator[str]:
     if config.device == "cpu":
         if config.model.dtype == "bfloat16" and fast_precision("cpu") == "float32":
             yield (
-                "model.dtype=bfloat16: this processor has no instructions for it, and takes several times as long as with "
-                "float32; use auto"
+                "model.dtype=bfloat16: this processor has no instructions for it, and takes several times as long "
+                "as with float32; use auto"
             )
         held = engine_memory(config, shape).cached_sequences
         if held < config.pool.max_sequences // 4:

@@ -83,7 +83,7 @@ def test_activations_and_logits_by_hand() -> None:
 
 def test_the_cache_by_hand() -> None:
     """Keys and values: 2 × 2 layers × 2 heads × 16 × 2 bytes = 256 bytes a token; 1 GiB holds 4,194,304 tokens."""
-    memory = engine_memory(config(model={"max_length": 1024}), SHAPE)
+    memory = engine_memory(config(model={"dtype": "bfloat16", "max_length": 1024}, pool={"kv_cache_gb": 1.0}), SHAPE)
     assert memory.kv_bytes_per_token == 256
     assert memory.cached_sequences == 4096
     on_gpu = engine_memory(config(pool={"gpu_memory_utilization": 0.5, "tensor_parallel": 2}), SHAPE, device_bytes=10e9)

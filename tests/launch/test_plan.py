@@ -34,7 +34,8 @@ def test_work_by_hand(tmp_path: Path) -> None:
 
 def test_a_reference_shows_in_the_learners_memory(tmp_path: Path) -> None:
     shape = replace(SHAPE, parameters=500_000_000)
-    off, on = (render_plan(load_recipe("quickstart", [f"grpo.kl={kl}", "model.dtype=bfloat16"]), tmp_path, shape) for kl in (0, 0.05))
+    recipes = (load_recipe("quickstart", [f"grpo.kl={kl}", "model.dtype=bfloat16"]) for kl in (0, 0.05))
+    off, on = (render_plan(each, tmp_path, shape) for each in recipes)
     assert "reference (grpo.kl)" not in off
     assert row(on, "reference (grpo.kl)") == "1.00 GB"
 
