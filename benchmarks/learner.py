@@ -1,4 +1,4 @@
-"""How fast one learner rank updates on GRPO-like episodes, and what share of the processor's bf16 rate that is:
+"""How fast one learner rank updates on GRPO-like episodes, and what share of the processor's rate that is:
 
     python benchmarks/learner.py [learner.lora_rank=8 ...]
 
@@ -19,6 +19,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from actors.deepspeed_learner import Learner
 from actors.rendezvous import Rendezvous
+from launch.forecast import product_rate
 from launch.model import resolve_model
 from medrl.config import load
 from medrl.packing import TrainSample
@@ -59,12 +60,6 @@ def seconds(work: Callable[[], object], times: int = 1) -> float:
     return min(found)
 
 
-def product_rate(rows: int, inner: int, columns: int) -> float:
-    """bf16 FLOP/s of x · wᵀ, [rows, inner] by [columns, inner]."""
-    x, w = (torch.randn(n, inner).bfloat16() for n in (rows, columns))
-    return 2 * rows * inner * columns / seconds(lambda: torch.nn.functional.linear(x, w), times=20)
-
-
 def main() -> None:
     """Print the figures."""
     with tempfile.TemporaryDirectory() as scratch:
@@ -75,15 +70,16 @@ def main() -> None:
             config, resolve_model(config.model, Path(config.knowledge.cache)), Rendezvous(Path(scratch) / "rendezvous")
         )
         network = learner._policy.model.config
+        dtype = getattr(torch, config.model.dtype)
         hidden, inner = network.hidden_size, network.intermediate_size
         shapes = {"of the MLP": (1024, hidden, inner), "large": (4096, 4096, 4096)}
-        before = {name: product_rate(*shape) for name, shape in shapes.items()}
+        before = {name: product_rate(*shape, dtype) for name, shape in shapes.items()}
         samples = episodes(network.vocab_size)
         with FlopCounterMode(display=False) as counter:
             learner.update(samples, "policy", 1e-6)
         work = counter.get_total_flops()
         took = seconds(lambda: learner.update(samples, "policy", 1e-6), UPDATES)
-        rates = {name: max(before[name], product_rate(*shape)) for name, shape in shapes.items()}
+        rates = {name: max(before[name], product_rate(*shape, dtype)) for name, shape in shapes.items()}
         scored = seconds(lambda: learner.logprobs(samples))
         folder = Path(scratch) / "checkpoint"
         folder.mkdir()
@@ -93,7 +89,8 @@ def main() -> None:
         learner.close()
     tokens, peak = sum(len(sample.token_ids) for sample in samples), max(rates.values())
     print(
-        f"{torch.get_num_threads()} threads; bf16 products", *(f"{k} {v / 1e12:.2f} TFLOP/s" for k, v in rates.items())
+        f"{torch.get_num_threads()} threads; {config.model.dtype} products",
+        *(f"{k} {v / 1e12:.2f} TFLOP/s" for k, v in rates.items()),
     )
     print(
         f"update: {took:.2f} s, {tokens / took:.0f} tokens/s, {computed_tokens(samples) / took:.0f} computed tokens/s"

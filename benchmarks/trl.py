@@ -29,6 +29,10 @@ sys.path = [entry for entry in sys.path if Path(entry).resolve() != HERE]  # els
 
 import torch  # noqa: E402
 
+from medrl.precision import fast_precision  # noqa: E402
+
+PRECISION = fast_precision("cpu")
+"""Both train in it, as medrl does if nothing else is asked for."""
 ROOT = HERE.parent
 GROUP, COMPLETION = 8, 96
 TOPICS = ("the heart", "the eye", "the liver", "the skin", "the kidney", "the lung", "the bone", "the nerve")
@@ -46,18 +50,6 @@ def prompt(topic: str) -> list[dict[str, str]]:
 def reward(token_ids: list[int]) -> float:
     """Any number that differs between completions, the same for both."""
     return (sum(token_ids) % 97) / 97
-
-
-def matrix_rate(seconds: float = 3.0) -> float:
-    """bf16 FLOP/s of a product like those of the model's MLP, at best."""
-    a, b = torch.randn(4096, 576, dtype=torch.bfloat16), torch.randn(576, 1536, dtype=torch.bfloat16)
-    best, until = 0.0, time.monotonic() + seconds
-    while time.monotonic() < until:
-        begun = time.perf_counter()
-        for _ in range(8):
-            a @ b
-        best = max(best, 8 * 2 * 4096 * 576 * 1536 / (time.perf_counter() - begun))
-    return best
 
 
 def theirs(model: Path, steps: int) -> None:
@@ -96,11 +88,11 @@ def theirs(model: Path, steps: int) -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         settings = GRPOConfig(
-            output_dir=folder, use_cpu=True, bf16=True, per_device_train_batch_size=16,
+            output_dir=folder, use_cpu=True, bf16=PRECISION == "bfloat16", per_device_train_batch_size=16,
             gradient_accumulation_steps=len(TOPICS) * GROUP // 16, num_generations=GROUP,
             max_completion_length=COMPLETION, beta=0.0, scale_rewards="none", loss_type="dr_grpo", temperature=1.0,
             learning_rate=1e-6, max_steps=steps + 1, report_to=[], logging_steps=1000, save_strategy="no",
-            disable_tqdm=True, gradient_checkpointing=False, model_init_kwargs={"dtype": torch.bfloat16},
+            disable_tqdm=True, gradient_checkpointing=False, model_init_kwargs={"dtype": PRECISION},
         )  # fmt: skip
         rows = {"prompt": [prompt(topic) for topic in TOPICS] * (steps + 1)}
         data = Dataset(InMemoryTable.from_pydict(rows), fingerprint="prompts")  # else it is hashed by pickling
@@ -195,12 +187,13 @@ def main() -> None:
         theirs(options.theirs, options.steps)
         return
     from launch.footprint import read_shape
+    from launch.forecast import product_rate
     from launch.model import resolve_model
     from medrl.sections.machines import ModelConfig
 
     model = resolve_model(ModelConfig(), Path("~/.cache/medrl"))
-    rate = matrix_rate()
-    print(f"this machine multiplies bf16 matrices at {rate / 1e12:.2f} TFLOP/s")
+    rate = max(product_rate(4096, 576, 1536, getattr(torch, PRECISION)) for _ in range(6))
+    print(f"this machine multiplies {PRECISION} matrices at {rate / 1e12:.2f} TFLOP/s")
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join([os.environ.get("COMPARE", str(ROOT / ".compare")), str(ROOT)])
     }

@@ -250,6 +250,11 @@ def state_bytes(config: Config, shape: ModelShape) -> float:
 def episodes(config: Config) -> int:
     """Episodes played in a whole run, at most: training, and the evaluation of three models, of the base greedily
     alone."""
-    questions = min(config.eval.questions, config.kisa.heldout_questions)
     training = config.grpo.steps * (config.grpo.groups_per_step + config.grpo.refill) * config.grpo.group_size
-    return training + questions * (3 + 2 * config.eval.samples)
+    return training + evaluation_episodes(config)
+
+
+def evaluation_episodes(config: Config) -> int:
+    """Episodes of the held-out evaluation."""
+    questions = min(config.eval.questions, config.kisa.heldout_questions)
+    return questions * (3 + 2 * config.eval.samples)

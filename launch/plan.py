@@ -8,6 +8,7 @@ from pathlib import Path
 from actors.placement import Needs, described_nodes, plan, this_machine
 from actors.seats import Node, gpus, kind, seats
 from launch.advice import warnings
+from launch.durations import duration
 from launch.footprint import (
     RUNTIME_ENGINE_GPU,
     RUNTIME_GPU,
@@ -22,6 +23,7 @@ from launch.footprint import (
     learner_memory,
     state_bytes,
 )
+from launch.forecast import forecast
 from medrl.config import Config
 from medrl.errors import ConfigError, UserError
 from medrl.experts import described, learnt_for
@@ -29,13 +31,15 @@ from medrl.sections.kisa import KisaConfig
 from medrl.sections.learning import GRPOConfig
 
 
-def render_plan(config: Config, model_path: Path, shape: ModelShape) -> str:
-    """The plan as text, for a model of `shape` in `model_path`."""
+def render_plan(config: Config, model_path: Path, shape: ModelShape, rate: float | None = None) -> str:
+    """The plan as text, for a model of `shape` in `model_path`; with hours where `rate` is given: FLOP/s of this
+    machine's processor."""
     on_gpus = config.device == "cuda"
     gpu_bytes = config.cluster.gpu_gb * 1e9 if on_gpus else None
     parts = [
         _section("run", _run(config, model_path, shape)),
         _section("work", _work(config)),
+        *([] if rate is None else [_section("time on this machine, roughly", _time(config, shape, rate))]),
         _section("processes", _processes(config)),
         _section("memory, a learner rank" + " (one GPU)" * on_gpus, _learner(config, learner_memory(config, shape))),
         _section(
@@ -98,6 +102,15 @@ def _work(config: Config) -> Iterable[tuple[str, str]]:
     yield "GRPO, in all", f"{grpo.steps} steps, {grpo.steps * a_step:,} episodes{or_more}, {updates} updates"
     yield "evaluation", f"base, SFT and RL on {asked} questions: 1 greedy, {config.eval.samples} sampled (not base)"
     yield "episodes", f"at most {episodes(config):,} in all, of at most {config.model.max_length:,} tokens"
+
+
+def _time(config: Config, shape: ModelShape, rate: float) -> Iterable[tuple[str, str]]:
+    stages = forecast(config, shape, rate)
+    yield "SFT", duration(stages.sft)
+    yield "GRPO", duration(stages.grpo)
+    yield "evaluation", duration(stages.evaluation)
+    yield "together", f"{duration(stages.sft + stages.grpo + stages.evaluation)}, and some minutes for the data"
+    yield "", f"{'':26}half of it or twice, by how long episodes become; measured: {rate / 1e12:.2g} TFLOP/s"
 
 
 def _expert(config: Config) -> list[str]:

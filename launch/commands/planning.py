@@ -29,12 +29,19 @@ def add(commands: "Commands") -> None:
 
 
 def _plan(options: argparse.Namespace) -> None:
+    import torch
+
     from launch.architectures import planned_shape
+    from launch.forecast import product_rate
     from launch.plan import render_plan
     from launch.recipe import load_recipe
 
     config = load_recipe(options.recipe, options.settings)
-    print(render_plan(config, *planned_shape(config)), end="")
+    path, shape = planned_shape(config)
+    rate = None
+    if config.device == "cpu":
+        rate = product_rate(1024, shape.hidden, shape.intermediate, getattr(torch, config.model.dtype))
+    print(render_plan(config, path, shape, rate), end="")
 
 
 def _config(_: argparse.Namespace) -> None:
