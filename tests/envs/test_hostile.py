@@ -21,7 +21,9 @@ from envs.tools.base import ToolResult
 from envs.tools.document_read import DocumentRead
 from medrl.chat import TAGS, ChatCodec
 from medrl.sections.pages import PagesConfig
-from tests.envs.hostile import ADDRESSES, DOCUMENTS, HTML, PDFS, PRIVATE_ANSWERS, SERVERS, XML, to
+from tests.envs.hostile_addresses import ADDRESSES, PRIVATE_ANSWERS
+from tests.envs.hostile_documents import DOCUMENTS, HTML, PDFS, XML
+from tests.envs.hostile_servers import SERVERS, to
 from tests.envs.network.test_fetching import OK, fetch
 from tests.misbehaving import MisbehavingServer, raw
 from tests.tiny import tiny_tokenizer

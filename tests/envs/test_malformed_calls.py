@@ -24,7 +24,7 @@ from medrl.chat import TAGS, ChatCodec, render_answer
 from medrl.sections.episodes import EnvConfig
 from medrl.sections.knowledge import KnowledgeConfig
 from medrl.types import Ending, Sampling
-from tests.envs.hostile import ADDRESSES
+from tests.envs.hostile_addresses import ADDRESSES
 from tests.fakes import ScriptedGenerate, question
 from tests.tiny import tiny_tokenizer
 from tests.web import QUICK, SmallWeb

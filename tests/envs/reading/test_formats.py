@@ -8,7 +8,7 @@ from envs.reading.pdf import read_pdf
 from envs.reading.pieces import Piece
 from envs.reading.plain import decode, read_plain
 from envs.reading.pubmed_xml import read_xml
-from tests.envs.hostile import CATALOG, FONT, GOOD_PDF, SHEET, pdf, written
+from tests.envs.hostile_documents import CATALOG, FONT, GOOD_PDF, SHEET, pdf, written
 
 PAGE = """<!doctype html><html><head><title>Marfan syndrome - Reference</title><style>p{}</style></head><body>
 <header><nav><a href=/>Home</a> <a href=/a>Conditions</a></nav></header>

@@ -16,7 +16,7 @@ from envs.reading.pages import Pages
 from envs.reading.reader import read
 from medrl.errors import ToolOutage
 from medrl.sections.pages import PagesConfig
-from tests.envs.hostile import HTML, PDFS
+from tests.envs.hostile_documents import HTML, PDFS
 from tests.misbehaving import MisbehavingServer, raw
 from tests.web import QUICK, REFERENCE, SmallWeb
 
