@@ -2,88 +2,18 @@
 
 import itertools
 import math
-from statistics import fmean, pvariance
-from typing import Any
+from statistics import fmean
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medrl.corrections import Correction, GeometricRejection, IcePop, TruncatedIS
-from medrl.grpo import (
-    MAX_LOG_RATIO,
-    Aggregation,
-    LossOutput,
-    group_advantages,
-    most_varied,
-    policy_loss,
-    reduce_stats,
-)
+from medrl.corrections import TruncatedIS
+from medrl.grpo import MAX_LOG_RATIO, Aggregation, LossOutput, policy_loss, reduce_stats
 from medrl.metrics import GLOSSARY
 from tests import oracles
 from tests.medrl.batches import AGGREGATIONS, CLIP, CORRECTIONS, batch, reference_of
-
-rewards_and_groups = st.lists(
-    st.tuples(st.floats(-2, 2, allow_subnormal=False), st.integers(0, 3)), min_size=1, max_size=16
-)
-
-
-@pytest.mark.contract("3 loss variants", "mean and leave-one-out baselines: advantages of an exact oracle")
-@given(rewards_and_groups)
-def test_advantages_equal_the_oracle(pairs: list[tuple[float, int]]) -> None:
-    rewards, groups = [r for r, _ in pairs], [g for _, g in pairs]
-    for baseline in ("mean", "leave_one_out"):
-        got = group_advantages(torch.tensor(rewards, dtype=torch.float64), torch.tensor(groups), baseline=baseline)
-        assert got.tolist() == pytest.approx(oracles.advantages(rewards, groups, baseline), abs=1e-12)
-
-
-def test_advantages_over_std_equal_the_oracle() -> None:
-    rewards, groups = [1.0, 0.0, 0.25, 0.5, 0.5, 2.0, -1.0], [4, 4, 4, 9, 9, 7, 7]
-    got = group_advantages(torch.tensor(rewards), torch.tensor(groups), divide_by_std=True)
-    assert got.tolist() == pytest.approx(oracles.advantages(rewards, groups, by_std=True), abs=1e-6)
-
-
-@given(rewards_and_groups, st.floats(-10, 10))
-def test_a_shift_of_a_group_changes_no_advantage(pairs: list[tuple[float, int]], shift: float) -> None:
-    rewards = torch.tensor([r for r, _ in pairs], dtype=torch.float64)
-    groups = torch.tensor([g for _, g in pairs])
-    shifted = torch.where(groups == groups[0], rewards + shift, rewards)
-    assert torch.allclose(group_advantages(shifted, groups), group_advantages(rewards, groups), atol=1e-12)
-
-
-@given(rewards_and_groups)
-def test_advantages_of_a_group_sum_to_zero_and_ignore_order(pairs: list[tuple[float, int]]) -> None:
-    rewards = torch.tensor([r for r, _ in pairs], dtype=torch.float64)
-    groups = torch.tensor([g for _, g in pairs])
-    got = group_advantages(rewards, groups)
-    for group in groups.unique():
-        assert abs(float(got[groups == group].sum())) < 1e-12
-    assert torch.allclose(group_advantages(rewards.flip(0), groups.flip(0)).flip(0), got, atol=1e-15)
-
-
-@pytest.mark.contract("1 exact gradient", "constant group of reward 1.05, and a group of one: advantage exactly 0")
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
-@pytest.mark.parametrize("options", [{}, {"baseline": "leave_one_out"}, {"divide_by_std": True}])
-@pytest.mark.parametrize("size", [1, 2, 3, 7, 8, 1000])
-def test_a_group_without_spread_gives_exactly_zero(dtype: torch.dtype, options: dict[str, object], size: int) -> None:
-    rewards = torch.tensor([1.05] * size, dtype=dtype)
-    got = group_advantages(rewards, torch.full((size,), 3), **options)
-    assert got.dtype == dtype
-    assert (got == 0.0).all()
-
-
-def test_rewards_that_differ_by_rounding_have_no_spread() -> None:
-    rewards = torch.tensor([1.0 + 0.2 * 0.5 - 0.1 * 0.5, 1.05, math.nextafter(1.05, 2)], dtype=torch.float64)
-    assert (group_advantages(rewards, torch.zeros(3, dtype=torch.int64), divide_by_std=True) == 0.0).all()
-
-
-def test_advantages_refuse_what_is_no_reward() -> None:
-    with pytest.raises(ValueError, match="not finite"):
-        group_advantages(torch.tensor([1.0, math.nan]), torch.tensor([0, 0]))
-    with pytest.raises(ValueError, match="must be"):
-        group_advantages(torch.zeros(2), torch.zeros(3, dtype=torch.int64))
-    assert group_advantages(torch.zeros(0), torch.zeros(0, dtype=torch.int64)).shape == (0,)
 
 
 @pytest.mark.contract("3 loss variants", "aggregation × correction × dual clip: loss of a scalar oracle")
@@ -115,53 +45,6 @@ def test_loss_equals_the_oracle(aggregation: Aggregation, kind: str | None, dual
         if any(flat):
             ess = sum(flat) ** 2 / sum(w * w for w in flat) / len(flat)
             assert means["rollout_corr/ess"] == pytest.approx(ess) and 0 < ess <= 1 + 1e-12
-
-
-def test_each_correction_of_the_batches_above_does_something() -> None:
-    for kind, (correction, _, _) in CORRECTIONS.items():
-        changed = []
-        for seed in range(4):
-            logp, old, rollout, advantages, mask = batch(seed)
-            out = policy_loss(
-                logp, old, advantages, mask, **CLIP, aggregation="sequence_sum", rollout_logp=rollout,
-                correction=correction,
-            )  # fmt: skip
-            changed.append(reduce_stats([out.stats])["rollout_corr/changed"])
-        assert 0 < sum(changed) / 4 < 1, kind
-
-
-@pytest.mark.contract("5 corrections", "sampler = learner: no correction changes the loss")
-@pytest.mark.parametrize("correction", [each for each, _, _ in CORRECTIONS.values()])
-def test_a_sampler_that_agrees_is_not_corrected(correction: Correction) -> None:
-    logp, old, _, advantages, mask = batch(1)
-    options: Any = {**CLIP, "aggregation": "sequence_sum"}
-    plain = policy_loss(logp, old, advantages, mask, **options)
-    corrected = policy_loss(logp, old, advantages, mask, **options, rollout_logp=old, correction=correction)
-    assert corrected.loss.item() == plain.loss.item()
-    means = reduce_stats([corrected.stats])
-    assert means["rollout_corr/ess"] == pytest.approx(1.0) and means["rollout_corr/kl"] == 0.0
-
-
-@pytest.mark.parametrize(
-    "make", [lambda: TruncatedIS(0.0), lambda: IcePop(1.1, 2.0), lambda: GeometricRejection(0.5, 1.0)]
-)
-def test_bounds_that_make_no_sense_are_refused(make: Any) -> None:
-    with pytest.raises(ValueError, match=r"above 0|must be between"):
-        make()
-
-
-@pytest.mark.parametrize("correction", [IcePop(0.9, 1.1), GeometricRejection(0.9, 1.1)])
-def test_a_batch_that_is_wholly_rejected_teaches_nothing_and_says_so(correction: Correction) -> None:
-    logp = torch.zeros(2, 3, requires_grad=True)
-    out = policy_loss(
-        logp, logp.detach(), torch.tensor([1.0, -1.0]), torch.ones(2, 3, dtype=torch.bool), **CLIP,
-        aggregation="token_mean", rollout_logp=logp.detach() - 2.0, correction=correction,
-    )  # fmt: skip
-    out.loss.backward()
-    means = reduce_stats([out.stats])
-    assert (means["rollout_corr/changed"], means["rollout_corr/ess"]) == (1.0, 0.0)
-    assert means["rollout_corr/kl_k1"] == -2.0
-    assert logp.grad is not None and not logp.grad.any()
 
 
 def test_every_statistic_is_in_the_glossary() -> None:
@@ -307,39 +190,6 @@ def test_a_ratio_that_overflows_stays_finite() -> None:
     assert logp.grad is not None and torch.isfinite(logp.grad).all()
 
 
-def test_correction_weights_carry_no_gradient_and_are_capped() -> None:
-    logp = torch.tensor([[0.0, 0.0]], requires_grad=True)
-    rollout = torch.tensor([[-math.log(4.0), math.log(2.0)]])  # weights 4 and 0.5
-    out = policy_loss(
-        logp,
-        logp,
-        torch.tensor([1.0]),
-        torch.ones(1, 2, dtype=torch.bool),
-        **CLIP,
-        aggregation="sequence_sum",
-        rollout_logp=rollout,
-        correction=TruncatedIS(3.0),
-    )
-    out.loss.backward()
-    assert out.loss.item() == pytest.approx(-3.5)
-    assert logp.grad is not None and logp.grad[0].tolist() == pytest.approx([-3.0, -0.5])
-    means = reduce_stats([out.stats])
-    assert means["rollout_corr/changed"] == 0.5
-    assert means["rollout_corr/weight_mean"] == pytest.approx(1.75)
-    k3 = [4.0 - 1.0 - math.log(4.0), 0.5 - 1.0 + math.log(2.0)]
-    assert means["rollout_corr/kl"] == pytest.approx(sum(k3) / 2, rel=1e-6)
-    with pytest.raises(ValueError, match="rollout_logp"):
-        policy_loss(
-            logp,
-            logp,
-            torch.ones(1),
-            torch.ones(1, 2, dtype=torch.bool),
-            **CLIP,
-            aggregation="token_mean",
-            correction=TruncatedIS(),
-        )
-
-
 def test_stats_reduce_to_means_over_action_tokens() -> None:
     logp, old, _, advantages, mask = batch(3)
     out = policy_loss(logp, old, advantages, mask, **CLIP, aggregation="token_mean")
@@ -367,18 +217,3 @@ def test_bad_shapes_are_refused_by_name() -> None:
         policy_loss(logp, old, advantages, mask, **CLIP, aggregation="token_mean", dual_clip=1.0)
     with pytest.raises(ValueError, match="denominator=0"):
         policy_loss(logp, old, advantages, mask, **CLIP, aggregation="token_mean", denominator=0)
-
-
-@given(st.lists(st.sampled_from([0.0, 0.06, 0.2, 1.0, 1.14]), min_size=2, max_size=9), st.integers(2, 5))
-def test_the_kept_rewards_vary_as_much_as_any_choice(rewards: list[float], count: int) -> None:
-    kept = most_varied(rewards, count)
-    assert kept == sorted(set(kept)) and len(kept) == min(count, len(rewards))
-    best = max(pvariance(choice) for choice in itertools.combinations(rewards, len(kept)))
-    assert pvariance([rewards[index] for index in kept]) == pytest.approx(best)
-
-
-def test_one_success_among_failures_is_always_kept() -> None:
-    assert 2 in most_varied([0.0, 0.0, 1.0, 0.0, 0.1, 0.0, 0.0, 0.0], 4)
-    assert most_varied([], 4) == []
-    with pytest.raises(ValueError, match="2 or more"):
-        most_varied([1.0, 2.0], 1)
