@@ -1,17 +1,17 @@
 """Which agents share engines, and that engines which failed are nobody's any more."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from launch.benchmarks import engines
 from launch.benchmarks.agents import Agent
 from launch.benchmarks.engines import Engines
 from medrl.config import parse
 from medrl.errors import Stalled
+from tests.launch.benchmarks.no_engines import in_place_of_engines
 
 BASE, SFT, OTHER = (Path("/models") / name for name in ("base", "sft", "other"))
 AGENTS = {
@@ -44,9 +44,7 @@ def notes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         yield FakePlayers(noted)
         noted.append(f"end {model.name}")
 
-    monkeypatch.setattr(engines, "start_players", start_players)
-    monkeypatch.setattr(engines.placement, "session", lambda config: nullcontext())
-    monkeypatch.setattr(engines, "require_shared", lambda *folders: None)
+    in_place_of_engines(monkeypatch, start_players)
     return noted
 
 

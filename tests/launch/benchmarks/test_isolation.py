@@ -3,17 +3,16 @@
 import re
 import socket
 from collections.abc import Iterator
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
 
 from launch import cli
-from launch.benchmarks import engines
 from medrl.chat import render_answer
 from medrl.errors import Stalled
 from medrl.records import whole_lines
+from tests.launch.benchmarks.no_engines import in_place_of_engines
 from tests.launch.benchmarks.test_end_to_end import write_benchmark, write_recipe
 from tests.misbehaving import Asked, Behaviour, MisbehavingServer, says, status
 
@@ -124,9 +123,7 @@ def not_started(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     def start_players(*arguments: object, **named: object) -> NoReturn:
         raise error
 
-    monkeypatch.setattr(engines, "start_players", start_players)
-    monkeypatch.setattr(engines.placement, "session", lambda config: nullcontext())
-    monkeypatch.setattr(engines, "require_shared", lambda *folders: None)
+    in_place_of_engines(monkeypatch, start_players)
 
 
 def test_engines_that_fail_leave_the_endpoints_as_they_are(
