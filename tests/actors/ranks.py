@@ -1,4 +1,4 @@
-"""Processes that are ranks of a learner, as Ray actors would be, without Ray: each runs `rank_main.run`."""
+"""Processes that are ranks of a learner, as Ray actors would be, without Ray: each runs `rank_cases.run`."""
 
 import json
 import multiprocessing
@@ -50,7 +50,7 @@ def run_ranks(
 def _serve() -> None:
     """Start the process that ranks are forked from, unless it runs."""
     environment = {"PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
-    _FORKED.set_forkserver_preload(["tests.actors.rank_main"])
+    _FORKED.set_forkserver_preload(["tests.actors.rank_cases"])
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environment.items():
             patch.setenv(name, value)
@@ -61,7 +61,7 @@ def _rank(folder: Path, rank: int) -> None:
     log = os.open(folder / f"rank{rank}.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(log, 1)
     os.dup2(log, 2)
-    from tests.actors.rank_main import run
+    from tests.actors.rank_cases import run
 
     run(folder, rank)
 

@@ -1,4 +1,4 @@
-"""Learner calls in a process of its own, as a Ray actor would make them, without Ray.
+"""Cases of learner calls, as one rank makes them in the process that `ranks` gives it.
 
 spec.json in a folder has model, world_size, and cases of {config, calls, padded, split}; the folder gets one JSON file
 a case and rank, and from rank 0 the gradients that AdamW saw at its first step, by parameter name.
