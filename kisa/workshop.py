@@ -30,7 +30,14 @@ from medrl.chat import ChatCodec
 from medrl.config import Config
 from medrl.errors import InfrastructureError
 from medrl.processes import end_with_parent
+from medrl.sections.kisa import KisaConfig
 from medrl.types import Question, Rollout
+
+
+#: Different ones that growth asks; 1,643 for the 710 questions of the quickstart.
+_QUERIES_A_QUESTION = 2.3
+#: How many times as long a query takes to encode alone as among thousands.
+_ALONE = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +62,7 @@ class Workshop:
 
     def __init__(self, config: Config, knowledge: Path, tokenizer: Any, graph: KnowledgeGraph | None = None) -> None:
         self.graph = graph or load_graph(config.knowledge, context=config.kisa.context)
-        expected = discovery_queries(self.graph)
+        expected = expected_queries(self.graph, config.kisa)
         opened = open_toolbox(knowledge, config.knowledge, threads=1, expected=expected)  # one query: one core
         self._tools: dict[str, Tool] = {
             name: Recorded(tool, Memory()) for name, tool in opened.items()
@@ -122,6 +129,13 @@ class _Together:
         return self._pool.map(_play, questions)
 
 
+def expected_queries(graph: KnowledgeGraph, config: KisaConfig) -> list[str]:
+    """Queries to encode together before work begins: all that growth may ask, if enough of them will be; else none."""
+    queries = discovery_queries(graph)
+    likely = _QUERIES_A_QUESTION * (config.train_questions + config.heldout_questions)
+    return queries if likely * _ALONE > len(queries) else []
+
+
 @contextmanager
 def crew(graph: KnowledgeGraph, config: Config, knowledge: Path, tokenizer: Any) -> Iterator[Crew]:
     """`config.kisa.workers` processes with a workshop each; for one, a workshop here, on `graph`."""
@@ -131,7 +145,8 @@ def crew(graph: KnowledgeGraph, config: Config, knowledge: Path, tokenizer: Any)
         return
     # Once, on all cores, before each worker opens them.
     build_indexes(knowledge, config.knowledge)
-    encode_queries(discovery_queries(graph), config.knowledge)
+    if expected := expected_queries(graph, config.kisa):
+        encode_queries(expected, config.knowledge)
     arguments = (config, knowledge, tokenizer)
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(config.kisa.workers, spawn, initializer=_open, initargs=arguments) as pool:
