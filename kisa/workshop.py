@@ -33,7 +33,6 @@ from medrl.processes import end_with_parent
 from medrl.sections.kisa import KisaConfig
 from medrl.types import Question, Rollout
 
-
 #: Different ones that growth asks; 1,643 for the 710 questions of the quickstart.
 _QUERIES_A_QUESTION = 2.3
 #: How many times as long a query takes to encode alone as among thousands.
