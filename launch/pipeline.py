@@ -104,10 +104,9 @@ class Pipeline:
         """Questions and guided trajectories, and the choice of tools fitted to them."""
         tokenizer = AutoTokenizer.from_pretrained(self._base_model)
         folder = self._data_folder
-        counts = aside(synthesize, self._config, self._knowledge, folder, tokenizer, policy=self._base_model)
-        chosen = aside(learn_tool_choice, self._config, self._knowledge, folder)
+        made = aside(_make_data, self._config, self._knowledge, folder, tokenizer, self._base_model)
         self._tracker.log_data([folder / "questions.jsonl", folder / "trajectories.jsonl"])
-        return counts | {"tool_choice": chosen}
+        return made
 
     def quality(self) -> dict[str, Any]:
         """quality.json and quality.html beside the questions; the gates on stdout."""
@@ -223,3 +222,9 @@ class Pipeline:
                 yield learner
         finally:
             learner.close()
+
+
+def _make_data(config: Config, knowledge: Path, folder: Path, tokenizer: Any, policy: Path) -> dict[str, Any]:
+    """In one process: what it imports takes as long as a small data set."""
+    counts = synthesize(config, knowledge, folder, tokenizer, policy=policy)
+    return counts | {"tool_choice": learn_tool_choice(config, knowledge, folder)}

@@ -138,7 +138,8 @@ def write_recipe(folder: Path, values: dict[str, Any]) -> Path:
 def kill(
     folder: Path, prepared: Path, values: dict[str, Any], kills: int, seed: int, pause_s: float = 6.0
 ) -> KillReport:
-    """Train to the end under `kills` SIGKILLs, each at a random moment up to `pause_s` after the one before.
+    """Train to the end under `kills` SIGKILLs, each at a random moment up to `pause_s` after the one before, and at
+    most a step later, however fast steps are.
 
     Kinds take turns in a random order, so that `kills` >= 7 meets them all and a checkpoint being written.
     """
@@ -185,8 +186,8 @@ def _alive(run: Run, report: KillReport) -> bool:
 
 
 def _sleep(run: Run, seconds: float) -> None:
-    until = time.monotonic() + seconds
-    while time.monotonic() < until and run.driver.poll() is None:
+    until, steps = time.monotonic() + seconds, run.steps
+    while time.monotonic() < until and run.driver.poll() is None and run.steps <= steps:
         time.sleep(0.05)
 
 

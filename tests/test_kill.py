@@ -1,6 +1,7 @@
 """Any process may die at any moment: the run ends, and its weights are those of a run that nobody killed.
 
-MEDRL_KILLS=50 pytest tests/test_kill.py -s       the whole test; a few kills of each kind by default
+MEDRL_KILLS=50 pytest tests/test_kill.py -s       the whole test; one kill of each kind by default, and half as many
+                                                  of the asynchronous run
 """
 
 import os
@@ -11,6 +12,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from envs.toolbox import SIGNATURES
+from medrl.chat import system_prompt
 from medrl.types import Rollout
 from tests.killing import KillReport, kill, prepare
 from tests.test_end_to_end import config
@@ -18,6 +21,14 @@ from tests.tiny import save_tiny
 
 KILLS = int(os.environ.get("MEDRL_KILLS", "7"))  # one of each kind, and one while a checkpoint is written
 STEPS, GROUPS, SAMPLES = 4 + 2 * KILLS, 2, 3
+EPISODE = """<think>Need: disease, gene.</think>
+<tool_call>{"name": "medical_retriever", "arguments": {"query": "Sign 45b seen in"}}</tool_call>
+<tool_response>[1] Sign 45b (finding): Seen in: Disease 45.
+[2] Disease 45 (OMIM:45): Cardiovascular findings: Sign 45b. Ocular findings: Sign 45a; Sign 45c.</tool_response>
+<tool_call>{"name": "document_read", "arguments": {"document": "Disease 45", "goal": "gene"}}</tool_call>
+<think>GEN45 is the gene of Disease 45.</think><answer>GEN45</answer>
+"""
+"""What the policy's tokens are learnt from: it has to learn to act in a minute."""
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300 + 90 * KILLS)]
 
@@ -25,9 +36,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300 + 90 * KILLS)]
 def settings(folder: Path) -> dict[str, Any]:
     """The tiny configuration, with steps enough to be killed in."""
     values = config(folder, diseases=40 + 2 * STEPS).model_dump(exclude={"resume", "run_dir"})
-    save_tiny(folder / "model", hidden=128, layers=4)
-    values["sft"] |= {"updates": 100, "batch_trajectories": 8, "lr": 3e-3}
-    values["grpo"] |= {"steps": STEPS, "groups_per_step": GROUPS, "group_size": SAMPLES}
+    save_tiny(folder / "model", hidden=128, texts=[system_prompt(SIGNATURES), EPISODE])
+    values["sft"] |= {"updates": 60, "batch_trajectories": 8, "lr": 3e-3}
+    values["grpo"] |= {"steps": STEPS, "groups_per_step": GROUPS, "group_size": SAMPLES, "lr": 1e-4}
     values["kisa"] |= {"train_questions": STEPS * GROUPS + 8}
     values["checkpoint"] |= {"restarts": 20}
     values["learner"] |= {"ranks": 2, "zero_stage": 2}
@@ -80,6 +91,8 @@ def test_a_synchronous_run_is_the_same_whoever_dies(
     assert what_was_played(killed) == what_was_played(quiet)
     want, got = (load_file(each.run / "checkpoints" / "rl" / "model.safetensors") for each in (quiet, killed))
     assert all(torch.equal(want[name], got[name]) for name in want)
+    spread = [len({each.reward.total for each in step if each.reward}) > 1 for step in killed.rollouts]
+    assert sum(spread) > STEPS / 2  # so that most steps changed the weights
     start = load_file(run / "checkpoints" / "sft" / "model.safetensors")
     assert any(not torch.equal(start[name], got[name]) for name in start)
 
@@ -90,6 +103,7 @@ def test_an_asynchronous_run_learns_from_everything_once(
 ) -> None:
     values, run = prepared
     values = values | {"grpo": values["grpo"] | {"schedule": "async", "max_staleness": 2}}
-    killed = kill(tmp_path / "killed", run, values, KILLS, seed=2)
-    check(killed, staleness=2)
+    kills = (KILLS + 1) // 2
+    killed = kill(tmp_path / "killed", run, values, kills, seed=2)
+    check(killed, staleness=2, kills=kills)
     record_property("figure", str(killed))

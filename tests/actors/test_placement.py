@@ -92,7 +92,7 @@ def test_nodes_are_those_of_the_recipe_on_gpus_and_this_machine_on_cpu() -> None
 
 def test_gpus_that_this_machine_lacks_are_missed_before_ray_starts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    monkeypatch.setattr("actors.placement.torch.cuda.device_count", lambda: 1)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
     needing_two = config("cuda")  # an engine and a learner rank
     with pytest.raises(ConfigError, match="need 2 GPUs, the cluster has 1"):
         require_here(needing_two)
