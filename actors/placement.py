@@ -85,7 +85,7 @@ def cluster_nodes() -> list[Node]:
 
 def this_machine() -> Node:
     """The machine of this process, as a cluster of one."""
-    import torch  # here: actors that have no use for it start in half the time without
+    import torch  # here: actors that have no use for it start in a third of the time
 
     return Node("", "this machine", len(os.sched_getaffinity(0)), torch.cuda.device_count())
 

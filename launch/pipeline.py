@@ -104,7 +104,7 @@ class Pipeline:
         """Questions and guided trajectories, and the choice of tools fitted to them."""
         tokenizer = AutoTokenizer.from_pretrained(self._base_model)
         folder = self._data_folder
-        made = aside(_make_data, self._config, self._knowledge, folder, tokenizer, self._base_model)
+        made = aside(make_data, self._config, self._knowledge, folder, tokenizer, self._base_model)
         self._tracker.log_data([folder / "questions.jsonl", folder / "trajectories.jsonl"])
         return made
 
@@ -224,7 +224,7 @@ class Pipeline:
             learner.close()
 
 
-def _make_data(config: Config, knowledge: Path, folder: Path, tokenizer: Any, policy: Path) -> dict[str, Any]:
+def make_data(config: Config, knowledge: Path, folder: Path, tokenizer: Any, policy: Path) -> dict[str, Any]:
     """In one process: what it imports takes as long as a small data set."""
     counts = synthesize(config, knowledge, folder, tokenizer, policy=policy)
     return counts | {"tool_choice": learn_tool_choice(config, knowledge, folder)}

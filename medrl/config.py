@@ -64,12 +64,14 @@ class Config(Section):
     @classmethod
     def _precision(cls, values: Any) -> Any:
         """Settle `model.dtype: auto`, so that a run's config.yaml says what it was trained in."""
-        if isinstance(values, dict):
-            model = values.get("model", {})
-            if isinstance(model, dict) and model.get("dtype", "auto") == "auto":
-                settled = {"dtype": fast_precision(values.get("device", "cpu"))}
-                return values | {"model": model | settled}
-        return values
+        if not isinstance(values, dict):
+            return values
+        model = values.get("model", {})
+        if isinstance(model, ModelConfig):
+            values = values | {"model": model.model_dump()}
+        if not _is_auto(values):
+            return values
+        return values | {"model": values.get("model", {}) | {"dtype": fast_precision(values.get("device", "cpu"))}}
 
     @model_validator(mode="after")
     def _deadlines(self) -> "Config":
@@ -158,7 +160,27 @@ def parse(values: dict[str, Any], source: str) -> Config:
 
 
 def load(path: Path, overrides: tuple[str, ...] = ()) -> Config:
-    """Read a recipe and apply `a.b=value` overrides. Raises ConfigError, one line."""
+    """Read a recipe and apply `a.b=value` overrides. Where `model.dtype` is auto, a run that has begun goes on in
+    what it began with. Raises ConfigError, one line."""
+    recipe = _read(path)
+    values = copy.deepcopy(recipe)
+    for override in overrides:
+        _apply(values, override)
+    try:
+        config = parse(values, str(path))
+    except ConfigError:
+        if overrides:
+            parse(recipe, str(path))  # the file itself is at fault
+            return parse(values, "settings")
+        raise
+    held = config.run_path / "config.yaml"
+    if _is_auto(values) and held.is_file():
+        begun = (_read(held).get("model") or {}).get("dtype", config.model.dtype)
+        return parse(values | {"model": (values.get("model") or {}) | {"dtype": begun}}, str(path))
+    return config
+
+
+def _read(path: Path) -> dict[str, Any]:
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -167,16 +189,12 @@ def load(path: Path, overrides: tuple[str, ...] = ()) -> Config:
         raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(values, dict):
         raise ConfigError(f"{path}: expected keys and values, found {type(values).__name__}")
-    recipe = copy.deepcopy(values)
-    for override in overrides:
-        _apply(values, override)
-    try:
-        return parse(values, str(path))
-    except ConfigError:
-        if overrides:
-            parse(recipe, str(path))  # the file itself is at fault
-            return parse(values, "settings")
-        raise
+    return values
+
+
+def _is_auto(values: dict[str, Any]) -> bool:
+    model = values.get("model", {})
+    return isinstance(model, dict) and model.get("dtype", "auto") == "auto"
 
 
 def _apply(values: dict[str, Any], override: str) -> None:

@@ -138,8 +138,8 @@ def write_recipe(folder: Path, values: dict[str, Any]) -> Path:
 def kill(
     folder: Path, prepared: Path, values: dict[str, Any], kills: int, seed: int, pause_s: float = 6.0
 ) -> KillReport:
-    """Train to the end under `kills` SIGKILLs, each at a random moment up to `pause_s` after the one before, and at
-    most a step later, however fast steps are.
+    """Train to the end under `kills` SIGKILLs, each at a random moment up to `pause_s` after the one before, or in
+    the step after the next, if steps are faster.
 
     Kinds take turns in a random order, so that `kills` >= 7 meets them all and a checkpoint being written.
     """
@@ -155,7 +155,7 @@ def kill(
         while sum(report.kills.values()) < kills and _alive(run, report):
             order = order or rng.sample([*KINDS, CHECKPOINT], len(KINDS) + 1)
             kind = order.pop()
-            _sleep(run, rng.uniform(0.0, pause_s))
+            _sleep(run, rng.uniform(0.0, pause_s), rng)
             if victim := _wait_for_victim(run, report, kind, rng):
                 victim.send_signal(signal.SIGKILL)
                 report.kills[kind] += 1
@@ -185,10 +185,14 @@ def _alive(run: Run, report: KillReport) -> bool:
     return True
 
 
-def _sleep(run: Run, seconds: float) -> None:
-    until, steps = time.monotonic() + seconds, run.steps
-    while time.monotonic() < until and run.driver.poll() is None and run.steps <= steps:
-        time.sleep(0.05)
+def _sleep(run: Run, seconds: float, rng: random.Random) -> None:
+    """So long, or until some moment of the step after the next, if steps are faster."""
+    begun, steps = time.monotonic(), run.steps
+    until = begun + seconds
+    while time.monotonic() < until and run.driver.poll() is None:
+        if run.steps > steps:
+            until, steps = min(until, time.monotonic() + rng.uniform(0.0, time.monotonic() - begun)), run.steps + 1
+        time.sleep(0.02)
 
 
 def _wait_for_victim(run: Run, report: KillReport, kind: str, rng: random.Random) -> psutil.Process | None:

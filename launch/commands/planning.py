@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 def add(commands: "Commands") -> None:
     """Declare them."""
-    purpose = "what a recipe would do and need: work, processes, memory, files; starts nothing"
+    purpose = "what a recipe would do and need: work, time, processes, memory, files; starts nothing"
     plan = commands.add_parser("plan", help=purpose, description=purpose)
     plan.set_defaults(run=_plan)
     add_recipe(plan)
@@ -40,7 +40,10 @@ def _plan(options: argparse.Namespace) -> None:
     path, shape = planned_shape(config)
     rate = None
     if config.device == "cpu":
-        rate = product_rate(1024, shape.hidden, shape.intermediate, getattr(torch, config.model.dtype))
+        # As large as the model's own, within what takes a moment.
+        rate = product_rate(
+            1024, min(shape.hidden, 1024), min(shape.intermediate, 2048), getattr(torch, config.model.dtype)
+        )
     print(render_plan(config, path, shape, rate), end="")
 
 

@@ -17,7 +17,7 @@ class ModelConfig(Section):
     dtype: Literal["auto", "bfloat16", "float32"] = Field(
         "auto",
         description="of the weights, sampled and trained; auto: bfloat16 where it is fast, on GPUs and processors with "
-        "AVX512_BF16 or AMX, else float32",
+        "AVX512_BF16, AMX or Arm's bf16, else float32; a run goes on in what it began with",
     )
     max_length: Positive = Field(1536, description="longest episode, tokens: prompt, actions and observations")
 

@@ -1,7 +1,5 @@
-"""Sampler and learner on the real packaged model: vLLM and DeepSpeed, each in its own actor, the same weights.
-
-0.05 nats is a tenth of what one AdamW step at 1e-4 moves the sampled tokens.
-"""
+"""Sampler and learner on the real packaged model: vLLM and DeepSpeed, each in its own actor, the same weights, in the
+type that this machine multiplies fast."""
 
 import asyncio
 import time
@@ -26,7 +24,9 @@ from medrl.types import Completion, Sampling
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
-MOST_NATS = 0.05
+MOST_NATS = {"bfloat16": 0.05, "float32": 0.001}
+MOVED_NATS = 0.1
+"""Less than what one AdamW step at 1e-4 moves the sampled tokens."""
 TOPICS = ("genes", "fever", "rain", "Paris", "music", "iron", "dogs", "the sun")
 
 
@@ -37,6 +37,11 @@ class Running:
     pool: InferencePool
     learner: LearnerGroup
     prompts: list[list[int]]
+
+    @property
+    def most_nats(self) -> float:
+        """That rounding alone may put sampler and learner apart."""
+        return MOST_NATS[self.config.model.dtype]
 
     def sample(self, temperature: float, name: str, tokens: int = 64) -> list[Completion]:
         async def run() -> list[Completion]:
@@ -110,11 +115,11 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 def test_sampler_and_learner_agree(running: Running, temperature: float, record_property: Any) -> None:
     apart = running.mismatch(running.sample(temperature, f"t{temperature}"), temperature)
     record_property("figure", f"{apart:.2g} at {temperature}, {running.config.model.dtype}")
-    assert apart < MOST_NATS
+    assert apart < running.most_nats
 
 
 def test_greedy_log_probs_are_the_models_own(running: Running) -> None:
-    assert running.mismatch(running.sample(0.0, "greedy"), 1.0) < MOST_NATS
+    assert running.mismatch(running.sample(0.0, "greedy"), 1.0) < running.most_nats
 
 
 def test_completions_end_at_the_turn_or_at_their_limit(running: Running) -> None:
@@ -161,17 +166,17 @@ def test_after_an_update_the_pool_is_the_new_policy(running: Running) -> None:
     before = running.sample(1.0, "before")
     assert {one.versions[0] for one in before} == {0}
     stats, _ = asyncio.run(running.learner.update(running.train_samples(before), "policy", 1e-4))
-    assert stats["rollout_corr/logp_diff_mean"] < MOST_NATS
-    assert running.mismatch(before, 1.0) > 2 * MOST_NATS  # the update moved the policy, as it should
+    assert stats["rollout_corr/logp_diff_mean"] < running.most_nats
+    assert running.mismatch(before, 1.0) > MOVED_NATS  # the update moved the policy, as it should
     asyncio.run(running.pool.update_weights(asyncio.run(running.learner.export_weights(1))))
     after = running.sample(1.0, "after")
     assert {one.versions[0] for one in after} == {1}
-    assert running.mismatch(after, 1.0) < MOST_NATS
+    assert running.mismatch(after, 1.0) < running.most_nats
     running.pool.load(running.model, version=2)
     assert [one.token_ids for one in running.sample(0.0, "back", tokens=4)] == [
         one.token_ids for one in running.sample(0.0, "again", tokens=4)
     ]
-    assert running.mismatch(running.sample(1.0, "base"), 1.0) > 2 * MOST_NATS  # the learner stayed where it was
+    assert running.mismatch(running.sample(1.0, "base"), 1.0) > MOVED_NATS  # the learner stayed where it was
 
 
 @pytest.mark.contract("6 staleness", "weights change under requests: every token knows its version")
@@ -208,8 +213,8 @@ def test_requests_go_on_under_new_weights_and_every_token_knows_its_own(running:
         before = one.versions.count(old_version)
         assert one.token_ids[:before] == undisturbed.token_ids[:before]
         after += [abs(a - b) for a, b in zip(one.logprobs[before:], row[len(prompt) + before :], strict=True)]
-    assert len(after) > 50 and sum(after) / len(after) < MOST_NATS
-    assert running.mismatch(old, 1.0) > 2 * MOST_NATS  # so it does matter whose log-probs they are
+    assert len(after) > 50 and sum(after) / len(after) < running.most_nats
+    assert running.mismatch(old, 1.0) > MOVED_NATS  # so it does matter whose log-probs they are
 
 
 @pytest.mark.contract("8 faults", "a learner past its deadline is named")

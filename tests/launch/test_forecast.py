@@ -4,11 +4,12 @@ from typing import Any
 import pytest
 import torch
 
-from launch.footprint import ModelShape, shape_of
+from launch.footprint import shape_of
 from launch.forecast import forecast, product_rate
 from launch.plan import render_plan
 from launch.recipe import load_recipe
 from medrl.config import parse
+from tests.launch.shapes import SMOLLM2
 
 SHAPE = shape_of(
     {
@@ -24,7 +25,7 @@ SHAPE = shape_of(
 
 
 def test_stages_by_hand() -> None:
-    """400 of 1,000 tokens an episode; 2 MFLOP a token to sample at 0.44 of the rate, 6 to learn from at 0.51 of it."""
+    """300 of 1,000 tokens an episode; 2 MFLOP a token to sample at 0.44 of the rate, 6 to learn from at 0.51 of it."""
     values: dict[str, Any] = {
         "name": "t",
         "model": {"max_length": 1000},
@@ -34,19 +35,20 @@ def test_stages_by_hand() -> None:
         "eval": {"questions": 20, "samples": 1},
     }
     found = forecast(parse(values, "the test"), SHAPE, rate=1e9)
-    sampled_s, learnt_s = 400 * 2e6 / 0.44e9, 400 * 6e6 / 0.51e9
+    sampled_s, learnt_s = 300 * 2e6 / 0.44e9, 300 * 6e6 / 0.51e9
     assert found.sft == pytest.approx(40 * learnt_s)
     assert found.grpo == pytest.approx(5 * 24 * (sampled_s + learnt_s))
     assert found.evaluation == pytest.approx(20 * 5 * sampled_s)
-    some = parse(values | {"grpo": values["grpo"] | {"learn_from": "mixed", "train_per_group": 2}}, "the test")
-    assert forecast(some, SHAPE, rate=1e9).grpo == pytest.approx(5 * (24 * sampled_s + 6 * learnt_s))
+    for refill, played, learnt in ((0, 24, 6), (2, 32, 8), (99, 48, 12)):  # half of the groups have spread
+        mixed = {"learn_from": "mixed", "train_per_group": 2, "refill": refill}
+        some = parse(values | {"grpo": values["grpo"] | mixed}, "the test")
+        assert forecast(some, SHAPE, rate=1e9).grpo == pytest.approx(5 * (played * sampled_s + learnt * learnt_s))
 
 
 def test_what_was_measured_is_told_within_its_factor_of_two() -> None:
     """docs/log.md: quickstart with 7 steps in 21 min 34 s and the recipe cpu in 1 h 16 min, at 0.41 TFLOP/s."""
-    model = ModelShape(134_500_000, 30, 576, 1536, 9, 3, 64, 49_152, 8192)
     for recipe, settings, minutes in (("quickstart", ["grpo.steps=7"], 21.6), ("cpu", [], 76.0)):
-        found = forecast(load_recipe(recipe, settings), model, 0.41e12)
+        found = forecast(load_recipe(recipe, settings), SMOLLM2, 0.41e12)
         told = (found.sft + found.grpo + found.evaluation) / 60
         assert minutes / 2 < told < 2 * minutes, (recipe, told)
 

@@ -9,6 +9,7 @@ from launch.footprint import read_shape
 from launch.plan import render_plan
 from launch.recipe import load_recipe
 from medrl.config import load
+from tests.launch.shapes import SMOLLM2
 from tests.launch.test_footprint import SHAPE, write_model
 
 
@@ -108,7 +109,8 @@ def test_the_settings_shown_are_a_recipe_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
 def test_the_quickstart_has_nothing_silly(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("launch.advice.fast_precision", lambda device: dtype)
-    assert warnings(load_recipe("quickstart", [f"model.dtype={dtype}"]), SHAPE) == []
+    for recipe in ("quickstart", "cpu"):
+        assert warnings(load_recipe(recipe, [f"model.dtype={dtype}"]), SMOLLM2) == []
 
 
 def test_bfloat16_on_a_processor_without_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from medrl.grpo import policy_loss, reduce_stats
 from tests.medrl.batches import CLIP, CORRECTIONS, batch
 
 
-def test_each_correction_of_the_batches_above_does_something() -> None:
+def test_each_correction_does_something() -> None:
     for kind, (correction, _, _) in CORRECTIONS.items():
         changed = []
         for seed in range(4):
