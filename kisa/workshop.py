@@ -35,7 +35,7 @@ from medrl.types import Question, Rollout
 
 #: Different ones that growth asks; 1,643 for the 710 questions of the quickstart.
 _QUERIES_A_QUESTION = 2.3
-#: How many times as long a query takes to encode alone as among thousands.
+#: How many times as long a query takes to encode alone as among thousands: 5 measured in float32, 20 in bfloat16.
 _ALONE = 10
 
 
