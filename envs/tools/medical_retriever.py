@@ -81,8 +81,8 @@ class MedicalRetriever:
         self._encode = lru_cache(_REMEMBERED)(lambda query: encoder.encode([query])[0])
 
     def prepare(self, queries: Sequence[str], vectors: Floats | None = None) -> None:
-        """Encode queries that will be searched for together, which takes a fifth to a twentieth of the time that they take one by
-        one. `vectors` [queries, dimensions]: their embeddings, if they are known.
+        """Encode queries that will be searched for together, which takes a fifth to a twentieth of the time that they
+        take one by one. `vectors` [queries, dimensions]: their embeddings, if they are known.
         """
         encoded = self._encoder.encode(queries) if vectors is None else vectors
         self._prepared.update(zip(queries, encoded, strict=True))
