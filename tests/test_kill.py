@@ -105,6 +105,7 @@ def test_a_synchronous_run_is_the_same_whoever_dies(
     assert any(not torch.equal(start[name], got[name]) for name in start)
 
 
+@pytest.mark.long
 @pytest.mark.contract("8 faults", "asynchronous run under SIGKILLs: every question learnt from once, no outage scored")
 def test_an_asynchronous_run_learns_from_everything_once(
     prepared: tuple[dict[str, Any], Path], tmp_path: Path, record_property: Any

@@ -176,6 +176,7 @@ class Command:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_killed_trials_and_a_killed_sweep_go_on_where_they_were(tmp_path: Path) -> None:
     values = config(tmp_path).model_dump(exclude={"run_dir", "resume", "name"})
     values["grpo"] |= {"steps": 6}
