@@ -176,7 +176,7 @@ def load(path: Path, overrides: tuple[str, ...] = ()) -> Config:
     held = config.run_path / "config.yaml"
     if _is_auto(values) and held.is_file():
         begun = (_read(held).get("model") or {}).get("dtype", config.model.dtype)
-        return parse(values | {"model": (values.get("model") or {}) | {"dtype": begun}}, str(path))
+        return parse(values | {"model": values.get("model", {}) | {"dtype": begun}}, str(path))
     return config
 
 

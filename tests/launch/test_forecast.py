@@ -4,24 +4,12 @@ from typing import Any
 import pytest
 import torch
 
-from launch.footprint import shape_of
 from launch.forecast import forecast, product_rate
 from launch.plan import render_plan
 from launch.recipe import load_recipe
 from medrl.config import parse
 from tests.launch.shapes import SMOLLM2
-
-SHAPE = shape_of(
-    {
-        "num_attention_heads": 4,
-        "hidden_size": 64,
-        "intermediate_size": 128,
-        "num_hidden_layers": 2,
-        "vocab_size": 1000,
-        "max_position_embeddings": 512,
-    },
-    parameters=1_000_000,
-)
+from tests.launch.test_footprint import SHAPE
 
 
 def test_stages_by_hand() -> None:
